@@ -1,0 +1,48 @@
+//! Exit codes, which are part of the contract (design.md, 3.1).
+
+use std::io;
+use std::process::ExitCode;
+
+use super::signals::Signal;
+use crate::config::ConfigError;
+use crate::kafka::group::GroupError;
+use crate::worker::WorkerError;
+
+/// Bad command line or configuration.
+const USAGE: u8 = 2;
+/// Another writer has our place.
+const FENCED: u8 = 3;
+/// 128 + SIGINT.
+const INTERRUPTED: u8 = 130;
+/// 128 + SIGTERM.
+const TERMINATED: u8 = 143;
+
+/// The exit code of a command's result; an error is printed on stderr, a closed pipe is none.
+pub fn code(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    if let Some(usage) = error.downcast_ref::<clap::Error>() {
+        // What can't be printed can't be complained about.
+        let _ = usage.print();
+        return ExitCode::from(USAGE);
+    }
+    let is_closed_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(is_closed_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    if let Some(signal) = error.downcast_ref::<Signal>() {
+        return ExitCode::from(match signal {
+            Signal::Interrupt => INTERRUPTED,
+            Signal::Terminate => TERMINATED,
+        });
+    }
+    eprintln!("{error:#}");
+    if error.downcast_ref::<ConfigError>().is_some() {
+        return ExitCode::from(USAGE);
+    }
+    match error.downcast_ref::<WorkerError>() {
+        Some(WorkerError::Group(GroupError::InstanceFenced(_))) => ExitCode::from(FENCED),
+        _ => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,100 @@
+//! The command line: one file a command, exit codes in one place.
+
+pub mod demo;
+pub mod exit;
+pub mod offsets;
+pub mod run;
+pub mod signals;
+pub mod simulate;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use self::signals::Signal;
+use crate::config::Config;
+use crate::telemetry::{self, LogFormat};
+
+/// How long background work may go on after a command is done.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// Takes Okta orgs' System Logs into Apache Kafka, exactly once.
+#[derive(Parser)]
+#[command(name = "okta-kafka-source", version, after_help = "Example: okta-kafka-source demo")]
+struct Cli {
+    /// How logs look; they go to stderr. RUST_LOG sets the levels.
+    #[arg(long, global = true, value_enum, default_value_t, env = "OKTA_KAFKA_SOURCE_LOG_FORMAT")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run all connectors of the file that this worker owns, until SIGTERM or SIGINT
+    Run(run::RunArgs),
+    /// Show the whole pipeline with nothing installed: a simulated org and an embedded broker
+    Demo(demo::DemoArgs),
+    /// Look at the stored checkpoints
+    #[command(subcommand)]
+    Offsets(offsets::OffsetsCommand),
+    /// Serve a simulated org, as a development tool
+    Simulate(simulate::SimulateArgs),
+}
+
+/// `-c`, for every command that needs the file.
+#[derive(Args)]
+pub struct ConfigArg {
+    /// The configuration file (YAML)
+    #[arg(short = 'c', long = "config", value_name = "FILE", env = "OKTA_KAFKA_SOURCE_CONFIG")]
+    path: PathBuf,
+}
+
+impl ConfigArg {
+    /// Reads the file; its warnings are logged.
+    pub fn load(&self) -> anyhow::Result<Config> {
+        let config = Config::load(&self.path)?;
+        for warning in &config.warnings {
+            tracing::warn!("{}:{warning}", self.path.display());
+        }
+        Ok(config)
+    }
+}
+
+/// Parses the command line, runs the command and gives the process's exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Prints to stdout or stderr as fits: 0 for help and version, else 2.
+        Err(error) => error.exit(),
+    };
+    telemetry::init(cli.log_format);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(problem) => {
+            tracing::error!("no threads for the runtime: {problem}; raise the limit of threads");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Run(args) => run::run(args).await,
+            Command::Demo(args) => demo::run(args).await,
+            Command::Offsets(command) => interruptible(offsets::run(command)).await,
+            Command::Simulate(args) => simulate::run(args, signals::any()).await,
+        }
+    });
+    runtime.shutdown_timeout(LINGER);
+    exit::code(result)
+}
+
+/// Runs a one-shot command until a signal, which then is its end: 130 or 143.
+async fn interruptible(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::select! {
+        result = command => result,
+        signal = signals::first() => Err(Signal::into_error(signal)),
+    }
+}

@@ -1,0 +1,150 @@
+//! `offsets list` and `offsets get`: the stored checkpoints, as Kafka Connect shows them.
+
+use std::io::{Write, stdout};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::ConfigArg;
+use crate::kafka::offset_log::{self, OffsetLog};
+use crate::kafka::topics::Topics;
+use crate::offsets::codec;
+use crate::source::offset::SourcePartition;
+
+const EXAMPLE: &str = "Example: okta-kafka-source offsets get acme -c connectors.yaml";
+
+/// Subcommands of `offsets`.
+#[derive(Subcommand)]
+#[command(after_help = EXAMPLE)]
+pub enum OffsetsCommand {
+    /// Print every stored checkpoint, one JSON object a line
+    List(ListArgs),
+    /// Print one connector's checkpoints in Kafka Connect's form
+    Get(GetArgs),
+}
+
+/// Arguments of `offsets list`.
+#[derive(Args)]
+#[command(after_help = "Example: okta-kafka-source offsets list -c connectors.yaml | jq .connector")]
+pub struct ListArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+/// Arguments of `offsets get`.
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub struct GetArgs {
+    /// The connector's name
+    name: String,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+/// One line of `offsets list`.
+#[derive(Serialize)]
+struct Line<'a> {
+    connector: &'a str,
+    partition: &'a SourcePartition,
+    offset: &'a RawValue,
+    topic_partition: i32,
+    topic_offset: i64,
+    timestamp: Option<i64>,
+}
+
+/// What `offsets get` prints.
+#[derive(Serialize)]
+struct ConnectorOffsets<'a> {
+    offsets: Vec<ConnectorOffset<'a>>,
+}
+
+#[derive(Serialize)]
+struct ConnectorOffset<'a> {
+    partition: &'a SourcePartition,
+    offset: &'a RawValue,
+}
+
+/// One stored offset, its value as it is stored.
+struct Stored<'a> {
+    connector: String,
+    partition: SourcePartition,
+    offset: &'a RawValue,
+    at: crate::offsets::fold::LogPosition,
+}
+
+/// Runs the subcommand.
+pub async fn run(command: OffsetsCommand) -> anyhow::Result<()> {
+    // Reading calls librdkafka, which blocks.
+    tokio::task::spawn_blocking(move || match command {
+        OffsetsCommand::List(args) => list(&args),
+        OffsetsCommand::Get(args) => get(&args),
+    })
+    .await
+    .context("the command's thread ended early")?
+}
+
+fn list(args: &ListArgs) -> anyhow::Result<()> {
+    let log = read(&args.config)?;
+    let mut out = stdout().lock();
+    for stored in stored(&log) {
+        let line = Line {
+            connector: &stored.connector,
+            partition: &stored.partition,
+            offset: stored.offset,
+            topic_partition: stored.at.partition,
+            topic_offset: stored.at.offset,
+            timestamp: stored.at.timestamp,
+        };
+        serde_json::to_writer(&mut out, &line).map_err(std::io::Error::from)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(out.flush()?)
+}
+
+fn get(args: &GetArgs) -> anyhow::Result<()> {
+    let log = read(&args.config)?;
+    let all: Vec<Stored<'_>> = stored(&log).collect();
+    let offsets: Vec<ConnectorOffset<'_>> = all
+        .iter()
+        .filter(|stored| stored.connector == args.name)
+        .map(|stored| ConnectorOffset { partition: &stored.partition, offset: stored.offset })
+        .collect();
+    if offsets.is_empty() {
+        let mut names: Vec<&str> = all.iter().map(|stored| stored.connector.as_str()).collect();
+        names.dedup();
+        let there = if names.is_empty() { "none".to_owned() } else { format!("`{}`", names.join("`, `")) };
+        bail!("no stored offset of connector `{}`; there are: {there}", args.name);
+    }
+    let mut out = stdout().lock();
+    serde_json::to_writer(&mut out, &ConnectorOffsets { offsets }).map_err(std::io::Error::from)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+fn read(config: &ConfigArg) -> anyhow::Result<OffsetLog> {
+    let config = config.load()?;
+    let topic = &config.offsets.topic;
+    let partitions = Topics::new(&config.kafka)?.partitions()?;
+    let Some(&count) = partitions.get(topic) else {
+        bail!("offsets topic `{topic}` is not there: it is created by the first `run`; check `offsets.topic`");
+    };
+    let all: Vec<i32> = (0..i32::try_from(count)?).collect();
+    Ok(offset_log::read_to_end(&config.kafka, topic, &all, &|| false)?)
+}
+
+/// Every record that is one of ours; others are named on stderr and passed over, as Connect does.
+fn stored(log: &OffsetLog) -> impl Iterator<Item = Stored<'_>> {
+    log.fold.iter().filter_map(|(key, value, at)| {
+        let decoded = codec::decode_key(key).map_err(|error| error.to_string());
+        let offset = serde_json::from_slice::<&RawValue>(value).map_err(|error| format!("value is not JSON: {error}"));
+        match (decoded, offset) {
+            (Ok((connector, partition)), Ok(offset)) => Some(Stored { connector, partition, offset, at }),
+            (Err(problem), _) | (_, Err(problem)) => {
+                tracing::warn!(partition = at.partition, offset = at.offset, "record passed over: {problem}");
+                None
+            }
+        }
+    })
+}

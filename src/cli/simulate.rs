@@ -1,0 +1,199 @@
+//! `simulate`: the simulated org as a development tool.
+
+use std::future::Future;
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::simulator::{Fault, Faults, Simulator, SimulatorConfig};
+
+const EXAMPLES: &str = "\
+Examples:
+  A backlog of 5,000 events and one new event a second, on 127.0.0.1:8084:
+    okta-kafka-source simulate
+
+  An org to test a client against, that fails now and then:
+    okta-kafka-source simulate --events 20000 --fault http_500=0.1 --fault rate_limit=0.05 --fault truncate=0.1
+
+  With a configuration that works with it:
+    okta-kafka-source simulate --print-config > simulated.yaml &
+    okta-kafka-source run -c simulated.yaml
+
+Kinds of fault: http_500, timeout, http_503, http_400, http_401, http_403, cursor_refused, rate_limit, concurrency,
+slow, cut, truncate, wrong_origin, redirect, date_off. All but slow and date_off exclude each other in one answer, so
+their probabilities add up to at most 1.";
+
+/// Serves a simulated org's System Log until it is stopped.
+///
+/// Prints one line of JSON on stdout when it listens: {"url":"http://127.0.0.1:8084","token":"…"}.
+#[derive(Args, Clone)]
+#[command(after_help = EXAMPLES)]
+pub struct SimulateArgs {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8084")]
+    pub listen: SocketAddr,
+    /// The API token to accept; a new one by default.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// What events and faults are drawn from: the same seed makes the same events, apart from their times.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many events there are at the start, spread over the six days before it.
+    #[arg(long, value_name = "N", default_value_t = 5_000, conflicts_with = "events_file")]
+    pub events: usize,
+    /// New events a second [default: 1, and 0 with --events-file]
+    #[arg(long, value_name = "RATE")]
+    pub live_rate: Option<f64>,
+    /// Serve the lines of this file, byte for byte, instead of made-up events.
+    #[arg(long, value_name = "FILE.ndjson")]
+    pub events_file: Option<PathBuf>,
+    /// How long every answer takes, as in 200ms.
+    #[arg(long, value_name = "DURATION", default_value = "0ms", value_parser = duration)]
+    pub latency: Duration,
+    /// Requests a minute before the answer is 429.
+    #[arg(long, value_name = "N", default_value_t = 60_000)]
+    pub rate_limit: u32,
+    /// Something that goes wrong, and how often, from 0 to 1; may be given several times.
+    #[arg(long, value_name = "KIND=PROBABILITY")]
+    pub fault: Vec<Fault>,
+    /// How late an answer with the fault `slow` comes.
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration)]
+    pub slow_delay: Duration,
+    /// How far ahead the reset of a 429 by the faults `rate_limit` and `concurrency` is.
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
+    pub rate_limit_wait: Duration,
+    /// Print a configuration for `run` that works with this org instead of the line of JSON, which goes to stderr.
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+/// Runs the simulated org until `shutdown` is done.
+///
+/// # Errors
+/// When the org cannot start, or stdout cannot be written to (a closed pipe is no error). Arguments that do not go
+/// together give a [`clap::Error`].
+pub async fn run(args: SimulateArgs, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let faults = Faults::new(args.fault.iter().map(|fault| (fault.kind, fault.probability)))
+        // A matter of the command line, and to be told apart as that.
+        .map_err(|error| clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{error}\n")))?;
+    let live_rate = args.live_rate.unwrap_or(if args.events_file.is_some() { 0.0 } else { 1.0 });
+    let simulator = Simulator::start(SimulatorConfig {
+        listen: args.listen,
+        token: args.token,
+        seed: args.seed,
+        events: args.events,
+        events_file: args.events_file,
+        live_rate,
+        latency: args.latency,
+        rate_limit: args.rate_limit,
+        faults,
+        slow_delay: args.slow_delay,
+        rate_limit_wait: args.rate_limit_wait,
+        ..SimulatorConfig::default()
+    })
+    .await?;
+    // Written out, so that the members keep their order.
+    let ready = format!(r#"{{"url":{},"token":{}}}"#, json!(simulator.url()), json!(simulator.token()));
+    let printed = if args.print_config {
+        eprintln!("{ready}");
+        print(&configuration(&simulator))
+    } else {
+        print(&format!("{ready}\n"))
+    };
+    match printed {
+        Ok(()) => shutdown.await,
+        // Whoever started us has gone away, and with it the only one who knows the token.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        Err(error) => return Err(error).context("cannot write to stdout"),
+    }
+    simulator.shutdown().await;
+    Ok(())
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    // A pipe is read only when it is flushed, and whoever reads it waits for the line.
+    stdout.flush()
+}
+
+/// A configuration for `run` that takes this org's System Log into a broker on this machine.
+fn configuration(simulator: &Simulator) -> String {
+    // JSON strings are YAML strings, so a token needs no other quoting; `$${` is how a configuration writes `${`.
+    let text = |value: &str| json!(value.replace("${", "$${")).to_string();
+    format!(
+        "# A simulated org: run it with `okta-kafka-source run -c FILE`, with a Kafka broker on localhost:9092.\n\
+         kafka:\n\
+         \x20 bootstrap.servers: localhost:9092\n\
+         connectors:\n\
+         \x20 - name: simulated\n\
+         \x20   org: {}\n\
+         \x20   auth: {{ssws: {}}}\n\
+         \x20   topic: okta.system-log\n\
+         \x20   interval: 60s\n",
+        text(simulator.url()),
+        text(simulator.token()),
+    )
+}
+
+/// Reads `200ms`, `3s` or `1m30s`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: SignedDuration =
+        text.parse().map_err(|_| format!("`{text}` is not a duration: write it as 200ms, 3s or 1m"))?;
+    Duration::try_from(parsed).map_err(|_| format!("`{text}` is negative: give a duration of 0s or more"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: SimulateArgs,
+    }
+
+    #[test]
+    fn the_help_names_every_fault() {
+        for kind in crate::simulator::FaultKind::ALL {
+            let listed = EXAMPLES.split_once("Kinds of fault:").expect("the list").1;
+            assert!(listed.split([',', ' ', '.', '\n']).any(|word| word == kind.name()), "{kind}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_checked_one_by_one() {
+        for (arguments, part) in [
+            (vec!["--fault", "http_418=1"], "unknown fault `http_418`: use one of http_500, "),
+            (vec!["--fault", "cut=7"], "is not a number from 0 to 1"),
+            (vec!["--latency", "-1s"], "unexpected argument"),
+            (vec!["--latency=-1s"], "is negative"),
+            (vec!["--latency", "soon"], "is not a duration"),
+            (vec!["--events", "3", "--events-file", "f"], "cannot be used with"),
+        ] {
+            let error = Command::try_parse_from(["simulate"].into_iter().chain(arguments.clone())).err();
+            let message = error.map(|error| error.to_string()).unwrap_or_default();
+            assert!(message.contains(part), "{arguments:?}: {message}");
+        }
+        let args =
+            Command::try_parse_from(["simulate", "--latency", "200ms", "--fault", "slow=1"]).expect("valid").args;
+        assert_eq!((args.latency, args.fault.len(), args.listen.port()), (Duration::from_millis(200), 1, 8084));
+    }
+
+    #[tokio::test]
+    async fn the_printed_configuration_is_for_this_org() {
+        let config = SimulatorConfig { events: 0, token: Some("0\"0${x}".to_owned()), ..SimulatorConfig::default() };
+        let simulator = Simulator::start(config).await.expect("starts");
+        let printed = configuration(&simulator);
+        assert!(printed.contains(&format!("    org: \"{}\"\n", simulator.url())), "{printed}");
+        assert!(printed.contains(r#"    auth: {ssws: "0\"0$${x}"}"#), "{printed}");
+    }
+}

@@ -1,0 +1,335 @@
+//! One connector: an org, a query and a destination.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::section::{Context, Field, Section};
+use super::ssws::{Ssws, SswsError};
+use super::time::{self, DAY, Since};
+use super::topic::{self, TopicConfig, TopicFields};
+use super::{keys, text};
+use crate::okta::origin::{Origin, OriginError};
+
+/// What Okta's page size may be (api.md: 1000 is accepted, 100 documented for polling).
+const LIMIT: std::ops::RangeInclusive<i64> = 10..=100;
+const LARGE_LIMIT: i64 = 1000;
+const DEFAULT_LIMIT: u16 = 100;
+
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
+const DEFAULT_SINCE: Since = Since::Ago(Duration::from_secs(7 * 86_400));
+
+/// Okta keeps the System Log for 90 days; it refuses a `since` of more than 180.
+const RETENTION: Duration = Duration::from_secs(90 * 86_400);
+const OLDEST_SINCE: Duration = Duration::from_secs(180 * 86_400);
+
+/// Longest name of a connector.
+const MAX_NAME: usize = 100;
+
+/// A named org, query and destination: one source partition.
+#[derive(Debug, Clone)]
+pub struct ConnectorConfig {
+    /// 1-100 of `A-Z a-z 0-9 . _ -`; unique in the file.
+    pub name: String,
+    /// The org, and the only place that the token is sent to.
+    pub org: Origin,
+    /// The API token.
+    pub auth: Ssws,
+    /// Where the events go.
+    pub topic: TopicConfig,
+    /// From the end of the last interval's last page to the next; more than 0, at most a day.
+    pub interval: Duration,
+    /// Page size: 10-100, with `large_pages` up to 1000.
+    pub limit: u16,
+    /// Where a cold start begins.
+    pub since: Since,
+    /// Okta's `filter` expression, as written.
+    pub filter: Option<String>,
+    /// Okta's `q` keywords, as written.
+    pub q: Option<String>,
+    /// Where elements that cannot be published go.
+    pub dead_letter_topic: String,
+    /// Whether another connector may take the same org to the same topic.
+    pub allow_overlap: bool,
+}
+
+/// What could be read of a connector, so that it can be held against the others even when it is not whole.
+pub(super) struct ConnectorRead {
+    pub name: Option<String>,
+    pub org: Option<Origin>,
+    pub topic: Option<String>,
+    pub dead_letter_topic: Option<String>,
+    pub allow_overlap: Option<bool>,
+    /// `None` after a problem with any of the keys.
+    pub config: Option<ConnectorConfig>,
+}
+
+/// A connector's keys and where its problems are reported.
+pub(super) struct ConnectorFields<'n> {
+    /// The connector's own keys.
+    pub own: Section<'n>,
+    /// Own keys, then those of `connector_defaults`.
+    pub merged: Section<'n>,
+    /// The two `topic`s, which are merged key by key.
+    topic: Option<TopicFields<'n>>,
+}
+
+impl<'n> ConnectorFields<'n> {
+    pub fn new(context: &mut Context<'_>, own: Section<'n>, defaults: Option<&Section<'n>>) -> Self {
+        let default_topic = defaults.and_then(|defaults| defaults.get("topic"));
+        let topic = TopicFields::merged(context, own.get("topic"), default_topic);
+        let merged = defaults.map_or_else(|| own.clone(), |defaults| own.over(defaults));
+        Self { own, merged, topic }
+    }
+
+    /// Path and line of a key that this connector has; of the connector when the key comes from elsewhere.
+    pub fn place(&self, key: &str) -> (String, usize) {
+        match self.own.get(key) {
+            Some(field) => (field.path.clone(), field.node.line),
+            None => (self.own.path.clone(), self.own.line),
+        }
+    }
+
+    fn require(&self, context: &mut Context<'_>, key: &str, example: &str) -> Option<&Field<'n>> {
+        let field = self.merged.get(key);
+        if field.is_none() {
+            context.problem(&self.own.child(key), self.own.line, format!("is missing: write {example}"));
+        }
+        field
+    }
+
+    /// Reads all keys.
+    pub fn read(&self, context: &mut Context<'_>) -> ConnectorRead {
+        let name = self.require(context, "name", "`name: acme`").and_then(|field| read_name(context, field));
+        let org = self
+            .require(context, "org", "the org's origin, as `org: https://acme.okta.com`")
+            .and_then(|field| read_org(context, field));
+        let loopback = org.as_ref().is_some_and(Origin::is_loopback);
+        let auth = self
+            .require(context, "auth", "`auth: {ssws: \"${env:OKTA_API_TOKEN}\"}`")
+            .and_then(|field| read_auth(context, field, loopback));
+        let topic = self.topic(context);
+        let interval = self.optional("interval", DEFAULT_INTERVAL, |field| read_interval(context, field));
+        let limit = self.limit(context);
+        let since = self.optional("since", DEFAULT_SINCE, |field| read_since(context, field));
+        let filter = self.optional("filter", None, |field| read_query(context, field));
+        let q = self.optional("q", None, |field| read_query(context, field));
+        let allow_overlap = self.optional("allow_overlap", false, |field| context.boolean(field));
+        let format = self.optional("format", (), |field| read_format(context, field));
+        let dead_letter_topic = self.dead_letter_topic(context, topic.as_ref());
+        ConnectorRead {
+            name: name.clone(),
+            org: org.clone(),
+            topic: topic.as_ref().map(|topic| topic.name.clone()),
+            dead_letter_topic: dead_letter_topic.clone(),
+            allow_overlap,
+            config: try_all(|| {
+                format?;
+                Some(ConnectorConfig {
+                    name: name?,
+                    org: org?,
+                    auth: auth?,
+                    topic: topic?,
+                    interval: interval?,
+                    limit: limit?,
+                    since: since?,
+                    filter: filter?,
+                    q: q?,
+                    dead_letter_topic: dead_letter_topic?,
+                    allow_overlap: allow_overlap?,
+                })
+            }),
+        }
+    }
+
+    fn optional<T>(&self, key: &str, default: T, read: impl FnOnce(&Field<'n>) -> Option<T>) -> Option<T> {
+        self.merged.get(key).map_or(Some(default), read)
+    }
+
+    fn topic(&self, context: &mut Context<'_>) -> Option<TopicConfig> {
+        let topic = self.topic.as_ref()?;
+        if topic.name().is_none() {
+            let (path, line, example) = match self.own.get("topic") {
+                Some(field) => (format!("{}.name", field.path), field.node.line, "`name: okta.system-log`"),
+                None => (self.own.child("topic"), self.own.line, "`topic: okta.system-log`"),
+            };
+            context.problem(&path, line, format!("is missing: write {example}"));
+        }
+        topic.read(context)
+    }
+
+    fn limit(&self, context: &mut Context<'_>) -> Option<u16> {
+        let large = self.optional("large_pages", false, |field| context.boolean(field))?;
+        let Some(field) = self.merged.get("limit") else { return Some(DEFAULT_LIMIT) };
+        let text = context.text(field)?;
+        let refused = match text.value.parse::<i64>() {
+            Ok(n) if LIMIT.contains(&n) || (large && n > 100 && n <= LARGE_LIMIT) => return u16::try_from(n).ok(),
+            Ok(101..=LARGE_LIMIT) => "needs `large_pages: true`: add it, or write 10-100",
+            _ if large => "is not a page size that Okta accepts: write 10-1000",
+            _ => "is not a page size that Okta accepts: write 10-100, or up to 1000 with `large_pages: true`",
+        };
+        context.refuse(field, format!("`{}` {refused}", text.shown()));
+        None
+    }
+
+    fn dead_letter_topic(&self, context: &mut Context<'_>, topic: Option<&TopicConfig>) -> Option<String> {
+        let topic_name = topic.map(|topic| topic.name.as_str());
+        let Some(field) = self.merged.get("dead_letter_topic") else {
+            let name = format!("{}.dlq", topic_name?);
+            if topic::name_error(&name).is_some() {
+                let (path, line) = self.place("topic");
+                let message = "is too long for the default dead letter topic `<topic>.dlq`: write a shorter name, or \
+                               `dead_letter_topic: NAME`";
+                context.problem(&path, line, message);
+                return None;
+            }
+            return Some(name);
+        };
+        let name = topic::read_name(context, field)?;
+        if Some(name.as_str()) == topic_name {
+            context.refuse(field, "is the connector's own topic: write another, or remove the key for `<topic>.dlq`");
+            return None;
+        }
+        Some(name)
+    }
+}
+
+/// Gives `?` a place to return to.
+fn try_all<T>(all: impl FnOnce() -> Option<T>) -> Option<T> {
+    all()
+}
+
+fn read_name(context: &mut Context<'_>, field: &Field<'_>) -> Option<String> {
+    let text = context.text(field)?;
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    if (1..=MAX_NAME).contains(&text.value.len()) && text.value.bytes().all(allowed) {
+        return Some(text.value);
+    }
+    context.refuse(field, format!("`{}` is not a name: write 1-{MAX_NAME} of `A-Z a-z 0-9 . _ -`", text.shown()));
+    None
+}
+
+fn read_org(context: &mut Context<'_>, field: &Field<'_>) -> Option<Origin> {
+    let text = context.text(field)?;
+    let error = match text.value.parse::<Origin>() {
+        Ok(origin) => return Some(origin),
+        Err(error) => error,
+    };
+    // A value that came from outside is named as the file names it.
+    let written = text.shown();
+    let error = match error {
+        error if text.template.is_literal() => error,
+        OriginError::NotAUrl(_) => OriginError::NotAUrl(written),
+        OriginError::NotHttps(..) => OriginError::NotHttps(written, "HOST".to_owned()),
+        OriginError::NotAnOrigin(..) => OriginError::NotAnOrigin(written, "https://HOST".to_owned()),
+        OriginError::AdminHost(..) => OriginError::AdminHost(written, "the host without `-admin`".to_owned()),
+    };
+    context.refuse(field, error.to_string());
+    None
+}
+
+fn read_auth(context: &mut Context<'_>, field: &Field<'_>, loopback: bool) -> Option<Ssws> {
+    let usage = "write `ssws: \"${env:OKTA_API_TOKEN}\"`";
+    let section = context.section(field)?;
+    for (key, field) in section.iter() {
+        if keys::AUTH_LATER.contains(&key) {
+            let message = format!("`{key}` is not supported by this version: {usage}");
+            context.problem(&field.path, field.line, message);
+        } else if !keys::AUTH.contains(&key) {
+            // The key is not shown: `auth: {00abc…}` is a token in the place of a key.
+            context.problem(&section.path, field.line, format!("has a key that is not known: {usage}"));
+        }
+    }
+    let Some(field) = section.get("ssws") else {
+        if section.iter().next().is_none() {
+            context.problem(&section.child("ssws"), section.line, format!("is missing: {usage}"));
+        }
+        return None;
+    };
+    let text = context.text(field)?;
+    let literal = text.template.is_literal();
+    match Ssws::from_template(text.template) {
+        Ok(ssws) => {
+            if literal && !loopback {
+                let message = "the token stands in the file itself: better write `${env:NAME}` or `${file:PATH}`, \
+                               which is also read again when the token is renewed";
+                context.warning(&field.path, field.node.line, message);
+            }
+            Some(ssws)
+        }
+        Err(error) => {
+            let place = match (&error, literal) {
+                (SswsError::Interpolation(_), _) | (_, true) => String::new(),
+                _ => format!("`{}`: ", text::shown(&text.written)),
+            };
+            context.refuse(field, format!("{place}{error}"));
+            None
+        }
+    }
+}
+
+fn read_interval(context: &mut Context<'_>, field: &Field<'_>) -> Option<Duration> {
+    let text = context.text(field)?;
+    let refused = match time::duration(&text.value) {
+        Ok(interval) if interval.is_zero() => "is no pause at all: write at least `60s`".to_owned(),
+        Ok(interval) if interval > DAY => "is more than a day: write `1d` or less, `60s` to `5m` is advised".to_owned(),
+        Ok(interval) => {
+            if interval < DEFAULT_INTERVAL {
+                let message = format!(
+                    "`{}` asks more often than Okta advises and uses up the org's rate limit: write `60s` to `5m`",
+                    text.shown()
+                );
+                context.warning(&field.path, field.node.line, message);
+            }
+            return Some(interval);
+        }
+        Err(error) => error,
+    };
+    context.refuse(field, format!("`{}` {refused}", text.shown()));
+    None
+}
+
+fn read_since(context: &mut Context<'_>, field: &Field<'_>) -> Option<Since> {
+    let text = context.text(field)?;
+    let since = match Since::parse(&text.value) {
+        Ok(since) => since,
+        Err(error) => {
+            context.refuse(field, format!("`{}` {error}", text.shown()));
+            return None;
+        }
+    };
+    let age = context.now.duration_since(since.resolve(context.now));
+    let longer_than = |limit: Duration| SignedDuration::try_from(limit).is_ok_and(|limit| age > limit);
+    if age.is_negative() {
+        context.refuse(field, format!("`{}` is in the future: write a time in the past, or `now`", text.shown()));
+        return None;
+    }
+    if longer_than(OLDEST_SINCE) {
+        let message = format!("`{}` is more than 180 days ago, which Okta refuses: write `90d` or less", text.shown());
+        context.refuse(field, message);
+        return None;
+    }
+    if longer_than(RETENTION) {
+        let message =
+            format!("`{}` is more than 90 days ago, and Okta keeps events for 90: write `90d` or less", text.shown());
+        context.warning(&field.path, field.node.line, message);
+    }
+    Some(since)
+}
+
+/// `filter` and `q`: Okta's to judge; empty is the same as absent.
+fn read_query(context: &mut Context<'_>, field: &Field<'_>) -> Option<Option<String>> {
+    let text = context.text(field)?;
+    Some(Some(text.value).filter(|value| !value.is_empty()))
+}
+
+fn read_format(context: &mut Context<'_>, field: &Field<'_>) -> Option<()> {
+    let text = context.text(field)?;
+    let refused = match text.value.as_str() {
+        "json" => return Some(()),
+        "avro" => "is not supported by this version: write `json`, or remove the key",
+        _ => "is not a format: write `json`",
+    };
+    context.refuse(field, format!("`{}` {refused}", text.shown()));
+    None
+}

@@ -1,0 +1,156 @@
+//! `${env:NAME}` and `${file:PATH}` in the values of the file.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
+
+/// A secret or a certificate is kilobytes; this stops `/dev/zero` and a log file named by mistake.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Why a placeholder has no value. The messages hold names and paths, never a value.
+#[derive(Debug, Error)]
+pub enum InterpolationError {
+    /// The environment has no such variable.
+    #[error("environment variable `{name}` is not set: set it, or use `${{file:PATH}}`")]
+    Unset {
+        /// The variable.
+        name: String,
+    },
+    /// The file cannot be read.
+    #[error("file `{}` cannot be read: {source}: check the path and its permissions", path.display())]
+    Unreadable {
+        /// The file, as written.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The file is not a secret's size.
+    #[error("file `{}` is larger than 1 MiB: name the file that holds the value alone", path.display())]
+    TooLarge {
+        /// The file, as written.
+        path: PathBuf,
+    },
+    /// `${` without `}`.
+    #[error("`${{` without `}}`: close it, or write `$${{` for a literal `${{`")]
+    Unclosed,
+    /// `${…}` that is neither of the two.
+    #[error("unknown `${{…}}`: write `${{env:NAME}}`, `${{file:PATH}}`, or `$${{` for a literal `${{`")]
+    Unknown,
+}
+
+/// A value as written, so that its files can be read again.
+///
+/// Literal parts and variables may be secrets: none of them is in its Debug output, because it has none.
+pub(super) struct Template {
+    parts: Vec<Part>,
+}
+
+enum Part {
+    Literal(SecretString),
+    /// The environment of a process does not change: the value is kept from the start.
+    Env(SecretString),
+    File(PathBuf),
+}
+
+impl Template {
+    /// Takes a value apart; every missing variable and broken placeholder is reported.
+    pub fn parse(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<InterpolationError>> {
+        let mut parts = Vec::new();
+        let mut errors = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            literal.push_str(&rest[..at]);
+            rest = &rest[at..];
+            if let Some(after) = rest.strip_prefix("$${") {
+                literal.push_str("${");
+                rest = after;
+                continue;
+            }
+            let Some(after) = rest.strip_prefix("${") else {
+                literal.push('$');
+                rest = &rest[1..];
+                continue;
+            };
+            let Some(end) = after.find('}') else {
+                errors.push(InterpolationError::Unclosed);
+                rest = "";
+                break;
+            };
+            if !literal.is_empty() {
+                parts.push(Part::Literal(std::mem::take(&mut literal).into()));
+            }
+            match placeholder(&after[..end], env) {
+                Ok(part) => parts.push(part),
+                Err(error) => errors.push(error),
+            }
+            rest = &after[end + 1..];
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            parts.push(Part::Literal(literal.into()));
+        }
+        if errors.is_empty() { Ok(Self { parts }) } else { Err(errors) }
+    }
+
+    /// A value that has no placeholders.
+    pub fn literal(text: SecretString) -> Self {
+        Self { parts: vec![Part::Literal(text)] }
+    }
+
+    /// Whether the value stands in the configuration file itself.
+    pub fn is_literal(&self) -> bool {
+        self.parts.iter().all(|part| matches!(part, Part::Literal(_)))
+    }
+
+    /// The value, its files read now.
+    pub fn render(&self) -> Result<String, InterpolationError> {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(value) | Part::Env(value) => text.push_str(value.expose_secret()),
+                Part::File(path) => text.push_str(&read(path)?),
+            }
+        }
+        Ok(text)
+    }
+}
+
+fn placeholder(inner: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Part, InterpolationError> {
+    match inner.split_once(':') {
+        Some(("env", name)) if is_variable_name(name) => match env(name) {
+            Some(value) => Ok(Part::Env(value.into())),
+            None => Err(InterpolationError::Unset { name: name.to_owned() }),
+        },
+        Some(("file", path)) if !path.is_empty() => Ok(Part::File(PathBuf::from(path))),
+        _ => Err(InterpolationError::Unknown),
+    }
+}
+
+/// POSIX names (XBD 8.1): what any shell and any orchestrator can set.
+fn is_variable_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// The whole file less one trailing newline, which every editor adds.
+fn read(path: &PathBuf) -> Result<String, InterpolationError> {
+    let unreadable = |source| InterpolationError::Unreadable { path: path.clone(), source };
+    let mut text = String::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(InterpolationError::TooLarge { path: path.clone() });
+    }
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(text)
+}

@@ -1,0 +1,235 @@
+//! `kafka`: librdkafka's properties, checked by its own table and split by role.
+
+mod kinds;
+pub(super) mod librdkafka;
+mod relations;
+mod rules;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use librdkafka::{Role, canonical, find, is_sensitive};
+
+use super::section::{Context, Field, Section};
+use super::text;
+
+/// Properties for the producers and the consumers, under librdkafka's names.
+///
+/// A property of the other role is in neither list: librdkafka would log it as a mistake. Debug shows no secret (I9).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct KafkaProperties {
+    producer: BTreeMap<String, String>,
+    consumer: BTreeMap<String, String>,
+}
+
+impl KafkaProperties {
+    /// The properties for a cluster that needs nothing but its address, as the embedded broker.
+    pub fn for_brokers(bootstrap_servers: &str) -> Self {
+        let address = || BTreeMap::from([(BOOTSTRAP.to_owned(), bootstrap_servers.to_owned())]);
+        let mut properties = Self { producer: address(), consumer: address() };
+        properties.fill_in_defaults();
+        properties
+    }
+
+    /// What a producer is made with: names and values, by name.
+    pub fn producer(&self) -> impl Iterator<Item = (&str, &str)> {
+        pairs(&self.producer)
+    }
+
+    /// What a consumer, or a client for administration, is made with: names and values, by name.
+    pub fn consumer(&self) -> impl Iterator<Item = (&str, &str)> {
+        pairs(&self.consumer)
+    }
+
+    /// A producer's property, under any of its names.
+    pub fn get_producer(&self, name: &str) -> Option<&str> {
+        get(&self.producer, name)
+    }
+
+    /// A consumer's property, under any of its names.
+    pub fn get_consumer(&self, name: &str) -> Option<&str> {
+        get(&self.consumer, name)
+    }
+
+    /// The brokers to start from, comma-separated.
+    pub fn bootstrap_servers(&self) -> &str {
+        get(&self.producer, BOOTSTRAP).unwrap_or_default()
+    }
+
+    /// Events are JSON and compress well; lz4 costs the least time for it.
+    fn fill_in_defaults(&mut self) {
+        if get(&self.producer, "compression.type").is_none() {
+            self.producer.insert("compression.type".to_owned(), "lz4".to_owned());
+        }
+    }
+}
+
+const BOOTSTRAP: &str = "bootstrap.servers";
+
+fn pairs(map: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
+    map.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+fn get<'p>(map: &'p BTreeMap<String, String>, name: &str) -> Option<&'p str> {
+    let wanted = canonical(name);
+    map.iter().find(|(name, _)| canonical(name) == wanted).map(|(_, value)| value.as_str())
+}
+
+impl fmt::Debug for KafkaProperties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |map: &BTreeMap<String, String>| -> BTreeMap<String, String> {
+            let value = |(name, value): (&str, &str)| {
+                (name.to_owned(), if is_sensitive(name) { "***".to_owned() } else { value.to_owned() })
+            };
+            pairs(map).map(value).collect()
+        };
+        f.debug_struct("KafkaProperties")
+            .field("producer", &shown(&self.producer))
+            .field("consumer", &shown(&self.consumer))
+            .finish()
+    }
+}
+
+/// The part of `kafka` that a property stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Common,
+    Producer,
+    Consumer,
+}
+
+/// A property that was found good, by its own rules.
+#[derive(Clone)]
+struct Setting {
+    name: String,
+    value: String,
+    path: String,
+    line: usize,
+}
+
+/// By canonical name.
+type Settings = BTreeMap<String, Setting>;
+
+/// Reads `kafka`; whatever is wrong is noted, and the rest is still read.
+pub(super) fn read(context: &mut Context<'_>, section: &Section<'_>) -> KafkaProperties {
+    let common = read_place(context, section, Place::Common);
+    let mut of_role = |key: &str, place| match section.get(key) {
+        None => Settings::new(),
+        Some(field) => context.section(field).map_or(Settings::new(), |section| read_place(context, &section, place)),
+    };
+    let (producer, consumer) = (of_role("producer", Place::Producer), of_role("consumer", Place::Consumer));
+    let has_bootstrap = section.iter().any(|(key, _)| canonical(key) == canonical(BOOTSTRAP));
+    if !has_bootstrap {
+        let message = "is missing: write the brokers' addresses, as `bootstrap.servers: localhost:9092`";
+        context.problem(&section.child(BOOTSTRAP), section.line, message);
+    }
+    let producer = for_role(&common, producer, Role::Producer);
+    let consumer = for_role(&common, consumer, Role::Consumer);
+    relations::check(context, &producer, &consumer);
+    let values = |settings: Settings| settings.into_values().map(|setting| (setting.name, setting.value)).collect();
+    let mut properties = KafkaProperties { producer: values(producer), consumer: values(consumer) };
+    properties.fill_in_defaults();
+    properties
+}
+
+/// What the role knows of the common properties, and its own over them.
+fn for_role(common: &Settings, own: Settings, role: Role) -> Settings {
+    let known = |name: &str| find(name).is_some_and(|row| row.role == Role::Both || row.role == role);
+    let mut settings: Settings =
+        common.iter().filter(|(name, _)| known(name)).map(|(name, setting)| (name.clone(), setting.clone())).collect();
+    settings.extend(own);
+    settings
+}
+
+fn read_place(context: &mut Context<'_>, section: &Section<'_>, place: Place) -> Settings {
+    let mut settings = Settings::new();
+    for (name, field) in section.iter() {
+        if place == Place::Common && matches!(name, "producer" | "consumer") {
+            continue;
+        }
+        let Some(value) = read_property(context, section, name, field, place) else { continue };
+        let canonical_name = canonical(name).to_owned();
+        if let Some(other) = settings.get(&canonical_name) {
+            let message =
+                format!("is `{}` of line {} under another name: remove one of the two", other.name, other.line);
+            context.problem(&field.path, field.line, message);
+            continue;
+        }
+        let setting = Setting { name: name.to_owned(), value, path: field.path.clone(), line: field.node.line };
+        settings.insert(canonical_name, setting);
+    }
+    settings
+}
+
+fn read_property(
+    context: &mut Context<'_>,
+    section: &Section<'_>,
+    name: &str,
+    field: &Field<'_>,
+    place: Place,
+) -> Option<String> {
+    if let Some(reason) = rules::refusal(name) {
+        context.problem(&field.path, field.line, reason);
+        return None;
+    }
+    let Some(property) = find(name) else {
+        unknown(context, section, name, field, place);
+        return None;
+    };
+    let home = match (place, property.role) {
+        (Place::Producer, Role::Consumer) => Some("a consumer's property: move it to `kafka.consumer`"),
+        (Place::Consumer, Role::Producer) => Some("a producer's property: move it to `kafka.producer`"),
+        (Place::Producer | Place::Consumer, _) if canonical(name) == canonical(BOOTSTRAP) => {
+            Some("the same for producers and consumers, which share transactions: write it in `kafka`")
+        }
+        _ => None,
+    };
+    if let Some(home) = home {
+        context.problem(&field.path, field.line, format!("`{name}` is {home}"));
+        return None;
+    }
+    let text = context.text(field)?;
+    // What is not shown cannot leak; what is shown is as written, never as interpolated.
+    let shown = if is_sensitive(name) { "the value".to_owned() } else { format!("`{}`", text.shown()) };
+    if text.value.contains('\0') {
+        context.refuse(field, format!("{shown} has a NUL character: remove it"));
+        return None;
+    }
+    if canonical(name) == canonical(BOOTSTRAP) && text.value.trim().is_empty() {
+        context.refuse(field, "is empty: write the brokers' addresses, as `localhost:9092`");
+        return None;
+    }
+    let wrong = kinds::error(property.kind, &text.value).or_else(|| rules::limit(name, &text.value));
+    match wrong {
+        None => Some(text.value),
+        Some(error) => {
+            context.refuse(field, format!("{shown} {error}"));
+            None
+        }
+    }
+}
+
+fn unknown(context: &mut Context<'_>, section: &Section<'_>, name: &str, field: &Field<'_>, place: Place) {
+    // `bootstrap: {servers: …}` is the dotted name taken for nesting.
+    if let super::yaml::Value::Map(entries) = &field.node.value
+        && let Some(known) = entries.iter().map(|entry| format!("{name}.{}", entry.key)).find(|n| find(n).is_some())
+    {
+        let message = format!("is part of a property's name: write `{known}: …` on one line");
+        context.problem(&field.path, field.line, message);
+        return;
+    }
+    let sections = if place == Place::Common { &["producer", "consumer"][..] } else { &[] };
+    let settable = librdkafka::PROPERTIES.iter().map(|row| row.name).filter(|name| rules::refusal(name).is_none());
+    let names = settable.chain(sections.iter().copied());
+    let message = match context.nearest(name, names) {
+        Some(near) => format!("unknown property `{}`: did you mean `{near}`?", text::name(name)),
+        None if super::keys::FILE.contains(&name) => {
+            format!("`{name}` does not belong here: move it to the top level of the file")
+        }
+        None => format!(
+            "unknown property `{}`: write a property of librdkafka 2.12, as its CONFIGURATION.md lists them",
+            text::name(name)
+        ),
+    };
+    context.problem(&section.child(&text::name(name)), field.line, message);
+}

@@ -1,0 +1,59 @@
+//! The keys of the file, by the map they belong to.
+
+use super::kafka::librdkafka;
+
+/// Of the file itself.
+pub(super) const FILE: &[&str] =
+    &["kafka", "group_id", "group_instance_id", "offsets", "http", "connector_defaults", "connectors"];
+/// Of the file, in a later version.
+pub(super) const FILE_LATER: &[&str] = &["schema_registry", "okta_http", "email"];
+/// Of `offsets`.
+pub(super) const OFFSETS: &[&str] = &["topic", "partitions", "replication_factor"];
+/// Of `http`.
+pub(super) const HTTP: &[&str] = &["listen"];
+/// Of a connector.
+pub(super) const CONNECTOR: &[&str] = &[
+    "name",
+    "org",
+    "auth",
+    "topic",
+    "format",
+    "interval",
+    "limit",
+    "large_pages",
+    "since",
+    "filter",
+    "q",
+    "dead_letter_topic",
+    "allow_overlap",
+];
+/// Of a connector, in a later version.
+pub(super) const CONNECTOR_LATER: &[&str] = &[
+    "rate_limit_share",
+    "rate_limit_bulk_reserve",
+    "errors_tolerance",
+    "recovery_overlap",
+    "on_lost_cursor",
+    "on_query_change",
+];
+/// Of `auth`.
+pub(super) const AUTH: &[&str] = &["ssws"];
+/// Of `auth`, in a later version.
+pub(super) const AUTH_LATER: &[&str] = &["oauth"];
+/// Of a `topic` that is a map.
+pub(super) const TOPIC: &[&str] = &["name", "partitions", "replication_factor", "create", "config"];
+
+/// Where a key that stands in the wrong place belongs.
+pub(super) fn home_of(key: &str) -> Option<&'static str> {
+    // The order decides for keys that several maps have, as `topic`.
+    let homes: [(&[&str], &str); 6] = [
+        (FILE, "the top level of the file"),
+        (CONNECTOR, "a connector, or `connector_defaults`"),
+        (AUTH, "the connector's `auth`"),
+        (HTTP, "`http`"),
+        (OFFSETS, "`offsets`, or a connector's `topic`"),
+        (TOPIC, "the connector's `topic`"),
+    ];
+    let home = homes.iter().find(|(keys, _)| keys.contains(&key)).map(|(_, home)| *home);
+    home.or_else(|| librdkafka::find(key).map(|_| "`kafka`"))
+}

@@ -1,0 +1,267 @@
+//! Reading typed values out of the tree, noting every problem on the way.
+
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
+
+use jiff::Timestamp;
+
+use super::interpolation::Template;
+use super::problem::Problem;
+use super::yaml::{Entry, Node, Value};
+use super::{keys, text};
+
+/// What all readers share: where values come from, and what was found wrong.
+pub(super) struct Context<'e> {
+    /// The environment.
+    pub env: &'e dyn Fn(&str) -> Option<String>,
+    /// The time that `since` is held against.
+    pub now: Timestamp,
+    problems: Findings,
+    warnings: Findings,
+}
+
+/// Each finding once: a value of `connector_defaults` is read for every connector that takes it.
+#[derive(Default)]
+struct Findings {
+    list: Vec<Problem>,
+    seen: HashSet<(usize, String, String)>,
+}
+
+impl Findings {
+    fn add(&mut self, path: &str, line: usize, message: String) {
+        if self.seen.insert((line, path.to_owned(), message.clone())) {
+            self.list.push(Problem { path: path.to_owned(), line, message });
+        }
+    }
+
+    fn sorted(mut self) -> Vec<Problem> {
+        self.list.sort_by_key(|problem| problem.line);
+        self.list
+    }
+}
+
+/// A scalar with its placeholders filled in.
+pub(super) struct Text {
+    /// As it stands in the file: the only form that a message shows.
+    pub written: String,
+    /// What it means.
+    pub value: String,
+    /// To read it again.
+    pub template: Template,
+}
+
+impl Text {
+    /// For a message.
+    pub fn shown(&self) -> String {
+        text::shown(&self.written)
+    }
+}
+
+impl<'e> Context<'e> {
+    pub fn new(env: &'e dyn Fn(&str) -> Option<String>, now: Timestamp) -> Self {
+        Self { env, now, problems: Findings::default(), warnings: Findings::default() }
+    }
+
+    /// A context of its own, whose findings are judged before they count.
+    pub fn rehearsal(&self) -> Self {
+        Self::new(self.env, self.now)
+    }
+
+    /// Problems and warnings, each by line.
+    pub fn findings(self) -> (Vec<Problem>, Vec<Problem>) {
+        (self.problems.sorted(), self.warnings.sorted())
+    }
+
+    pub fn problem(&mut self, path: &str, line: usize, message: impl Into<String>) {
+        self.problems.add(path, line, message.into());
+    }
+
+    pub fn warning(&mut self, path: &str, line: usize, message: impl Into<String>) {
+        self.warnings.add(path, line, message.into());
+    }
+
+    /// A problem with a field's value.
+    pub fn refuse(&mut self, field: &Field<'_>, message: impl Into<String>) {
+        self.problem(&field.path, field.node.line, message);
+    }
+
+    /// The known name that an unknown one was probably meant to be.
+    pub fn nearest<'k>(&self, unknown: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+        // Thousands of unknown names are no slips of the hand: looking for the nearest of each would only take time.
+        if self.problems.list.len() < 200 { text::nearest(unknown, known) } else { None }
+    }
+
+    /// Notes an unknown key, with what was probably meant.
+    pub fn unknown_key(&mut self, section: &Section<'_>, key: &str, line: usize, known: &[&str]) {
+        let name = text::name(key);
+        let near = self.nearest(key, known.iter().copied());
+        let message = if key == "<<" {
+            "merge keys (`<<`) are not supported: put what connectors share into `connector_defaults`".to_owned()
+        } else if let Some(near) = near {
+            format!("unknown key `{name}`: did you mean `{near}`?")
+        } else if let Some(home) = keys::home_of(key) {
+            format!("`{name}` does not belong here: move it to {home}")
+        } else {
+            format!("unknown key `{name}`: the keys here are {}", list(known))
+        };
+        self.problem(&section.child(&name), line, message);
+    }
+
+    /// The text of a field; a problem when it is none or has broken placeholders.
+    pub fn text(&mut self, field: &Field<'_>) -> Option<Text> {
+        let written = match &field.node.value {
+            Value::Scalar(written) => written,
+            Value::Null => {
+                self.refuse(field, "has no value: write one, or remove the key");
+                return None;
+            }
+            other => {
+                self.refuse(field, format!("a single value is expected here, not {}: write one", other.kind()));
+                return None;
+            }
+        };
+        let read = Template::parse(written, self.env)
+            .and_then(|template| template.render().map(|value| (template, value)).map_err(|error| vec![error]));
+        match read {
+            Ok((template, value)) => Some(Text { written: written.clone(), value, template }),
+            Err(errors) => {
+                for error in errors {
+                    self.refuse(field, error.to_string());
+                }
+                None
+            }
+        }
+    }
+
+    /// Text of which something is left.
+    pub fn non_empty(&mut self, field: &Field<'_>) -> Option<Text> {
+        let text = self.text(field)?;
+        if text.value.trim().is_empty() {
+            self.refuse(field, "is empty: write a value, or remove the key");
+            return None;
+        }
+        if text.value.contains(char::is_control) {
+            self.refuse(field, format!("`{}` has a line break or a control character: remove it", text.shown()));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, field: &Field<'_>) -> Option<bool> {
+        let text = self.text(field)?;
+        match text.value.as_str() {
+            "true" | "True" | "TRUE" => Some(true),
+            "false" | "False" | "FALSE" => Some(false),
+            _ => {
+                self.refuse(field, format!("`{}` is neither true nor false: write `true` or `false`", text.shown()));
+                None
+            }
+        }
+    }
+
+    /// A whole number of a range.
+    pub fn integer(&mut self, field: &Field<'_>, range: RangeInclusive<i64>, what: &str) -> Option<i64> {
+        let text = self.text(field)?;
+        match text.value.parse::<i64>() {
+            Ok(number) if range.contains(&number) => Some(number),
+            _ => {
+                self.refuse(field, format!("`{}` is not {what}", text.shown()));
+                None
+            }
+        }
+    }
+
+    /// The keys of a field that is a map.
+    pub fn section<'n>(&mut self, field: &Field<'n>) -> Option<Section<'n>> {
+        match &field.node.value {
+            Value::Map(entries) => Some(Section::new(&field.path, field.node.line, entries)),
+            Value::Null => {
+                self.refuse(field, "has no keys: write some, indented under it, or remove it");
+                None
+            }
+            other => {
+                // `key:value` without a space is one text to YAML.
+                let hint = match other {
+                    Value::Scalar(_) => ": write `key: value`, with a space after the colon",
+                    _ => ": write `key: value`, without `-`",
+                };
+                self.refuse(field, format!("a map of keys and values is expected here, not {}{hint}", other.kind()));
+                None
+            }
+        }
+    }
+}
+
+/// A key's value and the names it goes by in messages.
+#[derive(Clone)]
+pub(super) struct Field<'n> {
+    /// As `connectors[0].interval`.
+    pub path: String,
+    /// The key's own line.
+    pub line: usize,
+    /// The value.
+    pub node: &'n Node,
+}
+
+/// The keys of a map.
+#[derive(Clone)]
+pub(super) struct Section<'n> {
+    /// The map's own path; empty for the file.
+    pub path: String,
+    /// Where the map starts: the place to report what is missing from it.
+    pub line: usize,
+    fields: Vec<(&'n str, Field<'n>)>,
+}
+
+impl<'n> Section<'n> {
+    pub fn new(path: &str, line: usize, entries: &'n [Entry]) -> Self {
+        let mut section = Self { path: path.to_owned(), line, fields: Vec::with_capacity(entries.len()) };
+        for Entry { key, line, node } in entries {
+            let path = section.child(&text::name(key));
+            section.fields.push((key, Field { path, line: *line, node }));
+        }
+        section
+    }
+
+    /// The path of a key of this map.
+    pub fn child(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    pub fn get(&self, key: &str) -> Option<&Field<'n>> {
+        self.fields.iter().find(|(name, _)| *name == key).map(|(_, field)| field)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&'n str, &Field<'n>)> {
+        self.fields.iter().map(|(key, field)| (*key, field))
+    }
+
+    /// This map with the keys of another one that it does not have itself.
+    pub fn over(&self, defaults: &Self) -> Self {
+        let mut merged = self.clone();
+        for (key, field) in &defaults.fields {
+            if self.get(key).is_none() {
+                merged.fields.push((key, field.clone()));
+            }
+        }
+        merged
+    }
+
+    /// Refuses every key that is not known, and those that a later version will know.
+    pub fn check_keys(&self, context: &mut Context<'_>, known: &[&str], later: &[&str]) {
+        for (key, field) in self.iter() {
+            if later.contains(&key) {
+                let message = format!("`{key}` is not supported by this version: remove it");
+                context.problem(&field.path, field.line, message);
+            } else if !known.contains(&key) {
+                context.unknown_key(self, key, field.line, known);
+            }
+        }
+    }
+}
+
+/// `a`, `b`, `c`.
+pub(super) fn list(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

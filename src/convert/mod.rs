@@ -1,0 +1,3 @@
+//! From an event to a record's value.
+
+pub mod json;

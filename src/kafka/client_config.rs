@@ -1,0 +1,118 @@
+//! The librdkafka configuration of each kind of client: the user's properties, then ours.
+
+use rdkafka::ClientConfig;
+
+use crate::config::KafkaProperties;
+
+/// `transaction.timeout.ms`: how long the broker lets a transaction of a silent worker block its readers.
+pub const TRANSACTION_TIMEOUT_MS: u32 = 60_000;
+/// `message.timeout.ms`: within a transaction's time, so that a record's failure is known before the transaction's.
+const MESSAGE_TIMEOUT_MS: u32 = 30_000;
+/// Session of a dynamic member: takeover takes as long, and a restart after a kill waits as long.
+const SESSION_TIMEOUT_DYNAMIC_MS: &str = "10000";
+/// Session of a static member: comes back under its own name at once, so its place may be kept longer.
+const SESSION_TIMEOUT_STATIC_MS: &str = "60000";
+
+/// Bytes that the producer's own limit must allow: what the dead letter topic takes.
+pub const DEAD_LETTER_MAX_BYTES: u32 = 8 * 1024 * 1024;
+
+fn client(properties: impl IntoIterator<Item = (String, String)>) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    // Errors of a broker's connection are retried by librdkafka; a line for each is for debugging.
+    let _ = config.set("log.connection.close", "false");
+    for (name, value) in properties {
+        let _ = config.set(name, value);
+    }
+    config
+}
+
+fn owned<'a>(properties: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(String, String)> {
+    properties.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// A shard's producer (I5). Idempotence and `acks=all` come with the transactional id.
+pub fn transactional_producer(kafka: &KafkaProperties, transactional_id: &str) -> ClientConfig {
+    let mut config = client(owned(kafka.producer()));
+    if kafka.get_producer("message.max.bytes").is_none() {
+        let _ = config.set("message.max.bytes", DEAD_LETTER_MAX_BYTES.to_string());
+    }
+    let _ = config
+        .set("transactional.id", transactional_id)
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("partitioner", "murmur2_random")
+        .set("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS.to_string())
+        .set("message.timeout.ms", MESSAGE_TIMEOUT_MS.to_string());
+    config
+}
+
+/// Which records a reader sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Those of committed transactions.
+    ReadCommitted,
+    /// All, aborted ones included.
+    ReadUncommitted,
+}
+
+/// A consumer that reads given partitions to the end, and belongs to no group.
+pub fn reader(kafka: &KafkaProperties, isolation: Isolation) -> ClientConfig {
+    let mut config = client(owned(kafka.consumer()));
+    for name in ["group.protocol", "session.timeout.ms", "heartbeat.interval.ms", "group.remote.assignor"] {
+        let _ = config.remove(name);
+    }
+    let _ = config
+        // librdkafka wants one for any consumer; nothing is ever committed under it.
+        .set("group.id", "okta-kafka-source-reader")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true")
+        .set("auto.offset.reset", "earliest")
+        .set("allow.auto.create.topics", "false")
+        .set(
+            "isolation.level",
+            match isolation {
+                Isolation::ReadCommitted => "read_committed",
+                Isolation::ReadUncommitted => "read_uncommitted",
+            },
+        );
+    config
+}
+
+/// The member of the group that decides who owns which shard (design.md, section 6). It carries no data.
+pub fn group_member(kafka: &KafkaProperties, group_id: &str, group_instance_id: Option<&str>) -> ClientConfig {
+    let mut config = client(owned(kafka.consumer()));
+    let consumer_protocol = kafka.get_consumer("group.protocol").is_some_and(|value| value == "consumer");
+    if !consumer_protocol && kafka.get_consumer("session.timeout.ms").is_none() {
+        let session = match group_instance_id {
+            Some(_) => SESSION_TIMEOUT_STATIC_MS,
+            None => SESSION_TIMEOUT_DYNAMIC_MS,
+        };
+        let _ = config.set("session.timeout.ms", session);
+    }
+    if let Some(name) = group_instance_id {
+        let _ = config.set("group.instance.id", name);
+    }
+    if !consumer_protocol {
+        let _ = config.set("partition.assignment.strategy", "cooperative-sticky");
+    }
+    let _ = config
+        .set("group.id", group_id)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "latest")
+        .set("allow.auto.create.topics", "false");
+    config
+}
+
+/// A client for questions about topics.
+pub fn admin(kafka: &KafkaProperties) -> ClientConfig {
+    let common = owned(kafka.consumer()).into_iter().filter(|(name, _)| is_connection(name));
+    client(common)
+}
+
+/// What any role needs to reach the brokers.
+fn is_connection(name: &str) -> bool {
+    const PREFIXES: [&str; 8] = ["bootstrap.", "security.", "ssl.", "sasl.", "socket.", "broker.", "client.", "api."];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || matches!(name, "metadata.broker.list" | "debug" | "retry.backoff.ms")
+}

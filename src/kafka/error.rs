@@ -1,0 +1,69 @@
+//! What an error of Kafka's means for us: the one place that judges error codes.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+/// What follows from an error code (design.md, section 4, "A refused record", and I6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// May pass by itself: again, with backoff.
+    Transient,
+    /// This record will never be taken as it is.
+    Record,
+    /// This topic does not take records from us: its connector fails, others go on.
+    Topic,
+    /// Another producer has our transactional id, or the broker has forgotten ours: never commit again (I6).
+    Fenced,
+}
+
+/// Judges the error of one record's delivery, or of a transaction.
+pub fn judge(code: RDKafkaErrorCode) -> Verdict {
+    match code {
+        Code::MessageSizeTooLarge
+        | Code::InvalidTimestamp
+        | Code::InvalidRecord
+        | Code::PolicyViolation
+        | Code::InvalidMessageSize => Verdict::Record,
+        Code::UnknownTopicOrPartition
+        | Code::UnknownTopic
+        | Code::UnknownPartition
+        | Code::InvalidTopic
+        | Code::TopicAuthorizationFailed => Verdict::Topic,
+        // The last two are abortable to librdkafka, but abort-and-continue lets a zombie commit.
+        Code::Fenced
+        | Code::ProducerFenced
+        | Code::InvalidProducerEpoch
+        | Code::Fatal
+        | Code::InvalidProducerIdMapping
+        | Code::UnknownProducerId => Verdict::Fenced,
+        _ => Verdict::Transient,
+    }
+}
+
+/// What to do about a code that stops a connector: ends in the next action.
+pub fn advice(code: RDKafkaErrorCode, topic: &str) -> String {
+    let name = code.to_string();
+    match code {
+        Code::TopicAuthorizationFailed => {
+            format!("Kafka refuses to write to topic `{topic}` ({name}): grant WRITE and DESCRIBE on it")
+        }
+        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
+            format!("topic `{topic}` is not there ({name}): create it, or set `topic.create: true`")
+        }
+        Code::MessageSizeTooLarge | Code::InvalidMessageSize => {
+            format!("a record is larger than topic `{topic}` takes ({name}): raise its `max.message.bytes`")
+        }
+        Code::InvalidTimestamp => format!(
+            "topic `{topic}` refuses the event's time ({name}): raise its `message.timestamp.before.max.ms` and `message.timestamp.after.max.ms`"
+        ),
+        _ => format!("topic `{topic}` refuses a record ({name}): look at the topic's settings and at the broker's log"),
+    }
+}
+
+/// The code inside any of rdkafka's errors; `Unknown` where it carries none.
+pub fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
+    match error {
+        KafkaError::Transaction(error) => error.code(),
+        other => other.rdkafka_error_code().unwrap_or(Code::Unknown),
+    }
+}

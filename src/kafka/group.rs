@@ -1,0 +1,199 @@
+//! Who owns which shard: Kafka's consumer group on the offsets topic (design.md, section 6).
+//!
+//! The member carries no data: its partitions are paused, and it is polled from a thread of its own so that it stays a
+//! member whatever the shards do. Callbacks do no work, since a callback that waits stops the whole group.
+
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+use thiserror::Error;
+use tracing::debug;
+
+use super::context;
+use super::error::code_of;
+use super::client_config;
+use crate::config::KafkaProperties;
+
+/// One wait for the group's events.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Takes the shards that the group gives, and gives them back.
+pub trait ShardOwner: Send + Sync + 'static {
+    /// These shards are ours now. Must return at once.
+    fn assigned(&self, shards: &[i32]);
+    /// These go to somebody else as soon as this returns: waits for them to stop, at most 5 s.
+    fn revoked(&self, shards: &[i32]);
+    /// These went to somebody else already: tells them to stop and returns at once.
+    fn lost(&self, shards: &[i32]);
+}
+
+/// What a member can be told apart by.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    /// `group_id`.
+    pub group_id: String,
+    /// `group_instance_id`, for a static member.
+    pub group_instance_id: Option<String>,
+    /// The offsets topic, whose partitions are the shards.
+    pub topic: String,
+}
+
+/// Why the group no longer answers for us.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum GroupError {
+    /// A property that librdkafka does not take.
+    #[error("librdkafka refuses the consumer's configuration: {0}; mend the `kafka` section")]
+    Config(String),
+    /// Another process has our `group_instance_id`.
+    #[error(
+        "another worker runs under `group_instance_id: {0}`: give each worker a name of its own, or stop the other one"
+    )]
+    InstanceFenced(String),
+    /// Any other fatal error; a new member is made.
+    #[error("the group's member is lost ({0})")]
+    Fatal(RDKafkaErrorCode),
+    /// The group did not confirm that a shard is ours.
+    #[error("the group does not confirm the shard ({0})")]
+    NotConfirmed(RDKafkaErrorCode),
+    /// Between two members.
+    #[error("not a member of the group at the moment")]
+    NotAMember,
+    /// No answer in time.
+    #[error("the group did not answer within {0:?}")]
+    NoAnswer(Duration),
+}
+
+struct GroupContext {
+    topic: String,
+    owner: Arc<dyn ShardOwner>,
+}
+
+impl GroupContext {
+    fn shards(&self, partitions: &TopicPartitionList) -> Vec<i32> {
+        partitions.elements_for_topic(&self.topic).iter().map(|element| element.partition()).collect()
+    }
+}
+
+impl ClientContext for GroupContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        context::forward(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        context::report(&error, reason);
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Revoke(partitions) = rebalance {
+            let shards = self.shards(partitions);
+            if consumer.assignment_lost() {
+                debug!(?shards, "shards lost");
+                self.owner.lost(&shards);
+            } else {
+                debug!(?shards, "shards revoked");
+                self.owner.revoked(&shards);
+            }
+        }
+    }
+
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(partitions) = rebalance {
+            let shards = self.shards(partitions);
+            debug!(?shards, "shards assigned");
+            if let Err(error) = consumer.pause(partitions) {
+                // Nothing is read from them all the same: a record that comes is dropped by the poll loop.
+                debug!(%error, "could not pause");
+            }
+            self.owner.assigned(&shards);
+        }
+    }
+}
+
+/// A member of the group; leaving is dropping it (a static member keeps its place for its session).
+pub struct GroupMember {
+    consumer: BaseConsumer<GroupContext>,
+    membership: Membership,
+}
+
+impl GroupMember {
+    /// Makes the member; it joins while it is polled.
+    pub fn new(
+        kafka: &KafkaProperties,
+        membership: Membership,
+        owner: Arc<dyn ShardOwner>,
+    ) -> Result<Self, GroupError> {
+        let config =
+            client_config::group_member(kafka, &membership.group_id, membership.group_instance_id.as_deref());
+        let context = GroupContext { topic: membership.topic.clone(), owner };
+        let consumer: BaseConsumer<GroupContext> =
+            config.create_with_context(context).map_err(|error| GroupError::Config(error.to_string()))?;
+        consumer.subscribe(&[&membership.topic]).map_err(|error| GroupError::Config(error.to_string()))?;
+        Ok(Self { consumer, membership })
+    }
+
+    /// Serves the group's events for one slice of time. An error is the end of this member: no callback comes any more,
+    /// and every shard is lost.
+    pub fn poll(&self) -> Result<(), GroupError> {
+        if let Some(Err(error)) = self.consumer.poll(POLL) {
+            debug!(%error, "group");
+            let code = code_of(&error);
+            if code == RDKafkaErrorCode::FencedInstanceId {
+                return Err(self.instance_fenced());
+            }
+        }
+        match self.consumer.client().fatal_error() {
+            None => Ok(()),
+            Some((RDKafkaErrorCode::FencedInstanceId, _)) => Err(self.instance_fenced()),
+            Some((code, _)) => Err(GroupError::Fatal(code)),
+        }
+    }
+
+    /// A fresh answer of the group that the shard is ours (I6): commits its offset with `report` as metadata, and waits
+    /// for the answer, at most `timeout`.
+    pub fn confirm(self: &Arc<Self>, shard: i32, offset: i64, report: &str, timeout: Duration) -> Result<(), GroupError> {
+        let offsets = self.offsets(shard, offset, report)?;
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let member = Arc::clone(self);
+        // librdkafka waits for an answer without a bound of ours, and tells the answer to an asynchronous commit only
+        // to a callback that rdkafka does not set: so the wait is a thread's of its own.
+        let wait = move || {
+            let answer = member.consumer.commit(&offsets, CommitMode::Sync);
+            // Nobody there any more: then nobody needs the answer.
+            let _ = sender.send(answer);
+        };
+        if std::thread::Builder::new().name("confirm".to_owned()).spawn(wait).is_err() {
+            return Err(GroupError::NoAnswer(Duration::ZERO));
+        }
+        match receiver.recv_timeout(timeout) {
+            Ok(answer) => answer.map_err(|error| GroupError::NotConfirmed(code_of(&error))),
+            Err(_) => Err(GroupError::NoAnswer(timeout)),
+        }
+    }
+
+    /// Leaves the shard's `report` with the group, for `status` to read; nobody waits for the answer.
+    pub fn report(&self, shard: i32, offset: i64, report: &str) -> Result<(), GroupError> {
+        let offsets = self.offsets(shard, offset, report)?;
+        let committed = self.consumer.commit(&offsets, CommitMode::Async);
+        committed.map_err(|error| GroupError::NotConfirmed(code_of(&error)))
+    }
+
+    fn offsets(&self, shard: i32, offset: i64, report: &str) -> Result<TopicPartitionList, GroupError> {
+        let mut offsets = TopicPartitionList::new();
+        let mut element = offsets.add_partition(&self.membership.topic, shard);
+        let set = element.set_offset(Offset::Offset(offset));
+        set.map_err(|error| GroupError::NotConfirmed(code_of(&error)))?;
+        element.set_metadata(report);
+        Ok(offsets)
+    }
+
+    fn instance_fenced(&self) -> GroupError {
+        GroupError::InstanceFenced(self.membership.group_instance_id.clone().unwrap_or_default())
+    }
+}

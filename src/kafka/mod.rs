@@ -1,0 +1,12 @@
+//! Everything that talks to Kafka: the only folder that names rdkafka.
+//!
+//! Calls of librdkafka that block are made from threads of the shards and of the group, never from the async runtime.
+
+pub mod client_config;
+pub mod context;
+pub mod deliveries;
+pub mod error;
+pub mod group;
+pub mod offset_log;
+pub mod topics;
+pub mod transaction;

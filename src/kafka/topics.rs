@@ -1,0 +1,170 @@
+//! The topics: looked at before they are used, created when absent and allowed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use thiserror::Error;
+
+use super::client_config;
+use super::context::LogContext;
+use super::error::code_of;
+use crate::config::KafkaProperties;
+
+/// How long a broker may take for one answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a topic cannot be used; each message ends in the next thing to do.
+#[derive(Debug, Clone, Error)]
+pub enum TopicError {
+    /// A property that librdkafka does not take.
+    #[error("librdkafka refuses the client's configuration: {0}; mend the `kafka` section")]
+    Config(String),
+    /// No answer.
+    #[error("Kafka at `{bootstrap}` can't be reached ({code}): check `kafka.bootstrap.servers`, the network and the credentials")]
+    Unreachable {
+        /// `bootstrap.servers`.
+        bootstrap: String,
+        /// librdkafka's word for it.
+        code: RDKafkaErrorCode,
+    },
+    /// Not there, and not to be created.
+    #[error("topic `{topic}` is not there: create it, or set `create: true`")]
+    Missing {
+        /// The topic.
+        topic: String,
+    },
+    /// Not there, and the broker does not create it.
+    #[error("topic `{topic}` can't be created ({code}): create it by hand, or grant CREATE on it")]
+    NotCreated {
+        /// The topic.
+        topic: String,
+        /// The broker's answer.
+        code: RDKafkaErrorCode,
+    },
+    /// The offsets topic has another number of partitions than configured: shards would not be where they are looked for.
+    #[error("offsets topic `{topic}` has {found} partitions, `offsets.partitions` says {configured}: set it to {found}")]
+    PartitionCount {
+        /// The topic.
+        topic: String,
+        /// In Kafka.
+        found: usize,
+        /// In the configuration.
+        configured: i32,
+    },
+    /// The offsets topic would lose offsets.
+    #[error(
+        "offsets topic `{topic}` has cleanup.policy `{found}`, under which offsets are lost: set it to exactly `compact`"
+    )]
+    NotCompacted {
+        /// The topic.
+        topic: String,
+        /// In Kafka.
+        found: String,
+    },
+}
+
+/// A topic as we want it.
+#[derive(Debug, Clone)]
+pub struct WantedTopic<'a> {
+    /// Name.
+    pub name: &'a str,
+    /// Partitions, where it is created.
+    pub partitions: i32,
+    /// Replicas, where it is created; -1 is the broker's default.
+    pub replication_factor: i32,
+    /// Whether to create it.
+    pub create: bool,
+    /// Settings, where it is created.
+    pub config: BTreeMap<String, String>,
+}
+
+/// What a topic is like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicState {
+    /// Number of partitions.
+    pub partitions: usize,
+    /// Whether we just made it.
+    pub created: bool,
+}
+
+/// Asks and makes.
+pub struct Topics {
+    admin: AdminClient<LogContext>,
+    bootstrap: String,
+}
+
+impl Topics {
+    /// A client for topics; connects when first asked.
+    pub fn new(kafka: &KafkaProperties) -> Result<Self, TopicError> {
+        let admin = client_config::admin(kafka)
+            .create_with_context(LogContext)
+            .map_err(|error| TopicError::Config(error.to_string()))?;
+        Ok(Self { admin, bootstrap: kafka.bootstrap_servers().to_owned() })
+    }
+
+    /// Number of partitions of each topic that is there. Blocks for up to 10 s.
+    ///
+    /// All topics are asked for, since asking for one by name would create it on a broker that does so by itself.
+    pub fn partitions(&self) -> Result<BTreeMap<String, usize>, TopicError> {
+        let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT).map_err(|error| self.unreachable(&error))?;
+        let known = metadata.topics().iter().filter(|topic| topic.error().is_none());
+        Ok(known.map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect())
+    }
+
+    /// Makes sure that `wanted` is there. Blocks.
+    pub fn ensure(&self, wanted: &WantedTopic<'_>) -> Result<TopicState, TopicError> {
+        if let Some(&partitions) = self.partitions()?.get(wanted.name) {
+            return Ok(TopicState { partitions, created: false });
+        }
+        if !wanted.create {
+            return Err(TopicError::Missing { topic: wanted.name.to_owned() });
+        }
+        let mut topic = NewTopic::new(
+            wanted.name,
+            wanted.partitions,
+            TopicReplication::Fixed(wanted.replication_factor),
+        );
+        for (key, value) in &wanted.config {
+            topic = topic.set(key, value);
+        }
+        let not_created = |code| TopicError::NotCreated { topic: wanted.name.to_owned(), code };
+        let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
+        let answer = futures_executor::block_on(self.admin.create_topics([&topic], &options));
+        match answer.map_err(|error| not_created(code_of(&error)))?.pop() {
+            Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => return Err(not_created(code)),
+            _ => {}
+        }
+        // The other brokers hear of it a little later; a metadata answer without it is no failure yet.
+        for _ in 0..50 {
+            if let Some(&partitions) = self.partitions()?.get(wanted.name) {
+                return Ok(TopicState { partitions, created: true });
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Err(not_created(RDKafkaErrorCode::UnknownTopicOrPartition))
+    }
+
+    /// Settings of a topic; `None` where the broker does not answer such questions, or not to us. Blocks.
+    pub fn settings(&self, topic: &str) -> Option<BTreeMap<String, String>> {
+        let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+        let which = ResourceSpecifier::Topic(topic);
+        let asked = self.admin.describe_configs([&which], &options);
+        let resource = futures_executor::block_on(asked).ok()?.pop()?.ok()?;
+        let entries = resource.entries.into_iter();
+        Some(entries.filter_map(|entry| Some((entry.name, entry.value?))).collect())
+    }
+
+    fn unreachable(&self, error: &KafkaError) -> TopicError {
+        TopicError::Unreachable { bootstrap: self.bootstrap.clone(), code: code_of(error) }
+    }
+}
+
+/// Deletes topics: what the demo made, it takes away. Blocks.
+pub fn delete(kafka: &KafkaProperties, names: &[&str]) -> Result<(), TopicError> {
+    let topics = Topics::new(kafka)?;
+    let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
+    let answer = futures_executor::block_on(topics.admin.delete_topics(names, &options));
+    answer.map(|_| ()).map_err(|error| topics.unreachable(&error))
+}

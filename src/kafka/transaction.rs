@@ -1,0 +1,273 @@
+//! A shard's transactional producer: one transaction, and the three outcomes of its commit (design.md, section 4).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use thiserror::Error;
+
+use super::client_config;
+use super::deliveries::{Deliveries, Tag, Undelivered};
+use super::error::{Verdict, code_of, judge};
+use crate::config::KafkaProperties;
+
+/// Longest single wait inside librdkafka: between two of them we look whether we are to stop.
+const SLICE: Duration = Duration::from_secs(1);
+/// After this long without an answer a commit is given up: the cursor then comes from the topic (I4).
+const GIVE_UP: Duration = Duration::from_secs(120);
+
+/// One record on its way into a transaction.
+#[derive(Debug)]
+pub struct ProducerRecord<'a> {
+    /// Topic.
+    pub topic: &'a str,
+    /// Given for offset records only; else the partitioner's.
+    pub partition: Option<i32>,
+    /// Key.
+    pub key: &'a [u8],
+    /// Value.
+    pub value: &'a [u8],
+    /// Milliseconds since the epoch; the time of sending where there is none.
+    pub timestamp: Option<i64>,
+    /// Names and values.
+    pub headers: &'a [(&'a str, &'a [u8])],
+    /// Whose it is.
+    pub tag: Tag,
+}
+
+/// How a transaction ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransactionEnd {
+    /// Confirmed: the broker has all of it.
+    Committed {
+        /// Records delivered, offset records included.
+        delivered: usize,
+        /// Where the offsets partition ends now: after the last offset record and the commit marker.
+        end: Option<i64>,
+    },
+    /// `abort_transaction` returned Ok: nothing of it will ever be seen by a `read_committed` reader.
+    Aborted {
+        /// Records that were refused, with the reason; all transient ones are worth another try as they are.
+        undelivered: Vec<Undelivered>,
+        /// The first reason.
+        code: RDKafkaErrorCode,
+    },
+    /// Never commit again (I6).
+    Fenced {
+        /// What the broker or librdkafka said.
+        code: RDKafkaErrorCode,
+    },
+    /// Nobody knows: the producer must be dropped, and the cursor read from the topic (I4).
+    Unknown {
+        /// The last error.
+        code: RDKafkaErrorCode,
+    },
+}
+
+/// Why a producer could not be made ready.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InitError {
+    /// A property that librdkafka does not take.
+    #[error("librdkafka refuses the producer's configuration: {0}; mend the `kafka` section")]
+    Config(String),
+    /// Told to stop meanwhile.
+    #[error("stopped before the transactional id was ours")]
+    Stopped,
+    /// The coordinator's answer.
+    #[error("transactional id `{id}` can't be had ({code}): {advice}")]
+    Refused {
+        /// The transactional id.
+        id: String,
+        /// The answer.
+        code: RDKafkaErrorCode,
+        /// The next thing to do.
+        advice: &'static str,
+    },
+}
+
+/// The producer of one shard, with its transactional id acquired.
+pub struct TransactionalProducer {
+    producer: ThreadedProducer<Deliveries>,
+    deliveries: Arc<Deliveries>,
+}
+
+impl TransactionalProducer {
+    /// Makes the producer and acquires its transactional id: whoever had it is fenced, and what it left open is ended.
+    ///
+    /// Blocks until the coordinator answers, or until `give_up` says so.
+    pub fn init(kafka: &KafkaProperties, id: &str, give_up: &dyn Fn() -> bool) -> Result<Self, InitError> {
+        let config = client_config::transactional_producer(kafka, id);
+        let producer: ThreadedProducer<Deliveries> =
+            config.create_with_context(Deliveries::default()).map_err(|error| InitError::Config(error.to_string()))?;
+        loop {
+            if give_up() {
+                return Err(InitError::Stopped);
+            }
+            let Err(error) = producer.init_transactions(SLICE) else { break };
+            if !is_retriable(&error) {
+                let code = code_of(&error);
+                return Err(InitError::Refused { id: id.to_owned(), code, advice: init_advice(code) });
+            }
+        }
+        let deliveries = Arc::clone(producer.context());
+        Ok(Self { producer, deliveries })
+    }
+
+    /// Publishes `records` as one transaction and says how it ended. Blocks.
+    ///
+    /// `give_up` ends every wait: what is then not confirmed is [`TransactionEnd::Unknown`].
+    pub fn publish(
+        &self,
+        records: impl FnOnce(&mut dyn FnMut(ProducerRecord<'_>) -> bool),
+        give_up: &dyn Fn() -> bool,
+    ) -> TransactionEnd {
+        self.deliveries.reset();
+        if let Err(error) = self.producer.begin_transaction() {
+            let code = code_of(&error);
+            return if judge(code) == Verdict::Fenced || is_fatal(&error) {
+                TransactionEnd::Fenced { code }
+            } else {
+                TransactionEnd::Unknown { code }
+            };
+        }
+        let mut refused_at_once = None;
+        records(&mut |record| match self.send(record, give_up) {
+            Ok(()) => true,
+            Err(refused) => {
+                refused_at_once = Some(refused);
+                false
+            }
+        });
+        let all_reported = self.deliveries.wait_until(0, give_up);
+        if !all_reported {
+            return TransactionEnd::Unknown { code: RDKafkaErrorCode::OperationTimedOut };
+        }
+        let mut reports = self.deliveries.take();
+        reports.failed.extend(refused_at_once);
+        if let Some((code, _)) = self.producer.client().fatal_error() {
+            return TransactionEnd::Fenced { code };
+        }
+        if let Some(fenced) = reports.failed.iter().find(|failed| judge(failed.code) == Verdict::Fenced) {
+            return TransactionEnd::Fenced { code: fenced.code };
+        }
+        match reports.failed.first() {
+            Some(first) => {
+                let code = first.code;
+                self.abort(reports.failed, code, give_up)
+            }
+            // The marker that the commit writes takes one offset more.
+            None => self.commit(reports.delivered, reports.last_offset_record.map(|offset| offset + 2), give_up),
+        }
+    }
+
+    /// Where the partition of the offsets topic ends now, aside from transactions that are still open.
+    pub fn end_of(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.producer.client().fetch_watermarks(topic, partition, SLICE).ok().map(|(_, high)| high)
+    }
+
+    fn send(&self, record: ProducerRecord<'_>, give_up: &dyn Fn() -> bool) -> Result<(), Undelivered> {
+        let owner = record.tag.owner;
+        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        for (key, value) in record.headers {
+            headers = headers.insert(Header { key, value: Some(*value) });
+        }
+        let mut next = BaseRecord::with_opaque_to(record.topic, record.tag.pack()).key(record.key).payload(record.value);
+        if !record.headers.is_empty() {
+            next = next.headers(headers);
+        }
+        next.partition = record.partition;
+        next.timestamp = record.timestamp;
+        loop {
+            self.deliveries.sent();
+            match self.producer.send(next) {
+                Ok(()) => return Ok(()),
+                Err((error, returned)) => {
+                    self.deliveries.not_sent();
+                    let code = code_of(&error);
+                    let outstanding = self.deliveries.outstanding();
+                    if code != RDKafkaErrorCode::QueueFull || outstanding == 0 {
+                        return Err(Undelivered { owner, code });
+                    }
+                    if !self.deliveries.wait_until(outstanding / 2, give_up) {
+                        return Err(Undelivered { owner, code });
+                    }
+                    next = returned;
+                }
+            }
+        }
+    }
+
+    /// Calls `commit_transaction` until it is confirmed: while the outcome is unknown it is asked again, never aborted.
+    fn commit(&self, delivered: usize, end: Option<i64>, give_up: &dyn Fn() -> bool) -> TransactionEnd {
+        let started = Instant::now();
+        loop {
+            let Err(error) = self.producer.commit_transaction(SLICE) else {
+                return TransactionEnd::Committed { delivered, end };
+            };
+            let code = code_of(&error);
+            match outcome(&error) {
+                Outcome::Fenced => return TransactionEnd::Fenced { code },
+                Outcome::RequiresAbort => return self.abort(Vec::new(), code, give_up),
+                Outcome::Retriable if !give_up() && started.elapsed() < GIVE_UP => {}
+                Outcome::Retriable | Outcome::Other => return TransactionEnd::Unknown { code },
+            }
+        }
+    }
+
+    fn abort(&self, undelivered: Vec<Undelivered>, code: RDKafkaErrorCode, give_up: &dyn Fn() -> bool) -> TransactionEnd {
+        let started = Instant::now();
+        loop {
+            let Err(error) = self.producer.abort_transaction(SLICE) else {
+                return TransactionEnd::Aborted { undelivered, code };
+            };
+            let code = code_of(&error);
+            match outcome(&error) {
+                Outcome::Fenced => return TransactionEnd::Fenced { code },
+                Outcome::Retriable if !give_up() && started.elapsed() < GIVE_UP => {}
+                _ => return TransactionEnd::Unknown { code },
+            }
+        }
+    }
+}
+
+/// The split that librdkafka makes of a transaction's errors, to be looked at in this order.
+enum Outcome {
+    Fenced,
+    RequiresAbort,
+    Retriable,
+    Other,
+}
+
+fn outcome(error: &KafkaError) -> Outcome {
+    if judge(code_of(error)) == Verdict::Fenced {
+        return Outcome::Fenced;
+    }
+    match error {
+        KafkaError::Transaction(error) if error.is_fatal() => Outcome::Fenced,
+        KafkaError::Transaction(error) if error.txn_requires_abort() => Outcome::RequiresAbort,
+        KafkaError::Transaction(error) if error.is_retriable() => Outcome::Retriable,
+        _ => Outcome::Other,
+    }
+}
+
+fn is_fatal(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::Transaction(error) if error.is_fatal())
+}
+
+fn is_retriable(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::Transaction(error) if error.is_retriable() && !error.is_fatal())
+}
+
+fn init_advice(code: RDKafkaErrorCode) -> &'static str {
+    match code {
+        RDKafkaErrorCode::TransactionalIdAuthorizationFailed => {
+            "grant WRITE and DESCRIBE on this transactional id (a prefix ACL on the offsets topic's name will do)"
+        }
+        RDKafkaErrorCode::InvalidTransactionTimeout => {
+            "the broker's `transaction.max.timeout.ms` is below 60 s: raise it"
+        }
+        _ => "look at the broker's log; it is tried again",
+    }
+}

@@ -1,0 +1,15 @@
+//! x
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod convert;
+pub mod dead_letter;
+pub mod http;
+pub mod kafka;
+pub mod metrics;
+pub mod offsets;
+pub mod okta;
+pub mod simulator;
+pub mod source;
+pub mod telemetry;
+pub mod worker;

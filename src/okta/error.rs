@@ -1,0 +1,270 @@
+//! What can go wrong with a request, and whether asking again can help.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::link::LinkError;
+use super::page::SplitError;
+use super::page_url::PageUrlError;
+
+pub use answer::RefusedAnswer;
+pub use okta_error::OktaError;
+
+mod answer;
+mod okta_error;
+
+/// Why a request brought no page. No such request ever moves the cursor (I8).
+///
+/// The message of each fatal one ends in what the operator can do. Texts of Okta's are shortened and escaped, and none
+/// of them holds the credential.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RequestError {
+    /// The answer was not complete in time, be it for the connection, the server or the body.
+    #[error("no complete answer within {} s", .limit.as_secs_f64())]
+    Timeout {
+        /// The time-out that ran out.
+        limit: Duration,
+    },
+    /// The server, or something in front of it, says 408.
+    #[error("the server gave up waiting for the request ({okta})")]
+    RequestTimeout {
+        /// What the answer says.
+        okta: OktaError,
+    },
+    /// No answer came: name resolution, TCP, TLS, or a connection that ended before the headers.
+    #[error("no answer: {problem}")]
+    Connection {
+        /// The causes, outermost first.
+        problem: String,
+    },
+    /// The answer began and its body broke off, or cannot be decompressed.
+    #[error("the body broke off: {problem}")]
+    BrokenBody {
+        /// The causes, outermost first.
+        problem: String,
+    },
+    /// The body is longer than the cap, decompressed.
+    #[error("the page is longer than {cap} bytes")]
+    TooLarge {
+        /// The cap in bytes.
+        cap: usize,
+    },
+    /// 200, but the elements of the body cannot be told apart.
+    #[error("the answer is not a page: {error}")]
+    NotAPage {
+        /// What is wrong with the body.
+        error: SplitError,
+    },
+    /// 200, but it cannot be said which page comes next.
+    #[error("the answer does not say which page comes next: {error}")]
+    BadLink {
+        /// What is wrong with the header.
+        error: LinkError,
+    },
+    /// 5xx.
+    #[error("okta answered with {okta}")]
+    Server {
+        /// What the answer says.
+        okta: OktaError,
+    },
+    /// 429: this window's requests are used up.
+    #[error("the rate limit is used up ({okta})")]
+    RateLimited {
+        /// Until the window is over, by the server's own clock. The caller adds jitter. `None`: the answer has no rate
+        /// limit headers, so back off.
+        wait: Option<Duration>,
+        /// What the answer says.
+        okta: OktaError,
+    },
+    /// 429 with a limit of 0: the org serves too many requests at this moment. No header says for how long.
+    #[error("the org serves too many requests at once ({okta})")]
+    Concurrency {
+        /// What the answer says.
+        okta: OktaError,
+    },
+    /// 401. A secret that comes from a file is to be read again before the connector is failed.
+    #[error(
+        "okta refused the credential ({okta}): make a new API token for an administrator who may read the System Log, \
+         and set it in `auth`"
+    )]
+    Unauthorized {
+        /// What the answer says.
+        okta: OktaError,
+    },
+    /// 403.
+    #[error(
+        "the credential may not read the System Log ({okta}): give its owner a role with access to reports and logs, \
+         as Read-only Administrator or Report Administrator"
+    )]
+    Forbidden {
+        /// What the answer says.
+        okta: OktaError,
+    },
+    /// 400 because of the cursor in the URL (`after`).
+    #[error(
+        "okta refused the checkpoint ({okta}): look at it with `offsets get`; under another `name` the connector \
+         starts anew from its `since`"
+    )]
+    CursorRefused {
+        /// What the answer says.
+        okta: OktaError,
+    },
+    /// 400 because `since` in the URL is over 180 days ago.
+    #[error(
+        "okta refused a `since` of over 180 days ago ({okta}): set a later `since`; if it is an old checkpoint's, the \
+         connector starts anew under another `name`"
+    )]
+    SinceTooOld {
+        /// What the answer says.
+        okta: OktaError,
+    },
+    /// Any other 400.
+    #[error("okta refused the query ({okta}): correct `filter`, `q`, `since` or `limit`")]
+    BadRequest {
+        /// What the answer says.
+        okta: OktaError,
+    },
+    /// 3xx. Never followed, since the credential would be sent along (I3).
+    #[error(
+        "the server redirects to {} ({okta}), where the credential is not sent: set `org` to the origin that serves \
+         the API itself", .to.as_deref().map_or("no readable address".to_owned(), |to| format!("`{to}`"))
+    )]
+    Redirected {
+        /// The origin it points to; nothing more of the address is shown.
+        to: Option<String>,
+        /// What the answer says.
+        okta: OktaError,
+    },
+    /// Any other status.
+    #[error(
+        "unexpected answer ({okta}): check that `org` is the origin of an active Okta org and that no proxy answers in \
+         its place"
+    )]
+    Unexpected {
+        /// What the answer says.
+        okta: OktaError,
+    },
+    /// The credential cannot stand in a header.
+    #[error(
+        "the credential holds characters that no header can carry: check the secret in `auth` for line breaks and \
+         other control characters"
+    )]
+    UnusableCredential,
+    /// The URL is another org's than the client's (I3); nothing was sent.
+    #[error("nothing was sent: {error}: check `org` and the connector's checkpoint")]
+    NotSent {
+        /// Why the URL is refused.
+        error: PageUrlError,
+    },
+}
+
+/// What to do about a failed request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Ask again.
+    Retriable {
+        /// Why, as the metric has it.
+        reason: RetryReason,
+        /// How long the server asks us to wait at least; `None`: exponential backoff. Jitter is the caller's in both.
+        wait: Option<Duration>,
+    },
+    /// The connector fails: the same request would fail again until someone acts. The message says how.
+    Fatal,
+}
+
+/// Why a request is made again: the values of the label `reason` of `retries_total` that concern Okta (contract 3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RetryReason {
+    /// A 5xx answer.
+    Http5xx,
+    /// No complete answer in time.
+    Timeout,
+    /// No answer, or one that is not whole: cut off, not a page, too large.
+    Connection,
+    /// 429, this window's requests are used up.
+    RateLimit,
+    /// 429, too many requests at once.
+    Concurrency,
+}
+
+impl RetryReason {
+    /// All of them, for series that exist from the start.
+    pub const ALL: [Self; 5] = [Self::Http5xx, Self::Timeout, Self::Connection, Self::RateLimit, Self::Concurrency];
+
+    /// The value of the label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http5xx => "http_5xx",
+            Self::Timeout => "timeout",
+            Self::Connection => "connection",
+            Self::RateLimit => "rate_limit",
+            Self::Concurrency => "concurrency",
+        }
+    }
+}
+
+impl RequestError {
+    /// Whether asking again can help.
+    pub fn severity(&self) -> Severity {
+        let (reason, wait) = match self {
+            Self::Timeout { .. } | Self::RequestTimeout { .. } => (RetryReason::Timeout, None),
+            Self::Connection { .. }
+            | Self::BrokenBody { .. }
+            | Self::TooLarge { .. }
+            | Self::NotAPage { .. }
+            | Self::BadLink { .. } => (RetryReason::Connection, None),
+            Self::Server { .. } => (RetryReason::Http5xx, None),
+            Self::RateLimited { wait, .. } => (RetryReason::RateLimit, *wait),
+            Self::Concurrency { .. } => (RetryReason::Concurrency, None),
+            Self::Unauthorized { .. }
+            | Self::Forbidden { .. }
+            | Self::CursorRefused { .. }
+            | Self::SinceTooOld { .. }
+            | Self::BadRequest { .. }
+            | Self::Redirected { .. }
+            | Self::Unexpected { .. }
+            | Self::UnusableCredential
+            | Self::NotSent { .. } => return Severity::Fatal,
+        };
+        Severity::Retriable { reason, wait }
+    }
+
+    /// Whether the credential was refused, so that it is to be read again before the connector is failed.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Unauthorized { .. })
+    }
+
+    /// What Okta said, where there was a refusing answer.
+    pub fn okta(&self) -> Option<&OktaError> {
+        match self {
+            Self::RequestTimeout { okta }
+            | Self::Server { okta }
+            | Self::RateLimited { okta, .. }
+            | Self::Concurrency { okta }
+            | Self::Unauthorized { okta }
+            | Self::Forbidden { okta }
+            | Self::CursorRefused { okta }
+            | Self::SinceTooOld { okta }
+            | Self::BadRequest { okta }
+            | Self::Redirected { okta, .. }
+            | Self::Unexpected { okta } => Some(okta),
+            Self::Timeout { .. }
+            | Self::Connection { .. }
+            | Self::BrokenBody { .. }
+            | Self::TooLarge { .. }
+            | Self::NotAPage { .. }
+            | Self::BadLink { .. }
+            | Self::UnusableCredential
+            | Self::NotSent { .. } => None,
+        }
+    }
+
+    /// Whether Okta itself gave up on the query after its 30 s (E0000009): a smaller page may get through (I8).
+    pub fn is_query_timeout(&self) -> bool {
+        matches!(self, Self::Server { okta } if okta.code.as_deref() == Some("E0000009"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

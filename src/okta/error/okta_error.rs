@@ -1,0 +1,134 @@
+//! What a refusing answer says: Okta's error JSON, or its OAuth form in `WWW-Authenticate`.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// The longest text that is kept of each member, in characters.
+const MAX_TEXT: usize = 300;
+
+/// How many of `errorCauses` are kept.
+const MAX_CAUSES: usize = 5;
+
+/// A refusing answer: its status and what could be read of its text.
+///
+/// Every text is shortened and has its control characters escaped, so it can stand in a log line. A body that is not
+/// Okta's error JSON is not kept at all: it comes from something in between, which may repeat the request's headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OktaError {
+    /// The HTTP status.
+    pub status: u16,
+    /// `errorCode`, as `E0000011`: the one member that is meant for decisions. Of the OAuth form its `error`.
+    pub code: Option<String>,
+    /// `errorSummary`. Of the OAuth form its `error_description`.
+    pub summary: Option<String>,
+    /// `errorId`, which Okta's support asks for.
+    pub id: Option<String>,
+    /// The summaries of `errorCauses`.
+    pub causes: Vec<String>,
+}
+
+/// The body as Okta documents it; a member of another type makes it no such body.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    error_code: Option<String>,
+    error_summary: Option<String>,
+    error_id: Option<String>,
+    error_causes: Option<Vec<Cause>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Cause {
+    error_summary: Option<String>,
+}
+
+impl OktaError {
+    /// Reads an answer's body, and `WWW-Authenticate` where the body says nothing (with OAuth, bodies are empty).
+    ///
+    /// `secret` is what was sent and may be repeated by whoever answers: it is replaced wherever it occurs.
+    pub fn read(status: u16, body: &[u8], www_authenticate: Option<&str>, secret: &str) -> Self {
+        let keep = |text: String| match secret {
+            "" => clean(&text),
+            // Before the text is shortened, or a part of the secret could remain.
+            secret => clean(&text.replace(secret, "***")),
+        };
+        let mut read = Self { status, code: None, summary: None, id: None, causes: Vec::new() };
+        if let Ok(body) = serde_json::from_slice::<Body>(body) {
+            read.code = body.error_code.map(keep);
+            read.summary = body.error_summary.map(keep);
+            read.id = body.error_id.map(keep);
+            let causes = body.error_causes.unwrap_or_default().into_iter().filter_map(|cause| cause.error_summary);
+            read.causes = causes.take(MAX_CAUSES).map(keep).collect();
+        }
+        if let (None, None, Some(challenge)) = (&read.code, &read.summary, www_authenticate) {
+            read.code = parameter(challenge, "error").map(keep);
+            read.summary = parameter(challenge, "error_description").map(keep);
+        }
+        read
+    }
+
+    /// Whether the summary or a cause holds `text`.
+    pub(super) fn mentions(&self, text: &str) -> bool {
+        self.summary.iter().chain(&self.causes).any(|found| found.contains(text))
+    }
+}
+
+impl fmt::Display for OktaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        if let Some(code) = &self.code {
+            write!(f, " {code}")?;
+        }
+        if let Some(summary) = &self.summary {
+            write!(f, " `{summary}`")?;
+        }
+        for cause in self.causes.iter().filter(|&cause| Some(cause) != self.summary.as_ref()) {
+            write!(f, ", `{cause}`")?;
+        }
+        match &self.id {
+            Some(id) => write!(f, ", error id `{id}`"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The value of a parameter of a challenge, as `error="invalid_token"`.
+fn parameter(challenge: &str, name: &str) -> Option<String> {
+    let mut rest = challenge;
+    loop {
+        let (before, after) = rest.split_once('=')?;
+        let is_wanted = before.rsplit([' ', ',']).next().is_some_and(|found| found.eq_ignore_ascii_case(name));
+        let (value, others) = match after.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"')?,
+            None => after.split_once(',').unwrap_or((after, "")),
+        };
+        if is_wanted {
+            return Some(value.to_owned());
+        }
+        rest = others;
+    }
+}
+
+fn clean(text: &str) -> String {
+    let text = text.trim();
+    let mut clean = String::with_capacity(text.len().min(MAX_TEXT));
+    for (count, character) in text.chars().enumerate() {
+        if count == MAX_TEXT {
+            clean.push('…');
+            break;
+        }
+        if character.is_control() || is_directional(character) {
+            clean.extend(character.escape_unicode());
+        } else {
+            clean.push(character);
+        }
+    }
+    clean
+}
+
+/// Characters that make a terminal show a text in another order than it is written.
+fn is_directional(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}

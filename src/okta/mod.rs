@@ -1,0 +1,18 @@
+//! The Okta System Log API: one request, one page.
+//!
+//! [`client`] and [`auth`] talk; everything else is pure and takes bytes, headers and times:
+//! [`query`] makes the first URL of a cold start, [`page`] splits a body into raw events without building a JSON tree,
+//! [`log_event`] reads an event's envelope, [`link`] the `Link` header, [`rate_limit`] the limits, and [`error`] says of
+//! every failure whether asking again can help. [`page_url`] is the one door that a URL passes before a credential
+//! may travel to it (I3).
+
+pub mod auth;
+pub mod client;
+pub mod error;
+pub mod link;
+pub mod log_event;
+pub mod origin;
+pub mod page;
+pub mod page_url;
+pub mod query;
+pub mod rate_limit;

@@ -1,0 +1,165 @@
+//! An Okta org's origin: the only place that a credential is ever sent to.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use thiserror::Error;
+use url::{Host, Url};
+
+/// Why a text is not an org's origin; each message ends in what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum OriginError {
+    /// Not a URL at all.
+    #[error("`{0}` is not a URL: write the org's origin, as `https://acme.okta.com`")]
+    NotAUrl(String),
+    /// A scheme other than https, or http to a host that is not this machine.
+    #[error("`{0}` would send the credential in the clear: write `https://{1}` (http is for loopback addresses only)")]
+    NotHttps(String, String),
+    /// Has a path, a query, a fragment or a login.
+    #[error("`{0}` is more than an origin: write `{1}`")]
+    NotAnOrigin(String, String),
+    /// The administrator's host answers the console, not the API.
+    #[error("`{0}` is the admin console, which does not serve the API: write `{1}`")]
+    AdminHost(String, String),
+}
+
+/// Scheme, host and port of an Okta org (RFC 6454), as `https://acme.okta.com`.
+///
+/// Two origins are equal when all three are, with the scheme's default port filled in.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// Only scheme, host and port are ever set.
+    url: Url,
+}
+
+impl Origin {
+    /// The origin of any http(s) URL, whatever its path.
+    pub fn of(url: &Url) -> Option<Self> {
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return None;
+        }
+        let mut origin = url.clone();
+        origin.set_path("/");
+        origin.set_query(None);
+        origin.set_fragment(None);
+        // Neither fails for a URL that has a host.
+        origin.set_username("").ok()?;
+        origin.set_password(None).ok()?;
+        Some(Self { url: origin })
+    }
+
+    /// Host, and `:port` only where it is not the scheme's default: the `org` of the source partition.
+    pub fn authority(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        match self.url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+
+    /// Whether the host is this machine: `localhost`, 127.0.0.0/8 or `[::1]`.
+    pub fn is_loopback(&self) -> bool {
+        match self.url.host() {
+            Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
+            Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            None => false,
+        }
+    }
+
+    /// The origin as a URL whose path is `/`.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
+impl FromStr for Origin {
+    type Err = OriginError;
+
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        let not_a_url = || OriginError::NotAUrl(redact(text));
+        let url = Url::parse(text).map_err(|_| not_a_url())?;
+        let origin = Self::of(&url).ok_or_else(not_a_url)?;
+        if url.scheme() != "https" && !origin.is_loopback() {
+            return Err(OriginError::NotHttps(redact(text), origin.authority()));
+        }
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        if !bare || !url.username().is_empty() || url.password().is_some() {
+            return Err(OriginError::NotAnOrigin(redact(text), origin.to_string()));
+        }
+        match without_admin(url.host_str().unwrap_or_default()) {
+            Some(host) => Err(OriginError::AdminHost(redact(text), format!("{}://{host}", url.scheme()))),
+            None => Ok(origin),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.url.scheme(), self.authority())
+    }
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Origin({self})")
+    }
+}
+
+/// `acme-admin.okta.com` is the console of `acme.okta.com`; other hosts may end in `-admin` as they like.
+fn without_admin(host: &str) -> Option<String> {
+    const OKTA: [&str; 5] = ["okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil"];
+    let (org, domain) = host.split_once('.')?;
+    let org = org.strip_suffix("-admin")?;
+    OKTA.contains(&domain).then(|| format!("{org}.{domain}"))
+}
+
+/// A login in a URL is a secret: it is shown as `***`.
+fn redact(text: &str) -> String {
+    match (text.find("://"), text.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => format!("{}***{}", &text[..scheme + 3], &text[at..]),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        for (text, shown, authority) in [
+            ("https://acme.okta.com", "https://acme.okta.com", "acme.okta.com"),
+            ("https://ACME.okta.com/", "https://acme.okta.com", "acme.okta.com"),
+            ("https://acme.okta.com:443", "https://acme.okta.com", "acme.okta.com"),
+            ("https://acme.okta.com:8443", "https://acme.okta.com:8443", "acme.okta.com:8443"),
+            ("http://127.0.0.1:8084", "http://127.0.0.1:8084", "127.0.0.1:8084"),
+            ("http://[::1]:8084", "http://[::1]:8084", "[::1]:8084"),
+        ] {
+            let origin: Origin = text.parse().expect(text);
+            assert_eq!((origin.to_string().as_str(), origin.authority().as_str()), (shown, authority));
+        }
+    }
+
+    #[test]
+    fn what_is_refused_says_what_to_write() {
+        for (text, says) in [
+            ("acme.okta.com", "write the org's origin"),
+            ("http://acme.okta.com", "write `https://acme.okta.com`"),
+            ("https://acme.okta.com/api/v1", "write `https://acme.okta.com`"),
+            ("https://acme-admin.okta.com", "write `https://acme.okta.com`"),
+            ("https://acme-admin.oktapreview.com", "write `https://acme.oktapreview.com`"),
+            ("ftp://acme.okta.com", "write the org's origin"),
+        ] {
+            let error = text.parse::<Origin>().expect_err(text).to_string();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_login_in_the_url_is_not_repeated() {
+        let error = "https://me:hunter2@acme.okta.com".parse::<Origin>().expect_err("has a login").to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,80 @@
+//! The simulated org: `GET /api/v1/logs` as Okta answers it, with faults on request.
+//!
+//! No test of this project may ask a real org, and a stub that answers what the test expects proves only that the test
+//! agrees with itself. So this is a server of its own, with a log that goes on growing while it is read. It is used
+//! three ways: by the tests and `demo` within the process ([`Simulator`]), and by people as `okta-kafka-source simulate`.
+//!
+//! It names no other module of the crate, least of all the client's parsers and the connector's cursor rules: whoever
+//! writes a rule twice in two ways finds out which one is wrong, whoever shares it does not.
+//!
+//! # What it imitates
+//!
+//! The sources are Okta's reference ("System Log query", "Rate limits", the OpenAPI description, the catalogues of event
+//! types and error codes) and recorded exchanges with real orgs.
+//!
+//! *Two kinds of query.* Without `until` and ascending, a query **polls**: events come in the order in which they were
+//! *persisted*, `since` counts persistence time and includes its own millisecond, and there is always a `next` link. A
+//! page that is not full has one, and that of an empty page repeats the cursor that was asked, so a client that follows
+//! links without looking never ends. Anything else is **bounded**: events come in the order of `published`, and the last
+//! page has no `next` link.
+//!
+//! *Persisted is not published.* An event is persisted a moment after its `published`, and one in forty up to ten minutes
+//! after. So `published` goes back and forth along the pages, and a client that takes its checkpoint from there loses
+//! events here as it would at Okta. Some events share a millisecond, so that the `_<n>` of the cursor
+//! (`<epoch ms>_<n>`, as recorded) matters.
+//!
+//! *Links* are two `link` lines, self before next, with the parameters in Okta's order (`since`, `until`, `filter`, `q`,
+//! `sortOrder`, `limit`, `after`), spaces as `+`, and no `limit` where the client sent none. They name the host that the
+//! client's `Host` header names, so they hold behind a proxy too.
+//!
+//! *Bodies* are compact arrays of the events' own bytes, compressed for clients that ask for it. Events from a file and
+//! those that a test appends are served byte for byte, whatever they are; a page of them need not be JSON.
+//!
+//! *Errors* have Okta's status, codes and words in both of its forms (`error_body`), *headers* are those of recorded
+//! answers, and the *rate limit* is a bucket whose window begins with a request, not on the wall minute. A 429 has no
+//! `Retry-After`; the wait is `x-rate-limit-reset` less the answer's own `date`.
+//!
+//! *Events* have the member order, nulls, odd values and sizes of recorded ones (`generator`); a test holds the
+//! quantiles.
+//!
+//! # What goes wrong
+//!
+//! [`FaultKind`] lists it. Faults come at random from a seed ([`Simulator::set_faults`]) or one by one for certain
+//! ([`Simulator::inject`]). A request that is refused anyway (wrong token, bucket empty) spends none.
+//!
+//! # Where it deviates, or guesses
+//!
+//! - `filter` and `q` are taken and kept in the links, but every event matches.
+//! - Authentication is SSWS only.
+//! - The words for a refused `limit` and `sortOrder` were never seen; that 1001 is refused was.
+//! - Whether the `next` link of an empty *first* page has a cursor is not known; here it is the link that was asked.
+//! - `until` includes its own millisecond. In a descending query Okta moves it to the last event and gives that one's
+//!   uuid as the cursor, so there it must; for ascending ones it is a guess.
+//! - Events are there from the moment they are persisted. Okta's take a few seconds to be seen.
+//! - The default rate limit is far above Okta's 120 a minute, so that tests and `demo` need not wait; it is a setting.
+//! - A request beyond 75 at once is not refused; `concurrency` is a fault.
+//! - Unknown paths count into the bucket of the System Log, the only one there is.
+
+mod clock;
+mod config;
+mod connection;
+mod cursor;
+mod error_body;
+mod faults;
+mod feed;
+mod generator;
+mod handle;
+mod org;
+mod page;
+mod query;
+mod rate_limit;
+mod request_log;
+mod server;
+mod store;
+
+pub use config::{SimulatorConfig, SimulatorError};
+pub use cursor::Cursor;
+pub use faults::{Fault, FaultError, FaultKind, Faults};
+pub use handle::Simulator;
+pub use request_log::{Authorization, RequestRecord};
+pub use store::StoredEvent;

@@ -1,0 +1,99 @@
+//! One page: which events answer a query, and where the next page begins.
+
+use super::error_body::OktaError;
+use super::query::{LogsQuery, Parameters, Range};
+use super::store::{EventStore, StoredEvent};
+
+/// Events older than this are no longer returned, although asking for them is no error.
+const RETENTION_MILLIS: i64 = 90 * 24 * 60 * 60 * 1000;
+
+/// A page of the System Log.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// A compact JSON array of the events' own bytes.
+    pub(super) body: Vec<u8>,
+    /// How many events it holds.
+    pub(super) events: usize,
+    /// The parameters of the `next` link, if there is one.
+    pub(super) next: Option<Parameters>,
+}
+
+impl Page {
+    /// Answers `query`, which was made from `asked`; `now` is in milliseconds since the Unix epoch.
+    pub(super) fn of(
+        store: &mut EventStore,
+        asked: &Parameters,
+        query: &LogsQuery,
+        now: i64,
+    ) -> Result<Self, OktaError> {
+        let oldest = now - RETENTION_MILLIS;
+        let page = match &query.range {
+            Range::Polling { since, after } => {
+                let from_since = store.persisted_since((*since).max(oldest));
+                let events = match after {
+                    // A cursor from before the retention goes on with the oldest event that is left.
+                    Some(cursor) if cursor.millis >= oldest => store.persisted_after(*cursor),
+                    Some(_) => store.persisted_since(oldest),
+                    None => from_since,
+                };
+                let events = &events[..events.len().min(query.limit)];
+                // There is always a next link. On an empty page it repeats the link that was asked.
+                let after = events.last().map(|event| event.cursor.to_string()).or_else(|| asked.after.clone());
+                Self {
+                    body: body(events.iter()),
+                    events: events.len(),
+                    next: Some(Parameters { after, ..asked.clone() }),
+                }
+            }
+            Range::BoundedAscending { since, until, after } => {
+                let mut range = store.published_between((*since).max(oldest), *until);
+                if let Some(cursor) = after {
+                    range.skip_to_after(*cursor);
+                }
+                let mut rest = range.ascending();
+                let events: Vec<&StoredEvent> = rest.by_ref().take(query.limit).collect();
+                let more = rest.next().is_some() && !events.is_empty();
+                let next = more
+                    .then(|| Parameters { after: Some(range.cursor_of(events.len()).to_string()), ..asked.clone() });
+                Self { body: body(events.iter().copied()), events: events.len(), next }
+            }
+            Range::BoundedDescending { since, until, after } => {
+                let range = store.published_between((*since).max(oldest), *until);
+                let mut rest = range.descending();
+                if let Some(uuid) = after {
+                    // An unknown cursor is refused since 2017, rather than answered with nothing.
+                    rest.by_ref().find(|event| event.uuid.as_deref() == Some(uuid)).ok_or(OktaError::BadCursor)?;
+                }
+                let events: Vec<&StoredEvent> = rest.by_ref().take(query.limit).collect();
+                let more = rest.next().is_some();
+                // Okta moves `until` to the last event and gives its uuid as the cursor. An event without a uuid cannot
+                // be one, so there the pages end.
+                let next = events.last().filter(|_| more).and_then(|last| {
+                    let until = jiff::Timestamp::from_millisecond(last.published_millis).ok()?;
+                    Some(Parameters {
+                        until: Some(format!("{until:.3}")),
+                        after: Some(last.uuid.as_deref()?.to_owned()),
+                        ..asked.clone()
+                    })
+                });
+                Self { body: body(events.iter().copied()), events: events.len(), next }
+            }
+        };
+        Ok(page)
+    }
+}
+
+/// Joins the events' bytes into an array, whatever they are.
+fn body<'a>(events: impl Iterator<Item = &'a StoredEvent> + Clone) -> Vec<u8> {
+    let length: usize = events.clone().map(|event| event.raw.len() + 1).sum();
+    let mut body = Vec::with_capacity(length + 2);
+    body.push(b'[');
+    for (index, event) in events.enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(&event.raw);
+    }
+    body.push(b']');
+    body
+}

@@ -1,0 +1,100 @@
+//! What a task decides, for the runner to carry out.
+
+use std::time::Duration;
+
+use crate::okta::page_url::PageUrl;
+use crate::source::input::RequestId;
+use crate::source::offset::SourceOffset;
+use crate::source::record::PageRecords;
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Ask this page; one request is open at a time.
+    Request {
+        /// Given back with the answer.
+        request: RequestId,
+        /// What to ask.
+        url: PageUrl,
+    },
+    /// Hand a page to the shard, for the next transaction.
+    Publish(PageRecords),
+    /// Come back with [`Input::Woken`](crate::source::input::Input::Woken) at this monotonic time; replaces an earlier one.
+    WakeAt(Duration),
+    /// Read the credential from its file again before the next request.
+    ReloadCredential,
+    /// The checkpoint that this run begins at.
+    ResumedFrom {
+        /// As stored, or as just made.
+        offset: SourceOffset,
+        /// Whether there was none stored.
+        cold: bool,
+    },
+    /// The topic holds all that Okta had.
+    CaughtUp,
+    /// The state changed.
+    State(ConnectorState),
+    /// A page arrived.
+    PageKind(PageKind),
+    /// The connector failed; a person has to act.
+    Failed {
+        /// Ends in the next thing to do.
+        message: String,
+    },
+}
+
+/// `connector_state` of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectorState {
+    /// Not yet resumed, or its cold start is not durable yet.
+    Starting,
+    /// Asking and publishing.
+    Running,
+    /// Resting for an interval.
+    Waiting,
+    /// Between two tries after a retriable error.
+    Recovering,
+    /// Resting until [`FAILED_RETRY`](crate::source::task::FAILED_RETRY) is over: somebody has to act.
+    Failed,
+}
+
+impl ConnectorState {
+    /// All states, in the order of the contract.
+    pub const ALL: [Self; 5] = [Self::Starting, Self::Running, Self::Waiting, Self::Recovering, Self::Failed];
+
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Recovering => "recovering",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// `pages_total{kind}` of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageKind {
+    /// As many events as the URL's `limit`: there may be more.
+    Full,
+    /// Fewer.
+    Short,
+    /// None.
+    Empty,
+}
+
+impl PageKind {
+    /// All kinds, in the order of the contract.
+    pub const ALL: [Self; 3] = [Self::Full, Self::Short, Self::Empty];
+
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Short => "short",
+            Self::Empty => "empty",
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a task is told: answers, commits and times.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::okta::page::RawElement;
+use crate::okta::page_url::{PageUrl, PageUrlError};
+use crate::source::offset::SourceOffset;
+use crate::source::record::Sequence;
+
+/// The time of one step, given from outside: the task has no clock and no dice.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// Since any fixed moment: intervals and delays are measured on it, so that a jump of the wall clock breaks none.
+    pub monotonic: Duration,
+    /// Wall clock, for what is shown.
+    pub wall: Timestamp,
+    /// From 0 to 1, drawn anew for each step: spreads the retries of many connectors.
+    pub jitter: f64,
+}
+
+/// Number of a request: an answer to any but the open one is ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestId(pub(super) u64);
+
+/// The page that Okta gave.
+#[derive(Debug, Clone)]
+pub struct PageAnswer {
+    /// Elements of the array, in order.
+    pub elements: Vec<RawElement>,
+    /// The `next` link, checked (I3).
+    pub next: Option<Result<PageUrl, PageUrlError>>,
+    /// Size of the body.
+    pub bytes: usize,
+}
+
+/// Why a request gave no page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// Worth another try: after `wait` where the server named one, else with growing delays.
+    Retriable {
+        /// As the server said, on its own clock.
+        wait: Option<Duration>,
+    },
+    /// The credential was refused: it is read again once before the connector fails.
+    Unauthorized {
+        /// What to do about it.
+        message: String,
+    },
+    /// No use in asking again soon.
+    Fatal {
+        /// What to do about it.
+        message: String,
+    },
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The shard is ours and its offsets were read to the end (I4).
+    Started {
+        /// What the offsets topic holds for this connector; an error where it can't be read.
+        stored: Result<Option<SourceOffset>, String>,
+    },
+    /// The open request was answered with a page.
+    Page {
+        /// Which request.
+        request: RequestId,
+        /// Its answer.
+        page: PageAnswer,
+    },
+    /// The open request was answered otherwise, or not at all.
+    Refused {
+        /// Which request.
+        request: RequestId,
+        /// How.
+        refusal: Refusal,
+    },
+    /// All pages up to this one are in a confirmed commit.
+    Committed {
+        /// The last of them.
+        through: Sequence,
+    },
+    /// Kafka refuses this connector's records: all its pages of that generation were dropped, nothing moved.
+    PublishRefused {
+        /// Generation of the dropped pages.
+        generation: u32,
+        /// What to do about it.
+        message: String,
+    },
+    /// A wake-up time is reached.
+    Woken,
+}

@@ -1,0 +1,49 @@
+//! The source partition and the source offset: Kafka Connect's names for "where from" and "how far".
+
+use serde::{Deserialize, Serialize};
+
+use crate::okta::origin::Origin;
+
+/// Version of the offset's members, kept in `v`: a reader that knows only older ones refuses a newer one.
+pub const OFFSET_VERSION: u32 = 1;
+
+/// What a connector reads: one org's System Log. One member, so that the key has one spelling in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SourcePartition {
+    /// Host of the org, and `:port` only where it is not the scheme's default.
+    pub org: String,
+}
+
+impl SourcePartition {
+    /// The source partition of an org.
+    pub fn of(org: &Origin) -> Self {
+        Self { org: org.authority() }
+    }
+}
+
+/// How far a connector is: the checkpoint, as the offsets topic keeps it (design.md, 3.3).
+///
+/// The members are written in this order, always all five.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceOffset {
+    /// [`OFFSET_VERSION`].
+    pub v: u32,
+    /// The URL to ask next, verbatim as Okta gave it, or as the cold start made it.
+    #[serde(rename = "checkpointUrl")]
+    pub checkpoint_url: String,
+    /// Hash of `filter` and `q`: a link belongs to the query that it was made for.
+    pub query: String,
+    /// `published` of the last event, as Okta wrote it.
+    #[serde(default)]
+    pub published: Option<String>,
+    /// `uuid` of the last event.
+    #[serde(default)]
+    pub uuid: Option<String>,
+}
+
+impl SourceOffset {
+    /// A checkpoint before any event.
+    pub fn cold(checkpoint_url: String, query: String) -> Self {
+        Self { v: OFFSET_VERSION, checkpoint_url, query, published: None, uuid: None }
+    }
+}

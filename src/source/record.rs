@@ -1,0 +1,59 @@
+//! What one page becomes: events for the topic, refused elements for the dead letter topic, and the offset after it.
+
+use crate::okta::page::{RawElement, RawEvent, RefusedElement};
+use crate::source::offset::SourceOffset;
+
+/// Place of a page among those of its connector: pages are committed in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Sequence {
+    /// Counts the roll-backs: pages of an older generation were given up, and whoever still holds one drops it.
+    pub generation: u32,
+    /// Number within one run of a task.
+    pub number: u64,
+}
+
+/// A whole page on its way to Kafka (I1): never split, never reordered.
+#[derive(Debug, Clone)]
+pub struct PageRecords {
+    /// Place in the order of this connector's pages.
+    pub sequence: Sequence,
+    /// Events, in page order.
+    pub events: Vec<RawEvent>,
+    /// Elements that cannot be published, in page order.
+    pub refused: Vec<RefusedElement>,
+    /// The source offset after this page.
+    pub offset: SourceOffset,
+    /// Size of the page's body in bytes: what this page holds in memory.
+    pub bytes: usize,
+}
+
+impl PageRecords {
+    /// Sorts a page's elements into events and dead letters; `before` is the offset that this page was asked from.
+    pub fn new(
+        sequence: Sequence,
+        elements: Vec<RawElement>,
+        bytes: usize,
+        checkpoint_url: String,
+        before: &SourceOffset,
+    ) -> Self {
+        let count = elements.len();
+        let mut offset = SourceOffset { checkpoint_url, ..before.clone() };
+        let mut events = Vec::with_capacity(count);
+        let mut refused = Vec::new();
+        for element in elements {
+            match element {
+                RawElement::Event(event) => {
+                    if let Some(published) = &event.published {
+                        offset.published = Some(published.text.clone());
+                        offset.uuid = Some(event.uuid.clone());
+                    }
+                    events.push(event);
+                }
+                RawElement::Refused(element) => refused.push(element),
+            }
+        }
+        // I10: every element of the page goes somewhere.
+        debug_assert_eq!(events.len() + refused.len(), count, "I10");
+        Self { sequence, events, refused, offset, bytes }
+    }
+}

@@ -1,0 +1,337 @@
+//! The state machine of one connector: cold and warm start, full, short and empty pages, interval, asking ahead.
+//!
+//! The rules are those of the guide's pseudocode ("Ongoing Polling"), with design.md, section 4, on top:
+//!
+//! | a page of the URL asked | published | asked next |
+//! |---|---|---|
+//! | as many events as its `limit`, with a `next` link | yes | the `next` link, at once |
+//! | fewer, with a `next` link | yes | the `next` link, one interval later |
+//! | none | nothing | the same URL, one interval later |
+//! | some, without a `next` link, or with one that I3 forbids | no (I8) | the connector fails, and asks again later |
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use jiff::Timestamp;
+
+use crate::okta::origin::Origin;
+use crate::okta::page_url::PageUrl;
+use crate::okta::query::SystemLogQuery;
+use crate::source::action::{Action, ConnectorState, PageKind};
+use crate::source::input::{Input, Now, PageAnswer, Refusal, RequestId};
+use crate::source::offset::SourceOffset;
+use crate::source::record::{PageRecords, Sequence};
+use crate::source::resume::Resume;
+
+/// How long a failed connector rests before it is tried again.
+pub const FAILED_RETRY: Duration = Duration::from_secs(300);
+/// First delay after a retriable error; doubles up to [`RETRY_MAX`].
+const RETRY_MIN: Duration = Duration::from_millis(500);
+/// Longest delay between two tries of a retriable error that names no wait of its own.
+const RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// What a task needs to know of its connector.
+#[derive(Debug, Clone)]
+pub struct TaskSettings {
+    /// The org; links to anywhere else are refused (I3).
+    pub org: Origin,
+    /// Filter, keywords and page size.
+    pub query: SystemLogQuery,
+    /// Rest between a short page and the next request.
+    pub interval: Duration,
+    /// Where a cold start begins, resolved.
+    pub since: Timestamp,
+    /// Pages that may be asked for ahead of the commit.
+    pub ahead_pages: usize,
+    /// Bytes of page bodies that may be held ahead of the commit.
+    pub ahead_bytes: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Phase {
+    /// Before [`Input::Started`].
+    New,
+    /// The cold start's offset is on its way; nothing is asked before it is durable (I7).
+    MakingDurable,
+    /// A request is open.
+    Asking(RequestId),
+    /// As much is collected as may be: the next commit makes room.
+    Full,
+    /// Resting until a monotonic time; what for is in the state.
+    Resting { until: Duration },
+}
+
+/// A page that was handed over and is not yet known to be committed.
+#[derive(Debug)]
+struct Collected {
+    sequence: Sequence,
+    offset: SourceOffset,
+    bytes: usize,
+}
+
+/// One connector's task.
+#[derive(Debug)]
+pub struct Task {
+    settings: TaskSettings,
+    phase: Phase,
+    state: ConnectorState,
+    /// I2: moves only on a confirmed commit.
+    committed: Option<SourceOffset>,
+    /// Next URL to ask: ahead of `committed` by what is collected; none before a start and after a roll-back.
+    head: Option<PageUrl>,
+    collected: VecDeque<Collected>,
+    last: Sequence,
+    requests: u64,
+    retries: Option<ExponentialBackoff>,
+    /// The credential was read again after a 401, and no page came since.
+    reloaded: bool,
+    /// The last page said that there is no more: the topic is complete as soon as nothing is collected.
+    drained: bool,
+    /// What the offsets topic held when the shard became ours.
+    stored: Result<Option<SourceOffset>, String>,
+}
+
+impl Task {
+    /// A task that waits for [`Input::Started`].
+    pub fn new(settings: TaskSettings) -> Self {
+        Self {
+            settings,
+            phase: Phase::New,
+            state: ConnectorState::Starting,
+            committed: None,
+            head: None,
+            collected: VecDeque::new(),
+            last: Sequence::default(),
+            requests: 0,
+            retries: None,
+            reloaded: false,
+            drained: false,
+            stored: Ok(None),
+        }
+    }
+
+    /// The source offset of the last confirmed commit (I2).
+    pub fn committed(&self) -> Option<&SourceOffset> {
+        self.committed.as_ref()
+    }
+
+    /// One step: takes what happened, gives what to do, in order.
+    pub fn on(&mut self, input: Input, now: &Now) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match input {
+            Input::Started { stored } => {
+                self.stored = stored;
+                self.start(now, &mut actions);
+            }
+            Input::Page { request, page } if self.phase == Phase::Asking(request) => {
+                self.on_page(page, now, &mut actions);
+            }
+            Input::Refused { request, refusal } if self.phase == Phase::Asking(request) => {
+                self.on_refusal(refusal, now, &mut actions);
+            }
+            // The answer to a request of before a roll-back.
+            Input::Page { .. } | Input::Refused { .. } => {}
+            Input::Committed { through } => self.on_committed(through, &mut actions),
+            Input::PublishRefused { generation, message } => {
+                if generation == self.last.generation {
+                    self.roll_back();
+                    self.fail(message, now, &mut actions);
+                }
+            }
+            Input::Woken => self.on_woken(now, &mut actions),
+        }
+        actions
+    }
+
+    /// Begins, or begins again, at the last confirmed commit (I2), else at what the topic held.
+    fn start(&mut self, now: &Now, actions: &mut Vec<Action>) {
+        let TaskSettings { org, query, since, .. } = &self.settings;
+        let stored = self.committed.clone().map_or_else(|| self.stored.clone(), |committed| Ok(Some(committed)));
+        let resume = stored.and_then(|stored| {
+            Resume::from_stored(stored, org, query, *since).map_err(|error| error.to_string())
+        });
+        match resume {
+            Err(message) => self.fail(message, now, actions),
+            Ok(Resume::Cold { url, offset }) => {
+                actions.push(Action::ResumedFrom { offset: offset.clone(), cold: true });
+                self.head = Some(url);
+                self.phase = Phase::MakingDurable;
+                self.set_state(ConnectorState::Starting, actions);
+                let checkpoint_url = offset.checkpoint_url.clone();
+                let empty = PageRecords::new(self.next_sequence(), Vec::new(), 0, checkpoint_url, &offset);
+                self.collect(empty, actions);
+            }
+            Ok(Resume::Warm { url, offset }) => {
+                actions.push(Action::ResumedFrom { offset: offset.clone(), cold: false });
+                self.head = Some(url);
+                self.committed = Some(offset);
+                self.ask(actions);
+            }
+        }
+    }
+
+    fn on_page(&mut self, page: PageAnswer, now: &Now, actions: &mut Vec<Action>) {
+        let Some(asked) = self.head.clone() else { return };
+        let count = page.elements.len();
+        let kind = match count {
+            0 => PageKind::Empty,
+            _ if count < asked.limit() => PageKind::Short,
+            _ => PageKind::Full,
+        };
+        let next = match page.next {
+            Some(Ok(next)) => Some(next),
+            None if kind == PageKind::Empty => None,
+            None => {
+                let message = format!(
+                    "the org answered a page of {count} events without a `next` link, which a polling request always has; nothing was published: look at what answers for `{}`",
+                    self.settings.org
+                );
+                return self.fail(message, now, actions);
+            }
+            Some(Err(error)) => {
+                let message = format!(
+                    "the page's `next` link is refused: {error}; nothing was published: look at what answers for `{}`",
+                    self.settings.org
+                );
+                return self.fail(message, now, actions);
+            }
+        };
+        self.retries = None;
+        self.reloaded = false;
+        self.drained = kind != PageKind::Full;
+        actions.push(Action::PageKind(kind));
+        if let Some(next) = next
+            && kind != PageKind::Empty
+        {
+            let before = self.collected.back().map(|last| &last.offset).or(self.committed.as_ref());
+            if let Some(before) = before.cloned() {
+                let url = next.as_str().to_owned();
+                let records = PageRecords::new(self.next_sequence(), page.elements, page.bytes, url, &before);
+                self.head = Some(next);
+                self.collect(records, actions);
+            }
+        }
+        match kind {
+            PageKind::Full => self.ask(actions),
+            PageKind::Short | PageKind::Empty => {
+                self.rest(self.settings.interval, ConnectorState::Waiting, now, actions);
+                if self.collected.is_empty() {
+                    actions.push(Action::CaughtUp);
+                }
+            }
+        }
+    }
+
+    fn on_refusal(&mut self, refusal: Refusal, now: &Now, actions: &mut Vec<Action>) {
+        match refusal {
+            Refusal::Retriable { wait } => {
+                let delay = match wait {
+                    // Never before the server's time, and not all connectors at the same moment after it.
+                    Some(wait) => wait + Duration::from_secs_f64(now.jitter),
+                    None => self.next_delay().mul_f64(0.5 + now.jitter / 2.0),
+                };
+                self.rest(delay, ConnectorState::Recovering, now, actions);
+            }
+            Refusal::Unauthorized { .. } if !self.reloaded => {
+                self.reloaded = true;
+                actions.push(Action::ReloadCredential);
+                self.ask(actions);
+            }
+            Refusal::Unauthorized { message } | Refusal::Fatal { message } => self.fail(message, now, actions),
+        }
+    }
+
+    fn on_committed(&mut self, through: Sequence, actions: &mut Vec<Action>) {
+        if through.generation != self.last.generation {
+            return;
+        }
+        while self.collected.front().is_some_and(|page| page.sequence <= through) {
+            self.committed = self.collected.pop_front().map(|page| page.offset);
+        }
+        match self.phase {
+            Phase::MakingDurable | Phase::Full => self.ask(actions),
+            _ if self.drained && self.collected.is_empty() => actions.push(Action::CaughtUp),
+            _ => {}
+        }
+    }
+
+    fn on_woken(&mut self, now: &Now, actions: &mut Vec<Action>) {
+        let Phase::Resting { until } = self.phase else { return };
+        if now.monotonic < until {
+            actions.push(Action::WakeAt(until));
+            return;
+        }
+        if self.state == ConnectorState::Failed {
+            self.reloaded = false;
+            actions.push(Action::ReloadCredential);
+        }
+        if self.head.is_some() { self.ask(actions) } else { self.start(now, actions) }
+    }
+
+    /// Asks the head, or waits for room.
+    fn ask(&mut self, actions: &mut Vec<Action>) {
+        let Some(url) = self.head.clone() else { return };
+        let bytes: usize = self.collected.iter().map(|page| page.bytes).sum();
+        let full = self.collected.len() >= self.settings.ahead_pages || bytes >= self.settings.ahead_bytes;
+        // Alone, a page larger than the bound still has to pass.
+        if full && !self.collected.is_empty() {
+            self.phase = Phase::Full;
+            return;
+        }
+        self.requests += 1;
+        let request = RequestId(self.requests);
+        self.phase = Phase::Asking(request);
+        self.set_state(ConnectorState::Running, actions);
+        actions.push(Action::Request { request, url });
+    }
+
+    fn collect(&mut self, records: PageRecords, actions: &mut Vec<Action>) {
+        self.collected.push_back(Collected {
+            sequence: records.sequence,
+            offset: records.offset.clone(),
+            bytes: records.bytes,
+        });
+        actions.push(Action::Publish(records));
+    }
+
+    /// Gives up all that is not committed (I2): the next request is the committed one.
+    fn roll_back(&mut self) {
+        self.collected.clear();
+        self.last.generation += 1;
+        self.drained = false;
+        self.head = None;
+    }
+
+    fn rest(&mut self, delay: Duration, state: ConnectorState, now: &Now, actions: &mut Vec<Action>) {
+        let until = now.monotonic + delay;
+        self.phase = Phase::Resting { until };
+        self.set_state(state, actions);
+        actions.push(Action::WakeAt(until));
+    }
+
+    fn fail(&mut self, message: String, now: &Now, actions: &mut Vec<Action>) {
+        self.retries = None;
+        actions.push(Action::Failed { message });
+        self.rest(FAILED_RETRY.mul_f64(1.0 + now.jitter / 10.0), ConnectorState::Failed, now, actions);
+    }
+
+    fn set_state(&mut self, state: ConnectorState, actions: &mut Vec<Action>) {
+        if self.state != state {
+            self.state = state;
+            actions.push(Action::State(state));
+        }
+    }
+
+    fn next_sequence(&mut self) -> Sequence {
+        self.last.number += 1;
+        self.last
+    }
+
+    fn next_delay(&mut self) -> Duration {
+        let build = || {
+            ExponentialBuilder::new().with_min_delay(RETRY_MIN).with_max_delay(RETRY_MAX).without_max_times().build()
+        };
+        self.retries.get_or_insert_with(build).next().unwrap_or(RETRY_MAX)
+    }
+}

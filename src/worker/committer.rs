@@ -1,0 +1,279 @@
+//! Group commit: while a transaction commits, the next pages come in; the next transaction takes them all.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::context::WorkerContext;
+use super::publish::{self, Destination, OwnedPage};
+use super::runner::FromShard;
+use super::shard::{GRACE, ShardConnector, ShardInput};
+use super::shutdown::Stop;
+use crate::clock;
+use crate::dead_letter::Stage;
+use crate::kafka::deliveries::Undelivered;
+use crate::kafka::error::{Verdict, advice, judge};
+use crate::kafka::transaction::{TransactionEnd, TransactionalProducer};
+use crate::metrics::{RETRY_KAFKA, TransactionResult};
+use crate::source::record::Sequence;
+
+/// How often the group is told how the connectors are.
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
+/// First and longest delay before an aborted transaction is tried again.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+
+/// Why a life of a shard ended.
+#[derive(Debug)]
+pub enum LifeEnd {
+    /// Told to.
+    Stopped,
+    /// Somebody else wrote our partition of the offsets topic.
+    Changed,
+    /// The producer can't go on; a new one starts at I4.
+    Failed {
+        /// Why.
+        message: String,
+        /// Whether this life has committed anything, so that it was no mere attempt.
+        committed: bool,
+    },
+}
+
+/// The commit loop of one life of a shard.
+pub struct Committer<'a> {
+    /// The shard.
+    pub number: i32,
+    /// The worker.
+    pub context: &'a WorkerContext,
+    /// This life's producer.
+    pub producer: &'a TransactionalProducer,
+    /// The shard's connectors.
+    pub connectors: &'a [ShardConnector],
+    /// The same connectors, as records see them.
+    pub destinations: &'a [Destination],
+    /// Ends the loop.
+    pub stop: &'a Stop,
+    /// Pages, from all runners.
+    pub inbox: &'a mpsc::Receiver<ShardInput>,
+    /// This life's number.
+    pub life: u64,
+    /// Where the offsets partition ends, as far as we know.
+    pub end: Option<i64>,
+}
+
+/// What is between two transactions.
+#[derive(Default)]
+struct Collected {
+    /// Whole pages, in the order in which they came.
+    pages: Vec<OwnedPage>,
+    /// Per connector, the generation whose pages were given up; a page of it that comes late is dropped.
+    given_up: BTreeMap<usize, u32>,
+    /// Whether this life has committed.
+    committed: bool,
+    /// Aborted transactions in a row.
+    aborted: u32,
+}
+
+impl Committer<'_> {
+    /// Publishes what comes in until the shard stops or its producer can't go on.
+    pub fn run(&mut self) -> LifeEnd {
+        let mut collected = Collected::default();
+        let mut reported = self.now();
+        loop {
+            if self.now() >= reported + REPORT_INTERVAL {
+                self.report();
+                reported = self.now();
+            }
+            if self.stop.is_stopped() {
+                return LifeEnd::Stopped;
+            }
+            if collected.pages.is_empty() {
+                match self.inbox.recv_timeout(self.idle_look()) {
+                    Ok(input) => self.take(input, &mut collected),
+                    Err(RecvTimeoutError::Timeout) if self.was_changed() => return LifeEnd::Changed,
+                    Err(_) => {}
+                }
+            }
+            while let Ok(input) = self.inbox.try_recv() {
+                self.take(input, &mut collected);
+            }
+            if collected.pages.is_empty() || self.stop.is_stopped() {
+                continue;
+            }
+            if let Some(end) = self.publish(&mut collected) {
+                return end;
+            }
+        }
+    }
+
+    fn take(&self, input: ShardInput, collected: &mut Collected) {
+        let ShardInput::Page { life, page } = input else { return };
+        let generation = page.records.sequence.generation;
+        let given_up = collected.given_up.get(&page.owner).is_some_and(|given_up| generation <= *given_up);
+        if life == self.life && !given_up {
+            collected.pages.push(page);
+        }
+    }
+
+    /// One transaction. Gives the end of this life, or nothing to go on.
+    fn publish(&mut self, collected: &mut Collected) -> Option<LifeEnd> {
+        let began = self.now();
+        let stop = self.stop;
+        let pages = &collected.pages;
+        let ended = self.producer.publish(
+            |send| publish::each_record(pages, self.destinations, &self.context.offsets.topic, self.number, send),
+            &|| stop.is_stopped_since(GRACE),
+        );
+        let failed = |message| Some(LifeEnd::Failed { message, committed: collected.committed });
+        match ended {
+            TransactionEnd::Committed { delivered, end } => {
+                // I10: what was asked for is there, no more and no less.
+                debug_assert_eq!(delivered, publish::record_count(pages), "I10");
+                self.end = end;
+                self.confirm(collected, self.now().saturating_sub(began));
+                None
+            }
+            TransactionEnd::Aborted { undelivered, code } => {
+                self.count(pages, TransactionResult::Aborted);
+                // The abort marker moved the end of our partition.
+                self.end = None;
+                if !self.give_up_refused(collected, &undelivered) {
+                    let delay = RETRY.0.saturating_mul(1 << collected.aborted.min(10)).min(RETRY.1);
+                    collected.aborted += 1;
+                    self.count_retry(&collected.pages);
+                    warn!(shard = self.number, retry_in = ?delay, "transaction aborted ({code}): its pages are kept and tried again");
+                    self.wait(delay, collected);
+                }
+                None
+            }
+            TransactionEnd::Fenced { code } => {
+                self.count(pages, TransactionResult::Fenced);
+                failed(format!(
+                    "the shard's producer is fenced ({code}): another worker has the shard, or the transaction timed out; it never commits again"
+                ))
+            }
+            TransactionEnd::Unknown { code } if !stop.is_stopped() => failed(format!(
+                "nobody knows whether the last transaction was committed ({code}): the offsets are read again before anything is asked"
+            )),
+            TransactionEnd::Unknown { .. } => Some(LifeEnd::Stopped),
+        }
+    }
+
+    /// I2: only now do the cursors move.
+    fn confirm(&self, collected: &mut Collected, duration: Duration) {
+        self.count(&collected.pages, TransactionResult::Committed);
+        let now = clock::unix_seconds();
+        let mut through: BTreeMap<usize, Sequence> = BTreeMap::new();
+        for page in collected.pages.drain(..) {
+            let connector = &self.connectors[page.owner];
+            connector.metrics.events_committed.inc_by(page.records.events.len() as u64);
+            for event in &page.records.events {
+                if let Some(published) = &event.published {
+                    connector.metrics.event_age.observe((now - published.millis as f64 / 1000.0).max(0.0));
+                }
+            }
+            for refused in &page.records.refused {
+                connector.metrics.dead_letter(Stage::of(&refused.reason));
+            }
+            let published = page.records.offset.published.as_deref();
+            if let Some(published) = published.and_then(|text| text.parse::<jiff::Timestamp>().ok()) {
+                connector.metrics.checkpoint_published.set(published.as_duration().as_secs_f64());
+            }
+            let _ = through.insert(page.owner, page.records.sequence);
+        }
+        for (owner, through) in through {
+            self.connectors[owner].metrics.transaction_duration.observe(duration.as_secs_f64());
+            self.tell(owner, FromShard::Committed(through));
+        }
+        collected.committed = true;
+        collected.aborted = 0;
+    }
+
+    /// Drops the pages of connectors whose records Kafka will not take, and tells them; others go on. Gives whether
+    /// there were any.
+    fn give_up_refused(&self, collected: &mut Collected, undelivered: &[Undelivered]) -> bool {
+        let mut refused: BTreeMap<usize, String> = BTreeMap::new();
+        for record in undelivered {
+            if matches!(judge(record.code), Verdict::Record | Verdict::Topic) {
+                let topic = &self.destinations[record.owner].topic;
+                let _ = refused.entry(record.owner).or_insert_with(|| advice(record.code, topic));
+            }
+        }
+        for (owner, message) in &refused {
+            let of_owner = collected.pages.iter().filter(|page| page.owner == *owner);
+            let generation = of_owner.map(|page| page.records.sequence.generation).max().unwrap_or_default();
+            let _ = collected.given_up.insert(*owner, generation);
+            collected.pages.retain(|page| page.owner != *owner);
+            self.tell(*owner, FromShard::PublishRefused { generation, message: message.clone() });
+        }
+        !refused.is_empty()
+    }
+
+    /// Waits, while pages go on coming in.
+    fn wait(&self, delay: Duration, collected: &mut Collected) {
+        let until = self.now() + delay;
+        while !self.stop.is_stopped() {
+            let left = until.saturating_sub(self.now());
+            match self.inbox.recv_timeout(left) {
+                Ok(input) => self.take(input, collected),
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn tell(&self, owner: usize, said: FromShard) {
+        if let Some(runner) = &self.connectors[owner].runner {
+            // A runner that is gone was stopped, and starts again from the topic.
+            let _ = runner.send(said);
+        }
+    }
+
+    fn count(&self, pages: &[OwnedPage], result: TransactionResult) {
+        for owner in owners(pages) {
+            self.connectors[owner].metrics.transaction(result);
+        }
+    }
+
+    fn count_retry(&self, pages: &[OwnedPage]) {
+        for owner in owners(pages) {
+            self.connectors[owner].metrics.retry(RETRY_KAFKA);
+        }
+    }
+
+    /// How long to wait for a page before looking at our partition: at most the shortest interval, at most 10 s.
+    fn idle_look(&self) -> Duration {
+        let intervals = self.connectors.iter().map(|connector| connector.config.interval);
+        intervals.min().unwrap_or(REPORT_INTERVAL).clamp(Duration::from_secs(1), REPORT_INTERVAL)
+    }
+
+    /// Whether our partition of the offsets topic has grown without us (`offsets alter`, or another tool).
+    fn was_changed(&mut self) -> bool {
+        let found = self.producer.end_of(&self.context.offsets.topic, self.number);
+        match (self.end, found) {
+            (Some(left), Some(found)) => found > left,
+            (None, Some(found)) => {
+                self.end = Some(found);
+                false
+            }
+            (_, None) => false,
+        }
+    }
+
+    fn report(&self) {
+        let connectors = self.connectors.iter().map(|each| (each.config.name.as_str(), &each.status));
+        let report = super::report::report(&self.context.worker, connectors);
+        if let Err(error) = self.context.group.report(self.number, self.end, &report) {
+            debug!(shard = self.number, "no report: {error}");
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.context.clock.now().monotonic
+    }
+}
+
+/// Connectors that have a page among these, each once.
+fn owners(pages: &[OwnedPage]) -> std::collections::BTreeSet<usize> {
+    pages.iter().map(|page| page.owner).collect()
+}

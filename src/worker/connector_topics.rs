@@ -1,0 +1,118 @@
+//! A connector's two topics, looked at before its first record.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use tracing::warn;
+
+use crate::clock;
+use crate::config::ConnectorConfig;
+use crate::kafka::client_config::DEAD_LETTER_MAX_BYTES;
+use crate::kafka::topics::{TopicError, Topics, WantedTopic};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// `retention.ms` of a topic that we create, unless `topic.config` has one.
+const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// What a created topic keeps longer than the age that the cold start asks for.
+const RETENTION_MARGIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Why a connector's topics can't be used.
+#[derive(Debug)]
+pub enum ConnectorTopicError {
+    /// Of one topic.
+    Topic(TopicError),
+    /// Events as old as the cold start asks for would be deleted as soon as they are there.
+    RetentionTooShort {
+        /// The topic.
+        topic: String,
+        /// `retention.ms` as it is.
+        found: Duration,
+        /// The age that the cold start asks for.
+        needed: Duration,
+    },
+    /// The event's time would be lost.
+    LogAppendTime {
+        /// The topic.
+        topic: String,
+    },
+}
+
+impl ConnectorTopicError {
+    /// Whether Kafka gave no answer, so that it is worth asking again soon.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Topic(TopicError::Unreachable { .. }))
+    }
+}
+
+impl fmt::Display for ConnectorTopicError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Topic(error) => error.fmt(f),
+            Self::RetentionTooShort { topic, found, needed } => write!(
+                f,
+                "topic `{topic}` keeps {} days, by the event's own time, and the cold start asks for {}: raise its `retention.ms` to at least {}, or set a later `since`",
+                days(*found),
+                days(*needed),
+                needed.as_millis(),
+            ),
+            Self::LogAppendTime { topic } => write!(
+                f,
+                "topic `{topic}` replaces the event's time by the broker's: set its `message.timestamp.type` to `CreateTime`"
+            ),
+        }
+    }
+}
+
+/// Makes sure that the data and the dead letter topic are there, and that a cold start's events would stay. Blocks.
+pub fn ensure(topics: &Topics, connector: &ConnectorConfig, cold: bool) -> Result<(), ConnectorTopicError> {
+    let now = clock::wall();
+    let age = Duration::try_from(now.duration_since(connector.since.resolve(now))).unwrap_or_default();
+    let retention = RETENTION.max(age + RETENTION_MARGIN).as_millis().to_string();
+    let mut config = connector.topic.config.clone();
+    let _ = config.entry("retention.ms".to_owned()).or_insert_with(|| retention.clone());
+    let data = wanted(connector, &connector.topic.name, config);
+    let is_new = topics.ensure(&data).map_err(ConnectorTopicError::Topic)?.created;
+    let dead_letter_config = BTreeMap::from([
+        ("retention.ms".to_owned(), retention),
+        ("max.message.bytes".to_owned(), DEAD_LETTER_MAX_BYTES.to_string()),
+    ]);
+    let dead_letters = wanted(connector, &connector.dead_letter_topic, dead_letter_config);
+    let _ = topics.ensure(&dead_letters).map_err(ConnectorTopicError::Topic)?;
+    if cold && !is_new { check_time(topics, connector, age) } else { Ok(()) }
+}
+
+fn wanted<'a>(connector: &ConnectorConfig, name: &'a str, config: BTreeMap<String, String>) -> WantedTopic<'a> {
+    WantedTopic {
+        name,
+        partitions: connector.topic.partitions,
+        replication_factor: connector.topic.replication_factor,
+        create: connector.topic.create,
+        config,
+    }
+}
+
+/// Kafka applies `retention.ms` to the record's time, which is Okta's: a backlog older than that would be deleted again.
+fn check_time(topics: &Topics, connector: &ConnectorConfig, age: Duration) -> Result<(), ConnectorTopicError> {
+    let topic = connector.topic.name.clone();
+    let Some(settings) = topics.settings(&topic) else {
+        warn!(connector = connector.name, topic, "the broker does not show this topic's settings: check by hand that its `retention.ms` is longer than `since`, or grant DESCRIBE_CONFIGS on it");
+        return Ok(());
+    };
+    if settings.get("message.timestamp.type").is_some_and(|kind| kind == "LogAppendTime") {
+        return Err(ConnectorTopicError::LogAppendTime { topic });
+    }
+    let deletes = settings.get("cleanup.policy").is_none_or(|policy| policy.contains("delete"));
+    // -1 keeps for ever.
+    let retention = settings.get("retention.ms").and_then(|value| value.parse::<u64>().ok()).map(Duration::from_millis);
+    match retention {
+        Some(found) if deletes && found < age => {
+            Err(ConnectorTopicError::RetentionTooShort { topic, found, needed: age })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn days(duration: Duration) -> String {
+    format!("{:.1}", duration.as_secs_f64() / DAY.as_secs_f64())
+}

@@ -1,0 +1,77 @@
+//! What all shards of a worker share.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::clock::Clock;
+use crate::config::{ConnectorConfig, KafkaProperties, OffsetsConfig};
+use crate::kafka::group::{GroupError, GroupMember};
+use crate::kafka::topics::Topics;
+use crate::metrics::Metrics;
+use crate::okta::client::Client;
+
+/// Shared by all shards.
+pub struct WorkerContext {
+    /// The `kafka` section.
+    pub kafka: KafkaProperties,
+    /// The offsets topic.
+    pub offsets: OffsetsConfig,
+    /// The group that says which shards are ours.
+    pub group: GroupHandle,
+    /// Looks at topics and makes them.
+    pub topics: Arc<Topics>,
+    /// All metrics.
+    pub metrics: Arc<Metrics>,
+    /// Where the runners live.
+    pub runtime: Handle,
+    /// Measures rests.
+    pub clock: Clock,
+    /// This worker's name in reports.
+    pub worker: String,
+    /// One HTTP client for each connector, by name.
+    pub clients: BTreeMap<String, Client>,
+}
+
+impl WorkerContext {
+    /// The client of a connector.
+    pub fn client(&self, connector: &ConnectorConfig) -> Option<Client> {
+        self.clients.get(&connector.name).cloned()
+    }
+}
+
+/// Today's member of the group; a new one takes its place after a fatal error.
+#[derive(Default)]
+pub struct GroupHandle {
+    member: Mutex<Option<Arc<GroupMember>>>,
+}
+
+impl GroupHandle {
+    /// Puts a member in place.
+    pub fn set(&self, member: Arc<GroupMember>) {
+        *self.lock() = Some(member);
+    }
+
+    /// Takes the member away: from now on no shard is confirmed.
+    pub fn clear(&self) {
+        *self.lock() = None;
+    }
+
+    /// [`GroupMember::confirm`] at `end` of the shard's partition.
+    pub fn confirm(&self, shard: i32, end: Option<i64>, report: &str, timeout: Duration) -> Result<(), GroupError> {
+        let member = self.lock().clone().ok_or(GroupError::NotAMember)?;
+        member.confirm(shard, end.unwrap_or_default(), report, timeout)
+    }
+
+    /// [`GroupMember::report`] at `end` of the shard's partition.
+    pub fn report(&self, shard: i32, end: Option<i64>, report: &str) -> Result<(), GroupError> {
+        let member = self.lock().clone().ok_or(GroupError::NotAMember)?;
+        member.report(shard, end.unwrap_or_default(), report)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<GroupMember>>> {
+        self.member.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,154 @@
+//! The thread that keeps this worker in its group, from the look at the offsets topic to the last revoked shard.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{error, warn};
+
+use super::context::WorkerContext;
+use super::ownership::Ownership;
+use super::shutdown::Stop;
+use crate::http::Readiness;
+use crate::kafka::group::{GroupError, GroupMember, Membership, ShardOwner};
+use crate::kafka::topics::{TopicError, WantedTopic};
+
+/// `segment.bytes` of the offsets topic: small, so that compaction comes to it and a read to the end stays short.
+const SEGMENT_BYTES: u32 = 64 * 1024 * 1024;
+/// How often the offsets topic's partitions are counted again.
+const TOPIC_LOOK: Duration = Duration::from_secs(60);
+/// First and longest rest before the group is joined again.
+const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// Keeps the membership.
+pub struct GroupThread {
+    /// What the shards share.
+    pub context: Arc<WorkerContext>,
+    /// Runs the shards.
+    pub ownership: Arc<Ownership>,
+    /// What `/readyz` says.
+    pub readiness: Arc<Readiness>,
+    /// Name and topic.
+    pub membership: Membership,
+    /// Ends it.
+    pub stop: Stop,
+}
+
+impl GroupThread {
+    /// Runs until stopped; gives an error only where another process runs under our `group_instance_id`. Blocks.
+    pub fn run(&self) -> Result<(), GroupError> {
+        let mut rest = REST.0;
+        while !self.stop.is_stopped() {
+            if let Err(problem) = self.check_offsets_topic() {
+                self.readiness.not_ready(&problem.to_string());
+                error!(retry_in = ?rest, "{problem}");
+            } else {
+                match self.belong() {
+                    Ok(()) => rest = REST.0,
+                    Err(fenced @ GroupError::InstanceFenced(_)) => return Err(fenced),
+                    Err(problem) => {
+                        self.readiness.not_ready(&problem.to_string());
+                        warn!(retry_in = ?rest, "{problem}: joining the group again");
+                    }
+                }
+            }
+            self.rest(rest);
+            rest = (rest * 2).min(REST.1);
+        }
+        Ok(())
+    }
+
+    /// From joining to leaving.
+    fn belong(&self) -> Result<(), GroupError> {
+        let owner = Arc::clone(&self.ownership) as Arc<dyn ShardOwner>;
+        let member = Arc::new(GroupMember::new(&self.context.kafka, self.membership.clone(), owner)?);
+        self.context.group.set(Arc::clone(&member));
+        let ended = self.poll(&member);
+        // Nobody may be confirmed by a member that is about to go.
+        self.context.group.clear();
+        if self.stop.is_stopped() {
+            self.ownership.revoked(&self.ownership.owned());
+        } else {
+            // After a fatal error no callback comes.
+            self.ownership.lost(&self.ownership.owned());
+        }
+        // Leaving calls back once more, for shards that are not ours any longer.
+        drop(member);
+        ended
+    }
+
+    fn poll(&self, member: &GroupMember) -> Result<(), GroupError> {
+        let mut looked = self.now();
+        while !self.stop.is_stopped() {
+            member.poll()?;
+            if self.now() >= looked + TOPIC_LOOK {
+                looked = self.now();
+                // Kafka out of reach is no reason to stop: the shards notice by themselves.
+                if let Err(problem @ TopicError::PartitionCount { .. }) = self.count_partitions() {
+                    self.readiness.not_ready(&problem.to_string());
+                    error!("{problem}");
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_offsets_topic(&self) -> Result<(), TopicError> {
+        let offsets = &self.context.offsets;
+        let config = [("cleanup.policy", "compact".to_owned()), ("segment.bytes", SEGMENT_BYTES.to_string())];
+        let state = self.context.topics.ensure(&WantedTopic {
+            name: &offsets.topic,
+            partitions: offsets.partitions,
+            replication_factor: offsets.replication_factor,
+            create: true,
+            config: config.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<BTreeMap<_, _>>(),
+        })?;
+        self.compare(state.partitions)?;
+        if state.created {
+            return Ok(());
+        }
+        match self.context.topics.settings(&offsets.topic) {
+            None => warn!(
+                topic = offsets.topic,
+                "the broker does not show this topic's settings: check by hand that its cleanup.policy is exactly `compact`, or grant DESCRIBE_CONFIGS on it"
+            ),
+            Some(settings) => {
+                let policy = settings.get("cleanup.policy").map_or("", String::as_str);
+                if policy != "compact" {
+                    return Err(TopicError::NotCompacted { topic: offsets.topic.clone(), found: policy.to_owned() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn count_partitions(&self) -> Result<(), TopicError> {
+        let topic = &self.context.offsets.topic;
+        match self.context.topics.partitions()?.get(topic) {
+            Some(&found) => self.compare(found),
+            // Gone, or not shown at this moment: the shards can't commit then.
+            None => Ok(()),
+        }
+    }
+
+    fn compare(&self, found: usize) -> Result<(), TopicError> {
+        let configured = self.context.offsets.partitions;
+        if usize::try_from(configured) == Ok(found) {
+            return Ok(());
+        }
+        Err(TopicError::PartitionCount { topic: self.context.offsets.topic.clone(), found, configured })
+    }
+
+    /// Rests in small steps, so that a stop ends it.
+    fn rest(&self, duration: Duration) {
+        let until = self.now() + duration;
+        while !self.stop.is_stopped() && self.now() < until {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.context.clock.now().monotonic
+    }
+}

@@ -1,0 +1,149 @@
+//! The worker: keeps its membership, runs the shards that the group gives it, serves metrics and health.
+//!
+//! Threads: one for the group, one for each shard that has a connector (both call librdkafka, which blocks), and the
+//! async runtime for the runners and the HTTP server.
+
+pub mod committer;
+pub mod connector_topics;
+pub mod context;
+pub mod membership;
+pub mod ownership;
+pub mod publish;
+pub mod report;
+pub mod runner;
+pub mod shard;
+pub mod shutdown;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use self::context::{GroupHandle, WorkerContext};
+use self::membership::GroupThread;
+use self::ownership::Ownership;
+use self::shutdown::Stop;
+use crate::clock::Clock;
+use crate::config::{Config, ConnectorConfig};
+use crate::http::{self, HttpError, Readiness};
+use crate::kafka::group::{GroupError, Membership};
+use crate::kafka::topics::{TopicError, Topics};
+use crate::metrics::Metrics;
+use crate::offsets::{codec, partitioner};
+use crate::okta::client::{Client, ClientError, ClientOptions};
+use crate::source::offset::SourcePartition;
+
+/// The longest that a stop may take: then the process ends all the same, and the next one starts at I4.
+const STOP_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// Why a worker ends, or does not start. Never because of one connector or one shard.
+#[derive(Debug, Error)]
+pub enum WorkerError {
+    /// No metrics and health.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// Another process has our place in the group.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// No client for topics.
+    #[error(transparent)]
+    Topics(#[from] TopicError),
+    /// No client for an org.
+    #[error("connector `{connector}`: {error}")]
+    Client {
+        /// Whose.
+        connector: String,
+        /// Why.
+        error: ClientError,
+    },
+    /// Two metrics of one name; a bug.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The operating system gives no thread.
+    #[error("no thread for the group: {0}; raise the limit of threads")]
+    Thread(std::io::Error),
+}
+
+/// The shard of a connector: where Java's partitioner would put its offset.
+pub fn shard_of(connector: &ConnectorConfig, partitions: i32) -> i32 {
+    let key = codec::encode_key(&connector.name, &SourcePartition::of(&connector.org));
+    partitioner::partition_of(&key, partitions)
+}
+
+/// Runs all connectors that this worker owns until `stop`. Must be called within a tokio runtime.
+pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
+    let metrics = Arc::new(Metrics::new()?);
+    metrics.shards.set(i64::from(config.offsets.partitions));
+    let readiness = Arc::new(Readiness::default());
+    let server = http::Server::start(config.http.listen, Arc::clone(&metrics), Arc::clone(&readiness)).await?;
+    let connectors: Vec<Arc<ConnectorConfig>> = config.connectors.into_iter().map(Arc::new).collect();
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        connectors = connectors.len(),
+        group = config.group_id,
+        http = %server.address(),
+        "started"
+    );
+    let context = Arc::new(WorkerContext {
+        topics: Arc::new(Topics::new(&config.kafka)?),
+        clients: clients(&connectors)?,
+        kafka: config.kafka,
+        group: GroupHandle::default(),
+        metrics,
+        runtime: Handle::current(),
+        clock: Clock::new(),
+        worker: config.group_instance_id.clone().unwrap_or_else(worker_name),
+        offsets: config.offsets,
+    });
+    let mut by_shard: BTreeMap<i32, Vec<Arc<ConnectorConfig>>> = BTreeMap::new();
+    for connector in &connectors {
+        let shard = shard_of(connector, context.offsets.partitions);
+        by_shard.entry(shard).or_default().push(Arc::clone(connector));
+    }
+    let membership = Membership {
+        group_id: config.group_id,
+        group_instance_id: config.group_instance_id,
+        topic: context.offsets.topic.clone(),
+    };
+    let ownership = Arc::new(Ownership::new(Arc::clone(&context), Arc::clone(&readiness), by_shard));
+    let thread = GroupThread { context, ownership, readiness, membership, stop: stop.clone() };
+    let (sender, mut ended) = oneshot::channel();
+    let run = move || {
+        // Nobody there any more: then the process is ending already.
+        let _ = sender.send(thread.run());
+    };
+    let _ = std::thread::Builder::new().name("group".to_owned()).spawn(run).map_err(WorkerError::Thread)?;
+    let result = tokio::select! {
+        result = &mut ended => result,
+        () = stop.stopped() => match tokio::time::timeout(STOP_TIMEOUT, ended).await {
+            Ok(result) => result,
+            Err(_) => {
+                warn!("did not stop within {STOP_TIMEOUT:?}; what was not committed is asked for again at the next start");
+                Ok(Ok(()))
+            }
+        },
+    };
+    server.stop().await;
+    info!("stopped");
+    // The sender is dropped without an answer only by a panic, which was logged.
+    result.unwrap_or(Ok(())).map_err(WorkerError::Group)
+}
+
+fn clients(connectors: &[Arc<ConnectorConfig>]) -> Result<BTreeMap<String, Client>, WorkerError> {
+    let client = |connector: &Arc<ConnectorConfig>| {
+        let made = Client::new(connector.org.clone(), ClientOptions::default());
+        let name = connector.name.clone();
+        made.map(|client| (name.clone(), client)).map_err(|error| WorkerError::Client { connector: name, error })
+    };
+    connectors.iter().map(client).collect()
+}
+
+/// Host and process: enough to find a worker that has no name of its own.
+fn worker_name() -> String {
+    let host = std::env::var("HOSTNAME").ok().or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok());
+    format!("{}-{}", host.as_deref().map_or("worker", str::trim), std::process::id())
+}

@@ -1,0 +1,247 @@
+//! Carries out what a connector's task decides: Action → IO → Input.
+
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::connector_topics;
+use super::publish::OwnedPage;
+use super::report::ConnectorStatus;
+use super::shard::ShardInput;
+use crate::clock::{self, Clock};
+use crate::config::ConnectorConfig;
+use crate::kafka::topics::Topics;
+use crate::metrics::ConnectorMetrics;
+use crate::okta::client::{Client, Outcome};
+use crate::okta::error::{RequestError, RetryReason, Severity};
+use crate::okta::page_url::PageUrl;
+use crate::okta::query::SystemLogQuery;
+use crate::source::action::{Action, ConnectorState};
+use crate::source::input::{Input, PageAnswer, Refusal, RequestId};
+use crate::source::offset::SourceOffset;
+use crate::source::record::Sequence;
+use crate::source::task::{FAILED_RETRY, Task, TaskSettings};
+
+/// Pages that a connector may ask for ahead of the commit.
+const AHEAD_PAGES: usize = 20;
+/// Bytes of page bodies that a connector may hold ahead of the commit: twenty pages of a hundred events are 3 MB.
+const AHEAD_BYTES: usize = 8 * 1024 * 1024;
+/// Between two looks at the topics while Kafka can't be reached.
+const KAFKA_RETRY: Duration = Duration::from_secs(10);
+
+/// What the shard tells a runner.
+#[derive(Debug)]
+pub enum FromShard {
+    /// A confirmed commit holds all pages up to this one.
+    Committed(Sequence),
+    /// Kafka refuses this connector's records: pages of this generation were dropped.
+    PublishRefused {
+        /// Generation of the pages.
+        generation: u32,
+        /// What to do about it.
+        message: String,
+    },
+}
+
+/// One connector, for as long as its shard is ours.
+pub struct Runner {
+    /// Its configuration.
+    pub connector: Arc<ConnectorConfig>,
+    /// Index within the shard.
+    pub owner: usize,
+    /// Number of this life of the shard: pages of an earlier one are dropped.
+    pub life: u64,
+    /// The org.
+    pub client: Client,
+    /// Its topics.
+    pub topics: Arc<Topics>,
+    /// Its series.
+    pub metrics: Arc<ConnectorMetrics>,
+    /// What the worker's report says of it.
+    pub status: Arc<ConnectorStatus>,
+    /// Where pages go.
+    pub to_shard: mpsc::Sender<ShardInput>,
+    /// Where commits come from.
+    pub from_shard: UnboundedReceiver<FromShard>,
+    /// Ends the runner.
+    pub stop: CancellationToken,
+}
+
+type OpenRequest = Pin<Box<dyn Future<Output = (RequestId, Outcome)> + Send>>;
+
+impl Runner {
+    /// Runs until stopped. `stored` is what the offsets topic holds for the connector, or why that can't be read.
+    pub async fn run(mut self, stored: Result<Option<SourceOffset>, String>) {
+        let stop = self.stop.clone();
+        let _ = stop.run_until_cancelled(self.work(stored)).await;
+    }
+
+    async fn work(&mut self, stored: Result<Option<SourceOffset>, String>) {
+        let cold = matches!(stored, Ok(None));
+        self.await_topics(cold).await;
+        let clock = Clock::new();
+        let mut task = Task::new(self.settings());
+        let mut open: Option<OpenRequest> = None;
+        let mut wake: Option<Duration> = None;
+        let mut input = Input::Started { stored };
+        loop {
+            for action in task.on(input, &clock.now()) {
+                match action {
+                    Action::Request { request, url } => open = Some(self.request(request, url)),
+                    Action::WakeAt(at) => wake = Some(at),
+                    other => self.carry_out(other),
+                }
+            }
+            input = tokio::select! {
+                (request, outcome) = finished(&mut open) => {
+                    open = None;
+                    self.answer(request, outcome)
+                }
+                Some(said) = self.from_shard.recv() => match said {
+                    FromShard::Committed(through) => Input::Committed { through },
+                    FromShard::PublishRefused { generation, message } => Input::PublishRefused { generation, message },
+                },
+                () = reached(&clock, wake) => {
+                    wake = None;
+                    Input::Woken
+                }
+            };
+        }
+    }
+
+    fn settings(&self) -> TaskSettings {
+        let connector = &self.connector;
+        TaskSettings {
+            org: connector.org.clone(),
+            query: SystemLogQuery { filter: connector.filter.clone(), q: connector.q.clone(), limit: connector.limit },
+            interval: connector.interval,
+            since: connector.since.resolve(clock::wall()),
+            ahead_pages: AHEAD_PAGES,
+            ahead_bytes: AHEAD_BYTES,
+        }
+    }
+
+    /// A missing topic would stall the shard's producer for all connectors, so it is looked for before anything is sent.
+    async fn await_topics(&self, cold: bool) {
+        loop {
+            let topics = Arc::clone(&self.topics);
+            let connector = Arc::clone(&self.connector);
+            let looked = tokio::task::spawn_blocking(move || connector_topics::ensure(&topics, &connector, cold)).await;
+            let problem = match looked {
+                Ok(Ok(())) => return,
+                Ok(Err(problem)) => problem,
+                // The blocking pool ends with the runtime only.
+                Err(_) => return,
+            };
+            let retry = if problem.is_unreachable() { KAFKA_RETRY } else { FAILED_RETRY };
+            self.set_state(if problem.is_unreachable() { ConnectorState::Recovering } else { ConnectorState::Failed });
+            error!(connector = self.connector.name, retry_in = ?retry, "{problem}");
+            tokio::time::sleep(retry).await;
+        }
+    }
+
+    fn request(&self, request: RequestId, url: PageUrl) -> OpenRequest {
+        let client = self.client.clone();
+        let token = self.connector.auth.token();
+        Box::pin(async move { (request, client.get(&url, &token).await) })
+    }
+
+    /// Counts an answer and gives it to the task in its own terms.
+    fn answer(&self, request: RequestId, outcome: Outcome) -> Input {
+        let metrics = &self.metrics;
+        metrics.request(&outcome.code());
+        metrics.okta_request_duration.observe(outcome.duration.as_secs_f64());
+        if let Some(limit) = outcome.rate_limit {
+            metrics.rate_limit_requests.set(i64::try_from(limit.limit).unwrap_or(i64::MAX));
+            metrics.rate_limit_remaining.set(i64::try_from(limit.remaining).unwrap_or(i64::MAX));
+            metrics.rate_limit_reset.set(limit.reset);
+        }
+        match outcome.result {
+            Ok(page) => {
+                let page = PageAnswer { elements: page.elements, next: page.next, bytes: page.body_bytes };
+                Input::Page { request, page }
+            }
+            Err(error) => Input::Refused { request, refusal: self.refusal(&error) },
+        }
+    }
+
+    fn refusal(&self, error: &RequestError) -> Refusal {
+        match error.severity() {
+            Severity::Retriable { reason, wait } => {
+                self.metrics.retry(reason.as_str());
+                if reason == RetryReason::RateLimit {
+                    self.metrics.rate_limit_wait.inc_by(wait.unwrap_or_default().as_secs_f64());
+                }
+                let connector = &self.connector;
+                warn!(connector = connector.name, org = %connector.org, retry_in = ?wait, "system log request refused: {error}");
+                Refusal::Retriable { wait }
+            }
+            Severity::Fatal if error.is_unauthorized() => Refusal::Unauthorized { message: error.to_string() },
+            Severity::Fatal => Refusal::Fatal { message: error.to_string() },
+        }
+    }
+
+    fn carry_out(&self, action: Action) {
+        let connector = &self.connector;
+        match action {
+            Action::Publish(records) => {
+                let page = OwnedPage { owner: self.owner, records };
+                // The shard is gone: then so is this runner in a moment.
+                let _ = self.to_shard.send(ShardInput::Page { life: self.life, page });
+            }
+            Action::ReloadCredential => match connector.auth.reload() {
+                Ok(true) => info!(connector = connector.name, "credential read again: it changed"),
+                Ok(false) => {}
+                Err(problem) => warn!(connector = connector.name, "credential not read again: {problem}"),
+            },
+            Action::ResumedFrom { offset, cold } => {
+                info!(connector = connector.name, org = %connector.org, cold, checkpoint = offset.checkpoint_url, "resumed from");
+                let known = offset.published.as_deref().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+                if let Some(published) = known {
+                    self.metrics.checkpoint_published.set(published.as_duration().as_secs_f64());
+                }
+                let since = known.unwrap_or_else(|| connector.since.resolve(clock::wall()));
+                self.set_caught_up(since.as_duration().as_secs_f64());
+            }
+            Action::CaughtUp => self.set_caught_up(clock::unix_seconds()),
+            Action::State(state) => self.set_state(state),
+            Action::PageKind(kind) => self.metrics.page(kind),
+            Action::Failed { message } => {
+                error!(connector = connector.name, org = %connector.org, retry_in = ?FAILED_RETRY, "connector failed: {message}");
+            }
+            // Carried out by the loop itself.
+            Action::Request { .. } | Action::WakeAt(_) => {}
+        }
+    }
+
+    fn set_state(&self, state: ConnectorState) {
+        self.metrics.state(state);
+        self.status.set_state(state);
+    }
+
+    fn set_caught_up(&self, seconds: f64) {
+        self.metrics.caught_up.set(seconds);
+        self.status.set_caught_up(seconds);
+    }
+}
+
+/// The answer to the open request; never, where there is none.
+async fn finished(open: &mut Option<OpenRequest>) -> (RequestId, Outcome) {
+    match open {
+        Some(request) => request.await,
+        None => pending().await,
+    }
+}
+
+/// The wake-up time; never, where there is none.
+async fn reached(clock: &Clock, wake: Option<Duration>) {
+    match wake {
+        Some(at) => tokio::time::sleep_until(clock.instant(at).into()).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,227 @@
+//! One shard: its thread, its producer, and the order of its start (I4).
+//!
+//! The thread lives as long as the shard is ours. Within it the shard may have several lives: each begins with a fresh
+//! answer of the group, a new producer and a read of the offsets to the end, and ends when its producer can't go on.
+
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::committer::{Committer, LifeEnd};
+use super::context::WorkerContext;
+use super::publish::{Destination, OwnedPage};
+use super::report::{self, ConnectorStatus};
+use super::runner::{FromShard, Runner};
+use super::shutdown::Stop;
+use crate::config::ConnectorConfig;
+use crate::kafka::offset_log::{self, OffsetLog};
+use crate::kafka::transaction::TransactionalProducer;
+use crate::metrics::ConnectorMetrics;
+use crate::offsets::codec;
+use crate::source::offset::SourceOffset;
+
+/// How long a stopped shard goes on with the commit that it is in.
+pub const GRACE: Duration = Duration::from_secs(2);
+/// How long the group may take to confirm that the shard is ours.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
+/// First and longest rest between two lives (I6).
+const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// What reaches a shard's thread.
+#[derive(Debug)]
+pub enum ShardInput {
+    /// A page of a runner's.
+    Page {
+        /// Of which life of the shard.
+        life: u64,
+        /// The page.
+        page: OwnedPage,
+    },
+    /// Look at the stop.
+    Wake,
+}
+
+/// One connector of the shard.
+pub struct ShardConnector {
+    /// Configuration.
+    pub config: Arc<ConnectorConfig>,
+    /// What its records need.
+    pub metrics: Arc<ConnectorMetrics>,
+    /// Its part of the report.
+    pub status: Arc<ConnectorStatus>,
+    /// Its runner, in this life.
+    pub runner: Option<UnboundedSender<FromShard>>,
+}
+
+/// A shard with at least one connector.
+pub struct Shard {
+    number: i32,
+    context: Arc<WorkerContext>,
+    connectors: Vec<ShardConnector>,
+    destinations: Vec<Destination>,
+    stop: Stop,
+    inbox: mpsc::Receiver<ShardInput>,
+    outbox: mpsc::Sender<ShardInput>,
+    lives: u64,
+    /// Where our partition of the offsets topic ended when we last knew.
+    end: Option<i64>,
+}
+
+impl Shard {
+    /// A shard that is about to run.
+    pub fn new(
+        number: i32,
+        context: Arc<WorkerContext>,
+        connectors: &[Arc<ConnectorConfig>],
+        stop: Stop,
+        channel: (mpsc::Sender<ShardInput>, mpsc::Receiver<ShardInput>),
+    ) -> Self {
+        let (outbox, inbox) = channel;
+        let destinations = connectors.iter().map(|connector| Destination::of(connector)).collect();
+        let connectors = connectors.iter().map(|config| ShardConnector {
+            config: Arc::clone(config),
+            metrics: Arc::new(context.metrics.connector(&config.name, config.interval.as_secs_f64())),
+            status: Arc::default(),
+            runner: None,
+        });
+        let connectors = connectors.collect();
+        Self { number, context, connectors, destinations, stop, inbox, outbox, lives: 0, end: None }
+    }
+
+    /// Runs until stopped. Blocks: for a thread of its own.
+    pub fn run(mut self) {
+        let mut rest = REST.0;
+        while !self.stop.is_stopped() {
+            let end = self.live();
+            if self.stop.is_stopped() {
+                break;
+            }
+            match end {
+                LifeEnd::Stopped => break,
+                LifeEnd::Changed => {
+                    info!(shard = self.number, "the offsets were changed from outside: starting again from them");
+                    continue;
+                }
+                LifeEnd::Failed { message, committed } => {
+                    if committed {
+                        rest = REST.0;
+                    }
+                    warn!(shard = self.number, retry_in = ?rest, "{message}");
+                }
+            }
+            self.rest(rest);
+            rest = (rest * 2).min(REST.1);
+        }
+        debug!(shard = self.number, "shard stopped");
+    }
+
+    /// One life: I4's order.
+    fn live(&mut self) -> LifeEnd {
+        let stop = self.stop.clone();
+        let stopped = move || stop.is_stopped();
+        let failed = |message: String| LifeEnd::Failed { message, committed: false };
+        // I6: no producer without a fresh answer that the shard is ours, or a zombie would fence its successor.
+        if let Err(error) = self.context.group.confirm(self.number, self.end, &self.report(), CONFIRM_TIMEOUT) {
+            return failed(format!("no producer is made for the shard: {error}"));
+        }
+        let id = format!("{}-{}", self.context.offsets.topic, self.number);
+        let producer = match TransactionalProducer::init(&self.context.kafka, &id, &stopped) {
+            Ok(producer) => producer,
+            Err(error) => return failed(error.to_string()),
+        };
+        let topic = &self.context.offsets.topic;
+        let log = match offset_log::read_to_end(&self.context.kafka, topic, &[self.number], &stopped) {
+            Ok(log) => log,
+            Err(error) => return failed(error.to_string()),
+        };
+        self.end = log.ends.get(&self.number).copied();
+        self.lives += 1;
+        let runners = Runners::start(self, &log);
+        let mut committer = Committer {
+            number: self.number,
+            context: &self.context,
+            producer: &producer,
+            connectors: &self.connectors,
+            destinations: &self.destinations,
+            stop: &self.stop,
+            inbox: &self.inbox,
+            life: self.lives,
+            end: self.end,
+        };
+        let end = committer.run();
+        self.end = committer.end;
+        // Before the producer goes: nobody may ask a page that nobody can publish.
+        runners.stop(&self.context.runtime);
+        for connector in &mut self.connectors {
+            connector.runner = None;
+        }
+        end
+    }
+
+    fn report(&self) -> String {
+        let connectors = self.connectors.iter().map(|connector| (connector.config.name.as_str(), &connector.status));
+        report::report(&self.context.worker, connectors)
+    }
+
+    /// Rests, but not past a stop.
+    fn rest(&self, duration: Duration) {
+        let until = self.context.clock.now().monotonic + duration;
+        while !self.stop.is_stopped() {
+            let left = until.saturating_sub(self.context.clock.now().monotonic);
+            // A late page of the last life may wake us; it is dropped.
+            if left.is_zero() || self.inbox.recv_timeout(left).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The runners of one life.
+struct Runners {
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Runners {
+    fn start(shard: &mut Shard, log: &OffsetLog) -> Self {
+        let stop = shard.stop.child_token();
+        let mut tasks = JoinSet::new();
+        for (owner, connector) in shard.connectors.iter_mut().enumerate() {
+            let Some(client) = shard.context.client(&connector.config) else { continue };
+            let (sender, receiver) = unbounded_channel();
+            connector.runner = Some(sender);
+            let runner = Runner {
+                connector: Arc::clone(&connector.config),
+                owner,
+                life: shard.lives,
+                client,
+                topics: Arc::clone(&shard.context.topics),
+                metrics: Arc::clone(&connector.metrics),
+                status: Arc::clone(&connector.status),
+                to_shard: shard.outbox.clone(),
+                from_shard: receiver,
+                stop: stop.clone(),
+            };
+            let stored = stored(log, &shard.destinations[owner].offset_key);
+            let _ = tasks.spawn_on(runner.run(stored), &shard.context.runtime);
+        }
+        Self { stop, tasks }
+    }
+
+    /// Runners end at their next await, so this is short.
+    fn stop(mut self, runtime: &Handle) {
+        self.stop.cancel();
+        runtime.block_on(async { while self.tasks.join_next().await.is_some() {} });
+    }
+}
+
+fn stored(log: &OffsetLog, key: &[u8]) -> Result<Option<SourceOffset>, String> {
+    log.fold.get(key).map(codec::decode_value).transpose().map_err(|error| {
+        format!("the stored checkpoint can't be read: {error}; look at it with `offsets get`, and write a valid one in its place")
+    })
+}

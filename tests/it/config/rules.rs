@@ -1,0 +1,177 @@
+//! One row for each rule of the file and of its connectors.
+
+use super::{MINIMAL, assert_one, problems, valid, with_connector_keys, with_kafka, with_top};
+
+#[test]
+fn keys_of_later_versions_are_refused_as_such() {
+    for (key, path) in [
+        ("schema_registry: {url: http://localhost:8081}", "schema_registry"),
+        ("okta_http: {proxy_url: '', ca_file: ''}", "okta_http"),
+        ("email: {host: localhost}", "email"),
+    ] {
+        assert_one(&with_top(key), path, 1, &["not supported by this version"]);
+    }
+    for key in [
+        "rate_limit_share: 0.8",
+        "rate_limit_bulk_reserve: 0.5",
+        "errors_tolerance: all",
+        "recovery_overlap: 10m",
+        "on_lost_cursor: recover",
+        "on_query_change: restart_from_published",
+        "format: avro",
+    ] {
+        let path = format!("connectors[0].{}", key.split(':').next().expect("a key"));
+        assert_one(&with_connector_keys(key), &path, 8, &["not supported by this version"]);
+    }
+    let oauth = MINIMAL.replace("ssws: \"${env:TOKEN}\"", "oauth: {client_id: 0oa}");
+    assert_one(&oauth, "connectors[0].auth.oauth", 6, &["not supported by this version", "ssws"]);
+}
+
+#[test]
+fn every_rule_of_a_connector() {
+    let key = |key: &str, parts: &[&str]| {
+        let path = format!("connectors[0].{}", key.split(':').next().expect("a key"));
+        assert_one(&with_connector_keys(key), &path, 8, parts);
+    };
+    key("intervall: 60s", &["unknown key `intervall`", "did you mean `interval`"]);
+    key("schedule: daily", &["unknown key `schedule`", "`interval`"]);
+    key("partitions: 6", &["does not belong here", "topic"]);
+    key("bootstrap.servers: x", &["does not belong here", "`kafka`"]);
+    key("interval: 0s", &["`0s`", "60s"]);
+    key("interval: 2d", &["`2d`", "more than a day"]);
+    key("interval: 60", &["`60`", "has no unit", "60s"]);
+    key("interval: 1h30m", &["`1h30m`", "not a duration", "one unit"]);
+    key("interval: [60s]", &["single value", "a list"]);
+    key("interval:", &["has no value"]);
+    key("limit: 9", &["`9`", "10-100"]);
+    key("limit: 101", &["`101`", "large_pages: true"]);
+    key("limit: 1001", &["`1001`", "10-100"]);
+    key("limit: many", &["`many`", "10-100"]);
+    key("limit: 1001\nlarge_pages: true", &["10-1000"]);
+    key("large_pages: yes", &["`yes`", "`true` or `false`"]);
+    key("allow_overlap: 1", &["`1`", "`true` or `false`"]);
+    key("since: 181d", &["more than 180 days"]);
+    key("since: 2026-01-01T00:00:00Z", &["more than 180 days"]);
+    key("since: 2027-01-01T00:00:00Z", &["in the future"]);
+    key("since: 2026-10-01", &["zone"]);
+    key("since: yesterday", &["`7d`", "`now`"]);
+    key("format: xml", &["`xml`", "json"]);
+    key("dead_letter_topic: okta.system-log", &["connector's own topic"]);
+    key("dead_letter_topic: okta-kafka-source-offsets", &["offsets topic"]);
+    key("dead_letter_topic: a/b", &["`a/b`", "A-Z"]);
+    key("filter: '${env:NOPE}'", &["`NOPE`", "not set"]);
+}
+
+#[test]
+fn every_rule_of_what_a_connector_needs() {
+    let replaced = |from: &str, to: &str, path: &str, line: usize, parts: &[&str]| {
+        assert!(MINIMAL.contains(from), "{from}");
+        assert_one(&MINIMAL.replacen(from, to, 1), path, line, parts);
+    };
+    replaced("name: acme", "name: a b", "connectors[0].name", 4, &["`a b`", "1-100"]);
+    replaced("name: acme", &format!("name: {}", "x".repeat(101)), "connectors[0].name", 4, &["1-100"]);
+    replaced("name: acme\n    ", "", "connectors[0].name", 4, &["is missing"]);
+    replaced("https://acme", "http://acme", "connectors[0].org", 5, &["https://acme.okta.com"]);
+    replaced("https://acme.", "https://acme-admin.", "connectors[0].org", 5, &["admin", "https://acme.okta.com"]);
+    replaced(".com\n", ".com/api\n", "connectors[0].org", 5, &["more than an origin"]);
+    replaced("    org: https://acme.okta.com\n", "", "connectors[0].org", 4, &["is missing", "https://"]);
+    replaced("auth: {ssws: \"${env:TOKEN}\"}", "auth: {}", "connectors[0].auth.ssws", 6, &["is missing"]);
+    replaced("{ssws: \"${env:TOKEN}\"}", "token", "connectors[0].auth", 6, &["a map"]);
+    replaced("    auth: {ssws: \"${env:TOKEN}\"}\n", "", "connectors[0].auth", 4, &["is missing", "ssws"]);
+    replaced("    topic: okta.system-log\n", "", "connectors[0].topic", 4, &["is missing"]);
+    replaced("okta.system-log", "{partitions: 3}", "connectors[0].topic.name", 7, &["is missing"]);
+    replaced("okta.system-log", "a b", "connectors[0].topic", 7, &["`a b`"]);
+    replaced("okta.system-log", "..", "connectors[0].topic", 7, &["`..`"]);
+    replaced("okta.system-log", &"x".repeat(250), "connectors[0].topic", 7, &["250 characters", "249"]);
+    replaced("okta.system-log", &"x".repeat(249), "connectors[0].topic", 7, &["dead_letter_topic"]);
+    replaced("okta.system-log", "okta-kafka-source-offsets", "connectors[0].topic", 7, &["offsets topic"]);
+    for (topic, key, parts) in [
+        ("{name: t, partitions: 0}", "partitions", ["`0`", "1 or more"]),
+        ("{name: t, partitions: x}", "partitions", ["`x`", "1 or more"]),
+        ("{name: t, replication_factor: 0}", "replication_factor", ["`0`", "`-1`"]),
+        ("{name: t, replication_factor: -2}", "replication_factor", ["`-2`", "`-1`"]),
+        ("{name: t, create: maybe}", "create", ["`maybe`", "`true` or `false`"]),
+        ("{name: t, config: 5}", "config", ["a map", "a single value"]),
+        ("{name: t, retention.ms: 5}", "retention.ms", ["unknown key", "`config`"]),
+        (
+            "{name: t, config: {message.timestamp.type: LogAppendTime}}",
+            "config.message.timestamp.type",
+            ["LogAppendTime", "`CreateTime`"],
+        ),
+    ] {
+        replaced("okta.system-log", topic, &format!("connectors[0].topic.{key}"), 7, &parts);
+    }
+}
+
+#[test]
+fn every_rule_of_the_top_level() {
+    for (lines, path, line, parts) in [
+        ("conectors: []", "conectors", 1, &["did you mean `connectors`"][..]),
+        ("interval: 60s", "interval", 1, &["does not belong here", "connector"]),
+        ("group_id: ''", "group_id", 1, &["is empty"]),
+        ("group_id:", "group_id", 1, &["has no value"]),
+        ("group_id: [a]", "group_id", 1, &["a list"]),
+        ("group_instance_id: 'a b'", "group_instance_id", 1, &["`a b`"]),
+        ("offsets: {partitions: 0}", "offsets.partitions", 1, &["1 or more"]),
+        ("offsets: {topic: 'a b'}", "offsets.topic", 1, &["`a b`"]),
+        ("offsets: {replication_factor: 0}", "offsets.replication_factor", 1, &["`-1`"]),
+        ("offsets:\n  partition: 5", "offsets.partition", 2, &["did you mean `partitions`"]),
+        ("offsets: topic", "offsets", 1, &["a map"]),
+        ("http: {listen: localhost:8083}", "http.listen", 1, &["`localhost:8083`", "127.0.0.1:8083"]),
+        ("http: {port: 8083}", "http.port", 1, &["unknown key", "`listen`"]),
+        ("<<: {group_id: x}", "<<", 1, &["connector_defaults"]),
+        ("connector_defaults: {name: x}", "connector_defaults.name", 1, &["cannot be shared"]),
+        ("connector_defaults: {intervall: 60s}", "connector_defaults.intervall", 1, &["did you mean `interval`"]),
+    ] {
+        assert_one(&with_top(lines), path, line, parts);
+    }
+    assert_one("kafka: {bootstrap.servers: x}", "connectors", 1, &["is missing"]);
+    assert_one("kafka: {bootstrap.servers: x}\nconnectors: []", "connectors", 2, &["is empty"]);
+    assert_one("kafka: {bootstrap.servers: x}\nconnectors: {name: x}", "connectors", 2, &["a list is expected"]);
+    assert_one("kafka: {bootstrap.servers: x}\nconnectors: [acme]", "connectors[0]", 2, &["a map"]);
+}
+
+#[test]
+fn every_rule_between_connectors() {
+    let second = |name: &str, org: &str, topic: &str, more: &str| {
+        format!(
+            "{MINIMAL}  - name: {name}\n    org: {org}\n    auth: {{ssws: '${{env:TOKEN}}'}}\n    topic: {topic}\n{more}"
+        )
+    };
+    let other_org = "https://other.okta.com";
+    valid(&second("b", other_org, "okta.system-log", ""));
+    valid(&second("b", "https://acme.okta.com", "other", ""));
+    assert_one(&second("acme", other_org, "other", ""), "connectors[1].name", 8, &["line 4"]);
+    let same = "okta.system-log";
+    assert_one(
+        &second("b", "https://ACME.okta.com:443", same, ""),
+        "connectors[1].topic",
+        11,
+        &["same org to the same topic", "allow_overlap: true"],
+    );
+    let one_allows = second("b", "https://acme.okta.com", same, "    allow_overlap: true\n");
+    assert_one(&one_allows, "connectors[1].topic", 11, &["in both"]);
+    let first_allows = with_connector_keys("allow_overlap: true");
+    valid(&one_allows.replacen(MINIMAL, &first_allows, 1));
+    let half_read = second("acme", other_org, "other", "    limit: 5\n");
+    assert_eq!(problems(&half_read).len(), 2, "a problem elsewhere hides none between connectors");
+    let dlq_is_data = second("b", other_org, "okta.system-log.dlq", "");
+    assert_one(&dlq_is_data, "connectors[0]", 4, &["dead letter topic", "connector `b`"]);
+}
+
+#[test]
+fn what_is_unwise_is_a_warning() {
+    for (text, path, line, says) in [
+        (with_connector_keys("interval: 59s"), "connectors[0].interval", 8, "`59s`"),
+        (with_connector_keys("since: 91d"), "connectors[0].since", 8, "90 days"),
+        (MINIMAL.replace("${env:TOKEN}", "00abc"), "connectors[0].auth.ssws", 6, "`${file:PATH}`"),
+        (with_kafka("sasl.mechanism: PLAIN"), "kafka.sasl.mechanism", 2, "no effect"),
+    ] {
+        let warnings = valid(&text).warnings;
+        let matches =
+            matches!(warnings.as_slice(), [w] if w.path == path && w.line == line && w.message.contains(says));
+        assert!(matches, "{text}{warnings:#?}");
+    }
+    let simulated = MINIMAL.replace("${env:TOKEN}", "00abc").replace("https://acme.okta.com", "http://127.0.0.1:8084");
+    assert_eq!(valid(&simulated).warnings, []);
+}

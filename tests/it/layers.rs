@@ -1,0 +1,149 @@
+//! The layout's rules, read from the sources: which folder may name what, and how long a file may be.
+//!
+//! docs/ARCHITECTURE.md gives the reasons. clippy.toml enforces a part of it a second time, by type.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::rust_paths;
+
+/// One rule: files under one of `folders` name none of `forbidden`.
+struct Rule {
+    /// Paths below `src/`: a folder with everything in it, or a file.
+    folders: &'static [&'static str],
+    /// Exceptions to `folders`.
+    except: &'static [&'static str],
+    /// Names (`tokio`) and paths (`Instant::now`), as they stand in code.
+    forbidden: &'static [&'static str],
+    why: &'static str,
+}
+
+/// Okta's parsers and the rules of the task take bytes and times and give back decisions.
+const PURE: &[&str] = &["source", "offsets", "convert", "okta", "dead_letter.rs", "dead_letter"];
+
+/// The rooms of those folders where input and output happen.
+const PURE_EXCEPT: &[&str] = &["okta/client.rs", "okta/client", "okta/auth", "convert/registry.rs", "convert/registry"];
+
+const RULES: &[Rule] = &[
+    Rule {
+        folders: PURE,
+        except: PURE_EXCEPT,
+        forbidden: &[
+            "tokio",
+            "rdkafka",
+            "reqwest",
+            "fastrand",
+            "SystemTime::now",
+            "Instant::now",
+            "Timestamp::now",
+            "Zoned::now",
+            "std::env",
+            "std::fs",
+            "TcpListener",
+            "TcpStream",
+            "UdpSocket",
+            "std::thread",
+            "crate::clock",
+        ],
+        why: "this part is pure, so that every rule of it is a table test: time and randomness are handed in, \
+              input and output happen in worker, kafka and okta::client",
+    },
+    Rule {
+        folders: PURE,
+        except: PURE_EXCEPT,
+        forbidden: &["crate::kafka", "crate::worker", "crate::http", "crate::cli", "crate::simulator"],
+        why: "dependencies point inwards: the pure parts know none of those who call them",
+    },
+    Rule {
+        folders: &[""],
+        except: &["kafka", "kafka.rs"],
+        forbidden: &["rdkafka"],
+        why: "src/kafka is the only folder that names rdkafka",
+    },
+    Rule {
+        folders: &["kafka"],
+        except: &[],
+        forbidden: &["crate::okta", "reqwest", "crate::worker", "crate::http", "crate::cli", "crate::simulator"],
+        why: "kafka and okta never know each other, nor their callers",
+    },
+    Rule {
+        folders: &["okta"],
+        except: &[],
+        forbidden: &["crate::kafka", "crate::worker", "crate::http", "crate::cli", "crate::simulator"],
+        why: "kafka and okta never know each other, nor their callers",
+    },
+    Rule {
+        folders: &["simulator"],
+        except: &[],
+        forbidden: &["crate::okta", "crate::source", "crate::offsets", "crate::kafka", "crate::worker", "crate::cli"],
+        why: "the simulated org shares no code with what it tests: a mistake must not be made twice and cancel out",
+    },
+];
+
+/// The hard end of a file's length, in lines.
+const MAX_LINES: usize = 500;
+
+#[test]
+fn no_folder_names_what_its_layer_may_not() {
+    let files = rust_files("src");
+    let mut violations = Vec::new();
+    for rule in RULES {
+        let mut covered = 0;
+        for file in files.iter().filter(|file| rule.covers(file)) {
+            covered += 1;
+            let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file)).unwrap();
+            for (line, name) in rust_paths::named(&source, rule.forbidden) {
+                violations.push(format!("src/{}:{line} names `{name}`: {}", file.display(), rule.why));
+            }
+        }
+        assert!(covered > 0, "no file is under {:?}: the rule guards nothing", rule.folders);
+    }
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+}
+
+#[test]
+fn no_file_is_longer_than_500_lines() {
+    let mut violations = Vec::new();
+    for folder in ["src", "tests", "benches"] {
+        for file in rust_files(folder) {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(&file);
+            let lines = fs::read_to_string(path).unwrap().lines().count();
+            if lines > MAX_LINES {
+                violations.push(format!("{folder}/{} has {lines} lines", file.display()));
+            }
+        }
+    }
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+}
+
+impl Rule {
+    /// `file` is a path below `src/`. Files of tests may use what they like.
+    fn covers(&self, file: &Path) -> bool {
+        let under = |folders: &[&str]| folders.iter().any(|folder| file.starts_with(folder));
+        let of_tests = file.components().any(|part| {
+            let name = part.as_os_str().to_string_lossy();
+            let name = name.trim_end_matches(".rs");
+            name == "tests" || name.ends_with("_tests")
+        });
+        under(self.folders) && !under(self.except) && !of_tests
+    }
+}
+
+/// The `.rs` files below a folder of the repository, as paths below that folder, sorted.
+fn rust_files(folder: &str) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path.strip_prefix(&root).unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,38 @@
+//! The simulated org through HTTP: what a client sees, checked against what was recorded of a real org.
+//!
+//! `harness` holds the client of these tests, a deliberately naive one that shares no code with the program's own;
+//! `queries` is about pages, links and errors, `faults` about what goes wrong on request.
+
+mod faults;
+mod harness;
+mod queries;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A mistake in a parser must not be made twice and cancel out, so the simulated org stands alone in the crate.
+#[test]
+fn the_simulator_names_no_other_module_of_the_crate() {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/simulator")];
+    let mut files: Vec<PathBuf> = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    assert!(files.len() > 10, "found only {files:?}");
+    for file in files {
+        let source = fs::read_to_string(&file).unwrap();
+        for (number, line) in source.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            for named in code.split("crate::").skip(1) {
+                assert!(named.starts_with("simulator"), "{}:{} names `crate::{named}`", file.display(), number + 1);
+            }
+        }
+    }
+}

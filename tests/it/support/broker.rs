@@ -1,0 +1,154 @@
+//! A real Apache Kafka broker as a process of its own, which a test may freeze, kill and start again.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use super::ports::free_port;
+use super::process::Process;
+use super::{kafka_script, skip};
+
+/// A broker starts in 2-8 s; a loaded machine may need several times as long.
+const START_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// What a test may ask of its broker.
+#[derive(Clone, Debug, Default)]
+pub struct BrokerOptions {
+    /// The port of a proxy: the broker gets a second listener whose clients are told to come to this port.
+    pub proxied_port: Option<u16>,
+    /// More lines of server.properties; they win over the script's own.
+    pub properties: Vec<(String, String)>,
+}
+
+impl BrokerOptions {
+    /// One more line of server.properties.
+    pub fn set(mut self, key: &str, value: impl ToString) -> Self {
+        self.properties.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// A second listener that says it is at `port`, where a proxy listens.
+    pub fn behind_proxy(mut self, port: u16) -> Self {
+        self.proxied_port = Some(port);
+        self
+    }
+}
+
+/// A broker of a test's own. Dropping it kills it and removes what it stored.
+pub struct Broker {
+    directory: PathBuf,
+    // Dropped after the process: the broker must be gone before its folder is.
+    process: Mutex<Option<Process>>,
+    _owned_directory: Option<TempDir>,
+    port: u16,
+    controller_port: u16,
+    proxied: Option<(u16, u16)>,
+    properties: Vec<(String, String)>,
+}
+
+impl Broker {
+    /// Starts a broker for one test, or says which part is missing and gives `None`.
+    ///
+    /// It notices its own restart after 3 s, where brokers by default wait 9 s for the session of the killed one.
+    ///
+    /// With `KAFKA_BOOTSTRAP` set, the tests that want a broker of their own to freeze or kill are left out.
+    pub fn start(options: BrokerOptions) -> Option<Self> {
+        if super::shared_broker::given_bootstrap().is_some() {
+            skip::skip("a broker that it may stop; KAFKA_BOOTSTRAP names one that belongs to somebody");
+            return None;
+        }
+        if let Err(missing) = kafka_script::fetched() {
+            skip::skip(missing);
+            return None;
+        }
+        let mut properties =
+            BrokerOptions::default().set("broker.session.timeout.ms", 3000).set("broker.heartbeat.interval.ms", 500);
+        properties.properties.extend(options.properties);
+        let directory = TempDir::with_prefix("kafka-").unwrap();
+        Some(Self::start_in(directory.path().to_owned(), Some(directory), options.proxied_port, properties.properties))
+    }
+
+    /// Starts a broker whose state is in `directory`. The script must have fetched what it needs.
+    pub(super) fn start_in(
+        directory: PathBuf,
+        owned_directory: Option<TempDir>,
+        proxied_port: Option<u16>,
+        properties: Vec<(String, String)>,
+    ) -> Self {
+        let broker = Self {
+            directory,
+            process: Mutex::new(None),
+            _owned_directory: owned_directory,
+            port: free_port(),
+            controller_port: free_port(),
+            proxied: proxied_port.map(|advertised| (free_port(), advertised)),
+            properties,
+        };
+        broker.restart();
+        broker
+    }
+
+    /// `host:port` of its plain listener.
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// `host:port` where the proxy must forward to, for a broker that was started with a proxied port.
+    pub fn proxied_address(&self) -> String {
+        let (listen, _) = self.proxied.expect("the broker was started with a proxied port");
+        format!("127.0.0.1:{listen}")
+    }
+
+    /// SIGSTOP: it answers nobody, and keeps all connections. Returns at once, so it may be called from a proxy's hook.
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// SIGCONT: it goes on where it stood.
+    pub fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    /// kill -9, and waits until it is gone. What it stored stays.
+    pub fn kill9(&self) {
+        if let Some(process) = self.process().take() {
+            let _ = process.kill9();
+        }
+    }
+
+    /// Starts it again on the same ports and the same data, and waits until it is ready.
+    pub fn restart(&self) {
+        self.kill9();
+        let mut command = Command::new(kafka_script::path());
+        let _ = command.arg("start").arg(&self.directory).arg(self.port.to_string());
+        let _ = command.arg("--controller-port").arg(self.controller_port.to_string());
+        if let Some((listen, advertised)) = self.proxied {
+            let _ = command.arg("--proxied").arg(format!("{listen}:{advertised}"));
+        }
+        for (key, value) in &self.properties {
+            let _ = command.arg("--set").arg(format!("{key}={value}"));
+        }
+        let process = Process::spawn("Kafka broker", command);
+        let _ = process.await_line("that it is ready", |line| line.contains("Kafka Server started"), START_TIMEOUT);
+        *self.process() = Some(process);
+    }
+
+    /// The end of its log, for a failing test's message.
+    pub fn log_tail(&self) -> String {
+        self.process().as_ref().map_or_else(String::new, |process| process.tail(60))
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(process) = self.process().as_ref() {
+            process.signal(signal);
+        }
+    }
+
+    fn process(&self) -> MutexGuard<'_, Option<Process>> {
+        self.process.lock().unwrap()
+    }
+}

@@ -1,0 +1,26 @@
+//! What the integration tests stand on: real processes, a real broker, and readers that prove what they read.
+//!
+//! Everything here blocks and panics with what it waited for: a test is a plain `#[test]` function. Time is bounded
+//! everywhere; nothing waits for a fixed time where an event can be awaited.
+
+// The fixtures run outside the program: they measure real time and read real clocks.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+// One fixture serves every test file; a helper may be ahead of the test that needs it.
+#![allow(dead_code)]
+
+pub mod broker;
+pub mod config_yaml;
+pub mod connector;
+pub mod end_txn_proxy;
+pub mod exactly_once;
+pub mod kafka_script;
+pub mod kafka_wire;
+pub mod metrics;
+pub mod ports;
+pub mod process;
+pub mod prove;
+pub mod rust_paths;
+pub mod shared_broker;
+pub mod skip;
+pub mod tail;
+pub mod topics;

@@ -1,0 +1,182 @@
+#!/usr/bin/env bash
+# A real Apache Kafka (KRaft) for the tests, from Maven Central. Needs Java 17 or newer, and Maven for the first fetch.
+#
+#   kafka.sh fetch                       download the broker (44 MB) into target/kafka, once; prints its folder
+#   kafka.sh start DIR PORT [OPTION...]  run a broker on 127.0.0.1:PORT in the foreground, its state in DIR.
+#                                        The script becomes the broker: its process id is the broker's.
+#                                        Ready when standard output says "Kafka Server started".
+#                                        Started again on the same DIR, it keeps what it had.
+#     --controller-port P                port of the KRaft controller (default: PORT + 1)
+#     --proxied LISTEN:ADVERTISED        a second listener on LISTEN that tells clients to come to ADVERTISED, so that
+#                                        a client that bootstraps through a TCP proxy on ADVERTISED stays behind it
+#     --set KEY=VALUE                    one more line of server.properties, repeatable; the last one wins
+#     --properties FILE                  more lines of server.properties, from a file
+#     --initial-controllers LIST         several brokers: `1@127.0.0.1:P1:DIRECTORY_ID,2@…`, the same for each; with it
+#                                        --set node.id=N and --set controller.quorum.bootstrap.servers=…
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cluster_id=4L6g3nShT-eMCtK--X86sw
+java_options=(-Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC "-Dlog4j2.configurationFile=$here/log4j2.yaml")
+
+# The folder is named after what it is made from: another version of the broker gets another folder.
+key=$(cksum <"$here/pom.xml" | cut -d ' ' -f 1)
+home=${OKS_KAFKA_HOME:-$here/../../target/kafka}/$key
+archive=$home/kafka.jsa
+
+die() {
+  echo "kafka.sh: $*" >&2
+  exit 1
+}
+
+# The same jars in the same order every time: the class-data archive is only used when the class path is the same.
+class_path() {
+  local jars=("$home"/libs/*.jar)
+  local IFS=:
+  echo "${jars[*]}"
+}
+
+free_port() {
+  local port
+  while :; do
+    port=$((20000 + RANDOM % 12000))
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+  done
+  echo "$port"
+}
+
+# A start without the archive takes 4.5-8 s, with it about 3 s. It is written when a broker that was told to ends.
+# A broker without it is slower, but works: a failure here is only told.
+build_archive() {
+  local dir port pid log
+  dir=$(mktemp -d)
+  port=$(free_port)
+  log=$dir/log
+  : >"$log"
+  "${BASH_SOURCE[0]}" start "$dir/broker" "$port" --controller-port "$(free_port)" --archive-to "$archive.part" >"$log" 2>&1 &
+  pid=$!
+  for _ in $(seq 600); do
+    if grep -q 'Kafka Server started' "$log" || ! kill -0 "$pid" 2>/dev/null; then break; fi
+    sleep 0.1
+  done
+  kill -TERM "$pid" 2>/dev/null || true
+  wait "$pid" || true
+  if [ -f "$archive.part" ]; then
+    mv "$archive.part" "$archive"
+  else
+    echo "kafka.sh: no class-data archive could be made; brokers start more slowly:" >&2
+    tail -n 5 "$log" >&2
+  fi
+  rm -rf "$dir"
+}
+
+need_java() {
+  local version
+  command -v java >/dev/null || die "java is missing: install a Java runtime, 17 or newer"
+  version=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
+  [ "${version:-0}" -ge 17 ] || die "java is version ${version:-unknown}: install a Java runtime, 17 or newer"
+}
+
+fetch() {
+  need_java
+  mkdir -p "$home"
+  (
+    # Two callers at once: the second waits, and finds the work done.
+    if command -v flock >/dev/null; then flock 9; fi
+    if [ ! -e "$home/complete" ]; then
+      command -v mvn >/dev/null || die "mvn is missing: install Maven"
+      echo "kafka.sh: fetching Apache Kafka from Maven Central" >&2
+      rm -rf "$home/libs" "$archive"
+      mvn -B -q -Dstyle.color=never -f "$here/pom.xml" dependency:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$home/libs" >&2
+      build_archive
+      touch "$home/complete"
+    fi
+  ) 9>"$home/lock"
+  (cd "$home" && pwd)
+}
+
+start() {
+  [ $# -ge 2 ] || die "usage: kafka.sh start DIR PORT [OPTION...]"
+  local dir=$1 port=$2
+  shift 2
+  local controller_port=$((port + 1)) proxied='' archive_to='' initial=(--standalone) extra=() files=()
+  while [ $# -gt 0 ]; do
+    [ $# -ge 2 ] || die "$1 needs a value"
+    case $1 in
+      --controller-port) controller_port=$2 ;;
+      --proxied) proxied=$2 ;;
+      --set) extra+=("$2") ;;
+      --properties) files+=("$2") ;;
+      --initial-controllers) initial=(--initial-controllers "$2") ;;
+      --archive-to) archive_to=$2 ;; # for fetch alone
+      *) die "unknown option $1" ;;
+    esac
+    shift 2
+  done
+  [ -d "$home/libs" ] || die "the broker is not there yet: run kafka.sh fetch"
+
+  mkdir -p "$dir"
+  dir=$(cd "$dir" && pwd)
+  local listeners="PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port"
+  local advertised=$listeners
+  if [ -n "$proxied" ]; then
+    advertised="$listeners,PROXIED://127.0.0.1:${proxied#*:}"
+    listeners="$listeners,PROXIED://127.0.0.1:${proxied%:*}"
+  fi
+  {
+    cat <<PROPERTIES
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:$controller_port
+listeners=$listeners
+advertised.listeners=$advertised
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs=$dir/data
+num.partitions=1
+default.replication.factor=1
+min.insync.replicas=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+group.consumer.min.session.timeout.ms=6000
+group.consumer.session.timeout.ms=6000
+group.consumer.min.heartbeat.interval.ms=1000
+group.consumer.heartbeat.interval.ms=1000
+log.cleaner.dedupe.buffer.size=2097152
+PROPERTIES
+    if [ ${#files[@]} -gt 0 ]; then cat "${files[@]}"; fi
+    if [ ${#extra[@]} -gt 0 ]; then printf '%s\n' "${extra[@]}"; fi
+  } >"$dir/server.properties"
+
+  local classes java=(java "${java_options[@]}")
+  classes=$(class_path)
+  if [ -f "$archive" ]; then java+=("-XX:SharedArchiveFile=$archive"); fi
+
+  # Formatted once, and only then marked: a start that was killed half-way formats again.
+  if [ ! -e "$dir/formatted" ]; then
+    rm -rf "$dir/data"
+    "${java[@]}" -cp "$classes" kafka.tools.StorageTool format \
+      "${initial[@]}" -t "$cluster_id" -c "$dir/server.properties"
+    touch "$dir/formatted"
+  fi
+  if [ -n "$archive_to" ]; then java+=("-XX:ArchiveClassesAtExit=$archive_to"); fi
+  exec "${java[@]}" "-Dkafka.logs.dir=$dir" -cp "$classes" kafka.Kafka "$dir/server.properties"
+}
+
+case ${1:-} in
+  fetch) fetch ;;
+  start)
+    shift
+    start "$@"
+    ;;
+  *) die "usage: kafka.sh fetch | kafka.sh start DIR PORT [OPTION...]" ;;
+esac
