@@ -7,11 +7,11 @@ use std::collections::HashMap;
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
+use prometheus::{Counter, CounterVec, IntCounter};
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
-use prometheus::{Counter, CounterVec, IntCounter};
 
 use crate::dead_letter::Stage;
 use crate::okta::error::RetryReason;
@@ -179,12 +179,18 @@ impl Families {
                 registry,
                 CounterVec::new(Opts::new("rate_limit_wait_seconds_total", "Time waited for the rate limit"), &c)?,
             )?,
-            retries: counters(registry, "retries_total", "Second tries, by what the first one met", &[
-                "connector", "reason",
-            ])?,
-            connector_state: int_gauges(registry, "connector_state", "1 for the state that the connector is in", &[
-                "connector", "state",
-            ])?,
+            retries: counters(
+                registry,
+                "retries_total",
+                "Second tries, by what the first one met",
+                &["connector", "reason"],
+            )?,
+            connector_state: int_gauges(
+                registry,
+                "connector_state",
+                "1 for the state that the connector is in",
+                &["connector", "state"],
+            )?,
         })
     }
 }
@@ -206,12 +212,7 @@ fn int_gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> R
     register(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
 }
 
-fn histograms(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    buckets: &[f64],
-) -> Result<HistogramVec, prometheus::Error> {
+fn histograms(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Result<HistogramVec, prometheus::Error> {
     register(registry, HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), &["connector"])?)
 }
 

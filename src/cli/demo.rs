@@ -4,4 +4,6 @@ use clap::Args;
 #[derive(Args)]
 pub struct DemoArgs {}
 /// x
-pub async fn run(_: DemoArgs) -> anyhow::Result<()> { Ok(()) }
+pub async fn run(_: DemoArgs) -> anyhow::Result<()> {
+    Ok(())
+}

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::{ConfigArg, signals};
-use crate::worker::shutdown::Stop;
 use crate::worker;
+use crate::worker::shutdown::Stop;
 
 /// Arguments of `run`.
 #[derive(Args)]

@@ -70,8 +70,7 @@ impl Server {
         metrics: Arc<Metrics>,
         readiness: Arc<Readiness>,
     ) -> Result<Self, HttpError> {
-        let listener =
-            TcpListener::bind(address).await.map_err(|problem| HttpError::Listen { address, problem })?;
+        let listener = TcpListener::bind(address).await.map_err(|problem| HttpError::Listen { address, problem })?;
         let address = listener.local_addr().map_err(|problem| HttpError::Listen { address, problem })?;
         let router = Router::new()
             .route("/metrics", get(serve_metrics).with_state(metrics))

@@ -114,5 +114,6 @@ pub fn admin(kafka: &KafkaProperties) -> ClientConfig {
 /// What any role needs to reach the brokers.
 fn is_connection(name: &str) -> bool {
     const PREFIXES: [&str; 8] = ["bootstrap.", "security.", "ssl.", "sasl.", "socket.", "broker.", "client.", "api."];
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || matches!(name, "metadata.broker.list" | "debug" | "retry.backoff.ms")
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || matches!(name, "metadata.broker.list" | "debug" | "retry.backoff.ms")
 }

@@ -14,9 +14,9 @@ use rdkafka::{Offset, TopicPartitionList};
 use thiserror::Error;
 use tracing::debug;
 
+use super::client_config;
 use super::context;
 use super::error::code_of;
-use super::client_config;
 use crate::config::KafkaProperties;
 
 /// One wait for the group's events.
@@ -129,8 +129,7 @@ impl GroupMember {
         membership: Membership,
         owner: Arc<dyn ShardOwner>,
     ) -> Result<Self, GroupError> {
-        let config =
-            client_config::group_member(kafka, &membership.group_id, membership.group_instance_id.as_deref());
+        let config = client_config::group_member(kafka, &membership.group_id, membership.group_instance_id.as_deref());
         let context = GroupContext { topic: membership.topic.clone(), owner };
         let consumer: BaseConsumer<GroupContext> =
             config.create_with_context(context).map_err(|error| GroupError::Config(error.to_string()))?;
@@ -157,7 +156,13 @@ impl GroupMember {
 
     /// A fresh answer of the group that the shard is ours (I6): commits its offset with `report` as metadata, and waits
     /// for the answer, at most `timeout`.
-    pub fn confirm(self: &Arc<Self>, shard: i32, offset: i64, report: &str, timeout: Duration) -> Result<(), GroupError> {
+    pub fn confirm(
+        self: &Arc<Self>,
+        shard: i32,
+        offset: i64,
+        report: &str,
+        timeout: Duration,
+    ) -> Result<(), GroupError> {
         let offsets = self.offsets(shard, offset, report)?;
         let (sender, receiver) = mpsc::sync_channel(1);
         let member = Arc::clone(self);

@@ -29,7 +29,9 @@ pub enum OffsetLogError {
     #[error("librdkafka refuses the consumer's configuration: {0}; mend the `kafka` section")]
     Config(String),
     /// A broker's answer.
-    #[error("can't read topic `{topic}`, partition `{partition}` ({code}): check that the topic is there, and READ and DESCRIBE on it")]
+    #[error(
+        "can't read topic `{topic}`, partition `{partition}` ({code}): check that the topic is there, and READ and DESCRIBE on it"
+    )]
     Refused {
         /// The offsets topic.
         topic: String,
@@ -39,7 +41,9 @@ pub enum OffsetLogError {
         code: RDKafkaErrorCode,
     },
     /// Did not come to the end in time: never taken for the end.
-    #[error("did not reach the end of topic `{topic}` within {seconds} s: check the brokers and open transactions on it")]
+    #[error(
+        "did not reach the end of topic `{topic}` within {seconds} s: check the brokers and open transactions on it"
+    )]
     TimedOut {
         /// The offsets topic.
         topic: String,
@@ -137,11 +141,7 @@ fn consumer(kafka: &KafkaProperties, isolation: Isolation) -> Result<BaseConsume
         .map_err(|error| OffsetLogError::Config(error.to_string()))
 }
 
-fn watermarks(
-    consumer: &BaseConsumer<LogContext>,
-    topic: &str,
-    partition: i32,
-) -> Result<(i64, i64), OffsetLogError> {
+fn watermarks(consumer: &BaseConsumer<LogContext>, topic: &str, partition: i32) -> Result<(i64, i64), OffsetLogError> {
     consumer.fetch_watermarks(topic, partition, END_TIMEOUT).map_err(|error| refused(topic, partition, &error))
 }
 

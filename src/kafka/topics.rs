@@ -22,7 +22,9 @@ pub enum TopicError {
     #[error("librdkafka refuses the client's configuration: {0}; mend the `kafka` section")]
     Config(String),
     /// No answer.
-    #[error("Kafka at `{bootstrap}` can't be reached ({code}): check `kafka.bootstrap.servers`, the network and the credentials")]
+    #[error(
+        "Kafka at `{bootstrap}` can't be reached ({code}): check `kafka.bootstrap.servers`, the network and the credentials"
+    )]
     Unreachable {
         /// `bootstrap.servers`.
         bootstrap: String,
@@ -44,7 +46,9 @@ pub enum TopicError {
         code: RDKafkaErrorCode,
     },
     /// The offsets topic has another number of partitions than configured: shards would not be where they are looked for.
-    #[error("offsets topic `{topic}` has {found} partitions, `offsets.partitions` says {configured}: set it to {found}")]
+    #[error(
+        "offsets topic `{topic}` has {found} partitions, `offsets.partitions` says {configured}: set it to {found}"
+    )]
     PartitionCount {
         /// The topic.
         topic: String,
@@ -121,11 +125,8 @@ impl Topics {
         if !wanted.create {
             return Err(TopicError::Missing { topic: wanted.name.to_owned() });
         }
-        let mut topic = NewTopic::new(
-            wanted.name,
-            wanted.partitions,
-            TopicReplication::Fixed(wanted.replication_factor),
-        );
+        let mut topic =
+            NewTopic::new(wanted.name, wanted.partitions, TopicReplication::Fixed(wanted.replication_factor));
         for (key, value) in &wanted.config {
             topic = topic.set(key, value);
         }

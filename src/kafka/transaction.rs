@@ -173,7 +173,8 @@ impl TransactionalProducer {
         for (key, value) in record.headers {
             headers = headers.insert(Header { key, value: Some(*value) });
         }
-        let mut next = BaseRecord::with_opaque_to(record.topic, record.tag.pack()).key(record.key).payload(record.value);
+        let mut next =
+            BaseRecord::with_opaque_to(record.topic, record.tag.pack()).key(record.key).payload(record.value);
         if !record.headers.is_empty() {
             next = next.headers(headers);
         }
@@ -216,7 +217,12 @@ impl TransactionalProducer {
         }
     }
 
-    fn abort(&self, undelivered: Vec<Undelivered>, code: RDKafkaErrorCode, give_up: &dyn Fn() -> bool) -> TransactionEnd {
+    fn abort(
+        &self,
+        undelivered: Vec<Undelivered>,
+        code: RDKafkaErrorCode,
+        give_up: &dyn Fn() -> bool,
+    ) -> TransactionEnd {
         let started = Instant::now();
         loop {
             let Err(error) = self.producer.abort_transaction(SLICE) else {

@@ -62,7 +62,10 @@ mod tests {
             ..SourceOffset::cold("https://acme.okta.com/api/v1/logs?q=%22é%22".to_owned(), "ab".to_owned())
         };
         assert_eq!(decode_value(&encode_value(&offset)).expect("our own"), offset);
-        assert_eq!(decode_key(&encode_key("a.b_c-1", &partition())).expect("our own"), ("a.b_c-1".to_owned(), partition()));
+        assert_eq!(
+            decode_key(&encode_key("a.b_c-1", &partition())).expect("our own"),
+            ("a.b_c-1".to_owned(), partition())
+        );
     }
 
     #[test]

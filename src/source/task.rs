@@ -148,9 +148,8 @@ impl Task {
     fn start(&mut self, now: &Now, actions: &mut Vec<Action>) {
         let TaskSettings { org, query, since, .. } = &self.settings;
         let stored = self.committed.clone().map_or_else(|| self.stored.clone(), |committed| Ok(Some(committed)));
-        let resume = stored.and_then(|stored| {
-            Resume::from_stored(stored, org, query, *since).map_err(|error| error.to_string())
-        });
+        let resume = stored
+            .and_then(|stored| Resume::from_stored(stored, org, query, *since).map_err(|error| error.to_string()));
         match resume {
             Err(message) => self.fail(message, now, actions),
             Ok(Resume::Cold { url, offset }) => {

@@ -96,7 +96,11 @@ fn wanted<'a>(connector: &ConnectorConfig, name: &'a str, config: BTreeMap<Strin
 fn check_time(topics: &Topics, connector: &ConnectorConfig, age: Duration) -> Result<(), ConnectorTopicError> {
     let topic = connector.topic.name.clone();
     let Some(settings) = topics.settings(&topic) else {
-        warn!(connector = connector.name, topic, "the broker does not show this topic's settings: check by hand that its `retention.ms` is longer than `since`, or grant DESCRIBE_CONFIGS on it");
+        warn!(
+            connector = connector.name,
+            topic,
+            "the broker does not show this topic's settings: check by hand that its `retention.ms` is longer than `since`, or grant DESCRIBE_CONFIGS on it"
+        );
         return Ok(());
     };
     if settings.get("message.timestamp.type").is_some_and(|kind| kind == "LogAppendTime") {

@@ -89,7 +89,10 @@ impl Ownership {
         match std::thread::Builder::new().name(format!("shard-{number}")).spawn(run) {
             Ok(_) => Some(RunningShard { stop, wake, ended }),
             Err(problem) => {
-                error!(shard = number, "no thread for the shard: {problem}; raise the limit of threads and start again");
+                error!(
+                    shard = number,
+                    "no thread for the shard: {problem}; raise the limit of threads and start again"
+                );
                 None
             }
         }

@@ -115,12 +115,7 @@ pub fn record_count(pages: &[OwnedPage]) -> usize {
 }
 
 /// CloudEvents 1.0, Kafka binding, binary mode: a consumer routes without decoding.
-fn send_event(
-    event: &RawEvent,
-    to: &Destination,
-    tag: Tag,
-    send: &mut dyn FnMut(ProducerRecord<'_>) -> bool,
-) -> bool {
+fn send_event(event: &RawEvent, to: &Destination, tag: Tag, send: &mut dyn FnMut(ProducerRecord<'_>) -> bool) -> bool {
     let mut headers: [(&str, &[u8]); 7] = [("", b""); 7];
     let mut count = 0;
     let mut add = |name, value| {

@@ -1,1 +1,20 @@
+//! The integration tests, one crate: the shipped binary as a process, a real Kafka, and the simulated org.
+//!
+//! What each test needs that is not there is said and counted as skipped (see `support::skip`). The tests that are rows
+//! of docs/prove.md are shortened in `make test`, and run in full with `OKS_PROVE=1`.
 
+// Tests run outside the program: they measure real time, read real clocks and write to Kafka themselves.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+// Processes, brokers, topics and readers. What more than one test needs belongs there.
+mod support;
+
+// What the design relies on in Kafka itself, and what holds for the sources and the binary as such.
+mod kafka_itself;
+mod layers;
+mod self_contained;
+
+// Parts of the program through their public surface, without a broker.
+mod config;
+mod okta_client;
+mod simulator;

@@ -9,15 +9,19 @@
 #![allow(dead_code)]
 
 pub mod broker;
+pub mod checkpoint;
 pub mod config_yaml;
 pub mod connector;
 pub mod end_txn_proxy;
 pub mod exactly_once;
+pub mod java_partitioner;
 pub mod kafka_script;
 pub mod kafka_wire;
 pub mod metrics;
+pub mod org;
 pub mod ports;
 pub mod process;
+pub mod producers;
 pub mod prove;
 pub mod rust_paths;
 pub mod shared_broker;

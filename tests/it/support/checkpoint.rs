@@ -1,0 +1,36 @@
+//! Checkpoints as Kafka Connect's tools write them, spelled out by hand: nothing of the program's own codec is used.
+
+use super::topics::{Isolation, OwnedRecord, read_all};
+
+/// The SHA-256 of a line feed: the hash of a query with neither `filter` nor `q` (`printf '\n' | sha256sum`).
+pub const NO_QUERY: &str = "01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b";
+
+/// The key of a connector's checkpoint. Neither part needs escapes.
+pub fn key(connector: &str, authority: &str) -> String {
+    format!(r#"["{connector}",{{"org":"{authority}"}}]"#)
+}
+
+/// The value of a checkpoint; `last` is `published` and `uuid` of the last event, if there was one.
+pub fn value(url: &str, last: Option<(&str, &str)>) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let (published, uuid) = match last {
+        Some((published, uuid)) => (quoted(published), quoted(uuid)),
+        None => ("null".to_owned(), "null".to_owned()),
+    };
+    let url = quoted(url);
+    format!(r#"{{"v":1,"checkpointUrl":{url},"query":"{NO_QUERY}","published":{published},"uuid":{uuid}}}"#)
+}
+
+/// Every committed record under that key, oldest first.
+pub fn all(bootstrap: &str, topic: &str, key: &str) -> Vec<OwnedRecord> {
+    let mut records = read_all(bootstrap, topic, Isolation::ReadCommitted);
+    records.retain(|record| record.key.as_deref() == Some(key.as_bytes()));
+    records
+}
+
+/// The checkpoint URL of the last committed record under that key.
+pub fn last_url(bootstrap: &str, topic: &str, key: &str) -> Option<String> {
+    let last = all(bootstrap, topic, key).pop()?;
+    let value: serde_json::Value = serde_json::from_slice(last.value.as_deref()?).unwrap();
+    value["checkpointUrl"].as_str().map(str::to_owned)
+}

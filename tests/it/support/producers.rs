@@ -1,0 +1,36 @@
+//! Producers of the tests' own: what other tools write into the topics of the program.
+
+use std::time::Duration;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+
+const CALL: Duration = Duration::from_secs(30);
+
+/// Writes one record, outside any transaction, and waits until the broker has it.
+pub fn write(bootstrap: &str, topic: &str, partition: i32, key: &str, value: &str) {
+    let producer: ThreadedProducer<DefaultProducerContext> =
+        ClientConfig::new().set("bootstrap.servers", bootstrap).set("linger.ms", "0").create().unwrap();
+    send(&producer, topic, partition, key, value);
+}
+
+/// Writes one record in a transaction of that transactional id, as Connect's tools do: whoever had it is fenced.
+pub fn write_fencing(bootstrap: &str, transactional_id: &str, topic: &str, partition: i32, key: &str, value: &str) {
+    let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("transactional.id", transactional_id)
+        .set("linger.ms", "0")
+        .create()
+        .unwrap();
+    producer.init_transactions(CALL).unwrap();
+    producer.begin_transaction().unwrap();
+    send(&producer, topic, partition, key, value);
+    producer.commit_transaction(CALL).unwrap();
+}
+
+fn send(producer: &ThreadedProducer<DefaultProducerContext>, topic: &str, partition: i32, key: &str, value: &str) {
+    let record = BaseRecord::to(topic).partition(partition).key(key).payload(value);
+    producer.send(record).map_err(|(error, _)| error).unwrap();
+    producer.flush(CALL).unwrap();
+    assert_eq!(producer.in_flight_count(), 0);
+}
