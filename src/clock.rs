@@ -25,6 +25,11 @@ impl Clock {
         Now { monotonic: self.began.elapsed(), wall: wall(), jitter: fastrand::f64() }
     }
 
+    /// Time since it began: the monotonic time of [`now`](Self::now).
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
     /// The instant of a monotonic time of this clock.
     pub fn instant(&self, monotonic: Duration) -> Instant {
         self.began + monotonic

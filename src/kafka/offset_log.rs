@@ -1,7 +1,7 @@
 //! Reading partitions of the offsets topic to the end (I4; Connect's KafkaBasedLog, KAFKA-7610's rule on end offsets).
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -12,6 +12,7 @@ use thiserror::Error;
 use super::client_config::{self, Isolation};
 use super::context::LogContext;
 use super::error::code_of;
+use crate::clock::Clock;
 use crate::config::KafkaProperties;
 use crate::offsets::fold::{LogPosition, OffsetFold};
 
@@ -74,7 +75,7 @@ pub fn read_to_end(
     partitions: &[i32],
     give_up: &dyn Fn() -> bool,
 ) -> Result<OffsetLog, OffsetLogError> {
-    let deadline = Instant::now() + READ_TIMEOUT;
+    let clock = Clock::new();
     let timed_out = || OffsetLogError::TimedOut { topic: topic.to_owned(), seconds: READ_TIMEOUT.as_secs() };
     let uncommitted = consumer(kafka, Isolation::ReadUncommitted)?;
     let mut begins = BTreeMap::new();
@@ -97,7 +98,7 @@ pub fn read_to_end(
             if give_up() {
                 return Err(OffsetLogError::Stopped);
             }
-            if Instant::now() >= deadline {
+            if clock.elapsed() >= READ_TIMEOUT {
                 return Err(timed_out());
             }
         }
@@ -112,7 +113,7 @@ pub fn read_to_end(
         if give_up() {
             return Err(OffsetLogError::Stopped);
         }
-        if Instant::now() >= deadline {
+        if clock.elapsed() >= READ_TIMEOUT {
             return Err(timed_out());
         }
         match committed.poll(SLICE) {

@@ -13,7 +13,7 @@ use super::error::code_of;
 use crate::config::KafkaProperties;
 
 /// How long a broker may take for one answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a topic cannot be used; each message ends in the next thing to do.
 #[derive(Debug, Clone, Error)]
@@ -108,7 +108,7 @@ impl Topics {
         Ok(Self { admin, bootstrap: kafka.bootstrap_servers().to_owned() })
     }
 
-    /// Number of partitions of each topic that is there. Blocks for up to 10 s.
+    /// Number of partitions of each topic that is there. Blocks for up to 5 s.
     ///
     /// All topics are asked for, since asking for one by name would create it on a broker that does so by itself.
     pub fn partitions(&self) -> Result<BTreeMap<String, usize>, TopicError> {

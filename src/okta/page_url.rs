@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use thiserror::Error;
 use url::Url;
 
@@ -77,6 +78,12 @@ impl PageUrl {
     pub fn limit(&self) -> usize {
         let limit = self.url.query_pairs().find(|(name, _)| name == "limit");
         limit.and_then(|(_, value)| value.parse().ok()).unwrap_or(100)
+    }
+
+    /// The `since` of this URL, where it has one that is an RFC 3339 time; links keep that of the cold start.
+    pub fn since(&self) -> Option<Timestamp> {
+        let since = self.url.query_pairs().find(|(name, _)| name == "since");
+        since.and_then(|(_, value)| value.parse().ok())
     }
 
     /// The same page asked with another page size: the one edit that I3 allows. Every other byte stays.

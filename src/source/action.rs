@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::okta::page_url::PageUrl;
 use crate::source::input::RequestId;
 use crate::source::offset::SourceOffset;
@@ -21,6 +23,11 @@ pub enum Action {
     Publish(PageRecords),
     /// Come back with [`Input::Woken`](crate::source::input::Input::Woken) at this monotonic time; replaces an earlier one.
     WakeAt(Duration),
+    /// The request is made again after this delay; comes with the [`WakeAt`](Self::WakeAt) that does it.
+    Retry {
+        /// From now.
+        delay: Duration,
+    },
     /// Read the credential from its file again before the next request.
     ReloadCredential,
     /// The checkpoint that this run begins at.
@@ -29,6 +36,9 @@ pub enum Action {
         offset: SourceOffset,
         /// Whether there was none stored.
         cold: bool,
+        /// The topic holds all that Okta had at this time, as far as the checkpoint tells: `published` of its last
+        /// event, else the `since` that it began with. A lower bound.
+        complete_until: Option<Timestamp>,
     },
     /// The topic holds all that Okta had.
     CaughtUp,

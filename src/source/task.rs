@@ -153,7 +153,7 @@ impl Task {
         match resume {
             Err(message) => self.fail(message, now, actions),
             Ok(Resume::Cold { url, offset }) => {
-                actions.push(Action::ResumedFrom { offset: offset.clone(), cold: true });
+                actions.push(resumed_from(&offset, &url, true));
                 self.head = Some(url);
                 self.phase = Phase::MakingDurable;
                 self.set_state(ConnectorState::Starting, actions);
@@ -162,7 +162,7 @@ impl Task {
                 self.collect(empty, actions);
             }
             Ok(Resume::Warm { url, offset }) => {
-                actions.push(Action::ResumedFrom { offset: offset.clone(), cold: false });
+                actions.push(resumed_from(&offset, &url, false));
                 self.head = Some(url);
                 self.committed = Some(offset);
                 self.ask(actions);
@@ -225,11 +225,14 @@ impl Task {
     fn on_refusal(&mut self, refusal: Refusal, now: &Now, actions: &mut Vec<Action>) {
         match refusal {
             Refusal::Retriable { wait } => {
+                let backoff = self.next_delay().mul_f64(0.5 + now.jitter / 2.0);
                 let delay = match wait {
-                    // Never before the server's time, and not all connectors at the same moment after it.
-                    Some(wait) => wait + Duration::from_secs_f64(now.jitter),
-                    None => self.next_delay().mul_f64(0.5 + now.jitter / 2.0),
+                    // Never before the server's time, not all connectors at the same moment after it, and ever later
+                    // where a server goes on refusing after its own time.
+                    Some(wait) => wait.max(backoff) + Duration::from_secs_f64(now.jitter),
+                    None => backoff,
                 };
+                actions.push(Action::Retry { delay });
                 self.rest(delay, ConnectorState::Recovering, now, actions);
             }
             Refusal::Unauthorized { .. } if !self.reloaded => {
@@ -333,4 +336,9 @@ impl Task {
         };
         self.retries.get_or_insert_with(build).next().unwrap_or(RETRY_MAX)
     }
+}
+
+fn resumed_from(offset: &SourceOffset, url: &PageUrl, cold: bool) -> Action {
+    let published = offset.published.as_deref().and_then(|published| published.parse().ok());
+    Action::ResumedFrom { offset: offset.clone(), cold, complete_until: published.or_else(|| url.since()) }
 }

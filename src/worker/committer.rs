@@ -269,7 +269,7 @@ impl Committer<'_> {
     }
 
     fn now(&self) -> Duration {
-        self.context.clock.now().monotonic
+        self.context.clock.elapsed()
     }
 }
 

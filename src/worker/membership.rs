@@ -149,6 +149,6 @@ impl GroupThread {
     }
 
     fn now(&self) -> Duration {
-        self.context.clock.now().monotonic
+        self.context.clock.elapsed()
     }
 }

@@ -139,9 +139,9 @@ impl ShardOwner for Ownership {
 
     fn revoked(&self, shards: &[i32]) {
         let stopped = self.release(shards);
-        let until = self.context.clock.now().monotonic + REVOKE_TIMEOUT;
+        let until = self.context.clock.elapsed() + REVOKE_TIMEOUT;
         for (number, shard) in stopped {
-            let left = until.saturating_sub(self.context.clock.now().monotonic);
+            let left = until.saturating_sub(self.context.clock.elapsed());
             if !shard.await_end(left) {
                 // Safe all the same: whoever takes it over fences its producer.
                 error!(shard = number, "the shard did not stop within {REVOKE_TIMEOUT:?}; its new owner fences it");

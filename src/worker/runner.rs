@@ -28,8 +28,8 @@ use crate::source::record::Sequence;
 use crate::source::task::{FAILED_RETRY, Task, TaskSettings};
 
 /// Pages that a connector may ask for ahead of the commit.
-const AHEAD_PAGES: usize = 20;
-/// Bytes of page bodies that a connector may hold ahead of the commit: twenty pages of a hundred events are 3 MB.
+const AHEAD_PAGES: usize = 40;
+/// Bytes of page bodies that a connector may hold ahead of the commit: forty pages of a hundred events are 6 MB.
 const AHEAD_BYTES: usize = 8 * 1024 * 1024;
 /// Between two looks at the topics while Kafka can't be reached.
 const KAFKA_RETRY: Duration = Duration::from_secs(10);
@@ -70,6 +70,8 @@ pub struct Runner {
     pub from_shard: UnboundedReceiver<FromShard>,
     /// Ends the runner.
     pub stop: CancellationToken,
+    /// What the last refused request met, until it is known when it is made again.
+    pub refused: Option<(RetryReason, String)>,
 }
 
 type OpenRequest = Pin<Box<dyn Future<Output = (RequestId, Outcome)> + Send>>;
@@ -88,6 +90,7 @@ impl Runner {
         let mut task = Task::new(self.settings());
         let mut open: Option<OpenRequest> = None;
         let mut wake: Option<Duration> = None;
+        let mut topics_doubtful = false;
         let mut input = Input::Started { stored };
         loop {
             for action in task.on(input, &clock.now()) {
@@ -104,10 +107,17 @@ impl Runner {
                 }
                 Some(said) = self.from_shard.recv() => match said {
                     FromShard::Committed(through) => Input::Committed { through },
-                    FromShard::PublishRefused { generation, message } => Input::PublishRefused { generation, message },
+                    FromShard::PublishRefused { generation, message } => {
+                        topics_doubtful = true;
+                        Input::PublishRefused { generation, message }
+                    }
                 },
                 () = reached(&clock, wake) => {
                     wake = None;
+                    if topics_doubtful {
+                        self.await_topics(false).await;
+                        topics_doubtful = false;
+                    }
                     Input::Woken
                 }
             };
@@ -152,7 +162,7 @@ impl Runner {
     }
 
     /// Counts an answer and gives it to the task in its own terms.
-    fn answer(&self, request: RequestId, outcome: Outcome) -> Input {
+    fn answer(&mut self, request: RequestId, outcome: Outcome) -> Input {
         let metrics = &self.metrics;
         metrics.request(&outcome.code());
         metrics.okta_request_duration.observe(outcome.duration.as_secs_f64());
@@ -170,15 +180,11 @@ impl Runner {
         }
     }
 
-    fn refusal(&self, error: &RequestError) -> Refusal {
+    fn refusal(&mut self, error: &RequestError) -> Refusal {
         match error.severity() {
             Severity::Retriable { reason, wait } => {
                 self.metrics.retry(reason.as_str());
-                if reason == RetryReason::RateLimit {
-                    self.metrics.rate_limit_wait.inc_by(wait.unwrap_or_default().as_secs_f64());
-                }
-                let connector = &self.connector;
-                warn!(connector = connector.name, org = %connector.org, retry_in = ?wait, "system log request refused: {error}");
+                self.refused = Some((reason, error.to_string()));
                 Refusal::Retriable { wait }
             }
             Severity::Fatal if error.is_unauthorized() => Refusal::Unauthorized { message: error.to_string() },
@@ -186,9 +192,17 @@ impl Runner {
         }
     }
 
-    fn carry_out(&self, action: Action) {
+    fn carry_out(&mut self, action: Action) {
         let connector = &self.connector;
         match action {
+            Action::Retry { delay } => {
+                if let Some((reason, problem)) = self.refused.take() {
+                    warn!(connector = connector.name, org = %connector.org, retry_in = ?delay, "system log request refused: {problem}");
+                    if matches!(reason, RetryReason::RateLimit | RetryReason::Concurrency) {
+                        self.metrics.rate_limit_wait.inc_by(delay.as_secs_f64());
+                    }
+                }
+            }
             Action::Publish(records) => {
                 let page = OwnedPage { owner: self.owner, records };
                 // The shard is gone: then so is this runner in a moment.
@@ -199,14 +213,15 @@ impl Runner {
                 Ok(false) => {}
                 Err(problem) => warn!(connector = connector.name, "credential not read again: {problem}"),
             },
-            Action::ResumedFrom { offset, cold } => {
+            Action::ResumedFrom { offset, cold, complete_until } => {
                 info!(connector = connector.name, org = %connector.org, cold, checkpoint = offset.checkpoint_url, "resumed from");
-                let known = offset.published.as_deref().and_then(|text| text.parse::<jiff::Timestamp>().ok());
-                if let Some(published) = known {
-                    self.metrics.checkpoint_published.set(published.as_duration().as_secs_f64());
+                if let Some(time) = complete_until {
+                    let seconds = time.as_duration().as_secs_f64();
+                    if offset.published.is_some() {
+                        self.metrics.checkpoint_published.set(seconds);
+                    }
+                    self.set_caught_up(seconds);
                 }
-                let since = known.unwrap_or_else(|| connector.since.resolve(clock::wall()));
-                self.set_caught_up(since.as_duration().as_secs_f64());
             }
             Action::CaughtUp => self.set_caught_up(clock::unix_seconds()),
             Action::State(state) => self.set_state(state),

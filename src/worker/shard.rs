@@ -170,9 +170,9 @@ impl Shard {
 
     /// Rests, but not past a stop.
     fn rest(&self, duration: Duration) {
-        let until = self.context.clock.now().monotonic + duration;
+        let until = self.context.clock.elapsed() + duration;
         while !self.stop.is_stopped() {
-            let left = until.saturating_sub(self.context.clock.now().monotonic);
+            let left = until.saturating_sub(self.context.clock.elapsed());
             // A late page of the last life may wake us; it is dropped.
             if left.is_zero() || self.inbox.recv_timeout(left).is_err() {
                 return;
@@ -206,6 +206,7 @@ impl Runners {
                 to_shard: shard.outbox.clone(),
                 from_shard: receiver,
                 stop: stop.clone(),
+                refused: None,
             };
             let stored = stored(log, &shard.destinations[owner].offset_key);
             let _ = tasks.spawn_on(runner.run(stored), &shard.context.runtime);

@@ -23,7 +23,7 @@ impl Stop {
 
     /// Stops; a second call changes nothing.
     pub fn stop(&self) {
-        let _ = self.since.get_or_init(|| self.clock.now().monotonic);
+        let _ = self.since.get_or_init(|| self.clock.elapsed());
         self.token.cancel();
     }
 
@@ -34,7 +34,7 @@ impl Stop {
 
     /// Whether it was stopped at least `grace` ago.
     pub fn is_stopped_since(&self, grace: Duration) -> bool {
-        self.since.get().is_some_and(|since| self.clock.now().monotonic >= *since + grace)
+        self.since.get().is_some_and(|since| self.clock.elapsed() >= *since + grace)
     }
 
     /// Waits for the stop.

@@ -18,3 +18,7 @@ mod self_contained;
 mod config;
 mod okta_client;
 mod simulator;
+
+// The promises: the shipped binary, killed, frozen and lied to, against a real broker. One concept a file.
+mod events_once;
+mod kill9;

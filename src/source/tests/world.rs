@@ -123,7 +123,7 @@ impl World {
                 Action::CaughtUp => self.caught_up = true,
                 Action::ReloadCredential => self.reloads += 1,
                 Action::Failed { message } => self.failures.push(message),
-                Action::ResumedFrom { .. } | Action::PageKind(_) => {}
+                Action::ResumedFrom { .. } | Action::PageKind(_) | Action::Retry { .. } => {}
             }
         }
     }

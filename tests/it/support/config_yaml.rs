@@ -30,6 +30,8 @@ pub struct ConnectorYaml {
     pub token: String,
     pub topic: String,
     pub topic_partitions: u32,
+    /// Whether the program may create its topics.
+    pub create: bool,
     pub interval: String,
     pub since: String,
     /// More `key: value` lines.
@@ -71,6 +73,17 @@ impl ConfigYaml {
         self
     }
 
+    /// With this instead of `offsets.partitions: 4`.
+    pub fn offsets_partitions(mut self, partitions: u32) -> Self {
+        self.offsets_partitions = partitions;
+        self
+    }
+
+    /// The same for a second worker: only the address of its own HTTP pages differs.
+    pub fn second_worker(&self) -> Self {
+        Self { http_listen: format!("127.0.0.1:{}", free_port()), ..self.clone() }
+    }
+
     /// The file's text.
     pub fn render(&self) -> String {
         let mut text = String::new();
@@ -110,6 +123,7 @@ impl ConnectorYaml {
             token: token.to_owned(),
             topic: random_name("system-log"),
             topic_partitions: 3,
+            create: true,
             interval: "1s".to_owned(),
             since: "30d".to_owned(),
             extra: Vec::new(),
@@ -148,9 +162,10 @@ impl ConnectorYaml {
         line(
             yaml,
             format_args!(
-                "    topic: {{name: {}, partitions: {}, config: {{retention.ms: -1}}}}",
+                "    topic: {{name: {}, partitions: {}, create: {}, config: {{retention.ms: -1}}}}",
                 quoted(&self.topic),
-                self.topic_partitions
+                self.topic_partitions,
+                self.create
             ),
         );
         line(yaml, format_args!("    interval: {}", self.interval));

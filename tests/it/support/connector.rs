@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::config_yaml::ConfigYaml;
 use super::metrics::{self, Answer};
+use super::org::Org;
 use super::process::{Process, Stream};
 
 /// Environment variables that would change what the program does, were they set where the tests run.
@@ -171,6 +172,40 @@ impl Connector {
         .unwrap_or_else(|| panic!("{name}{labels:?} stayed at {last:?} for {timeout:?}:\n{}", self.process.tail(40)))
     }
 
+    /// The value of a metric of one connector, by its name without the prefix; `labels` are those beside `connector`.
+    pub fn of(&self, connector: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let labels: Vec<_> = labels.iter().copied().chain([("connector", connector)]).collect();
+        self.metric(&format!("okta_kafka_source_{name}"), &labels)
+    }
+
+    /// Waits until `wanted` holds for such a metric.
+    pub fn await_of(
+        &self,
+        connector: &str,
+        name: &str,
+        labels: &[(&str, &str)],
+        wanted: impl Fn(f64) -> bool,
+        timeout: Duration,
+    ) -> f64 {
+        let labels: Vec<_> = labels.iter().copied().chain([("connector", connector)]).collect();
+        self.await_metric(&format!("okta_kafka_source_{name}"), &labels, wanted, timeout)
+    }
+
+    /// Waits until the connector is in that state.
+    pub fn await_state(&self, connector: &str, state: &str, timeout: Duration) {
+        let _ = self.await_of(connector, "connector_state", &[("state", state)], |value| value == 1.0, timeout);
+    }
+
+    /// Waits until the topic holds all that the org had when this was called, as the program itself says.
+    ///
+    /// Of the next three requests the second is certainly answered from now on, and the third is asked only when the
+    /// second is collected; a caught-up time of after that covers it. The connector must be the org's only client.
+    pub fn await_caught_up(&self, org: &Org, connector: &str, timeout: Duration) {
+        org.await_requests(org.request_count() + 3, timeout);
+        let now = unix_seconds();
+        let _ = self.await_of(connector, "caught_up_timestamp_seconds", &[], |value| value > now, timeout);
+    }
+
     /// Waits until a page answers with this status. Panics with the end of the log.
     pub fn await_http(&self, path: &str, status: u16, timeout: Duration) -> Answer {
         self.poll(timeout, || self.http(path).filter(|answer| answer.status == status))
@@ -190,6 +225,11 @@ impl Connector {
             }
         }
     }
+}
+
+/// Seconds since 1970, as Prometheus counts time.
+pub fn unix_seconds() -> f64 {
+    std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64()
 }
 
 /// Paths of the tests are of the tests' own making, so they are UTF-8.

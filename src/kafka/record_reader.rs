@@ -1,0 +1,202 @@
+//! A topic as its consumers see it: committed records only, from the beginning, outside of any group.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::{Offset, TopicPartitionList};
+use thiserror::Error;
+
+use super::client_config::{self, Isolation};
+use super::context::LogContext;
+use super::error::code_of;
+use crate::clock::Clock;
+use crate::config::KafkaProperties;
+
+/// One wait inside librdkafka.
+const SLICE: Duration = Duration::from_millis(100);
+/// How long a broker may take to say where a partition ends.
+const END_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why a topic can't be read.
+#[derive(Debug, Error)]
+pub enum RecordReaderError {
+    /// A property that librdkafka does not take.
+    #[error("librdkafka refuses the consumer's configuration: {0}; mend the `kafka` section")]
+    Config(String),
+    /// A broker's answer.
+    #[error("can't read topic `{topic}` ({code}): check that the topic is there, and READ and DESCRIBE on it")]
+    Refused {
+        /// The topic.
+        topic: String,
+        /// The answer.
+        code: RDKafkaErrorCode,
+    },
+    /// Did not come to the end in time.
+    #[error("did not reach the end of topic `{topic}` within {seconds} s: check the brokers and open transactions on it")]
+    TimedOut {
+        /// The topic.
+        topic: String,
+        /// The bound.
+        seconds: u64,
+    },
+    /// Told to stop meanwhile.
+    #[error("stopped before the topic was read")]
+    Stopped,
+}
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Partition of the topic.
+    pub partition: i32,
+    /// Offset in the partition.
+    pub offset: i64,
+    /// Milliseconds since the Unix epoch.
+    pub timestamp: Option<i64>,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value.
+    pub value: Option<Vec<u8>>,
+    /// Its headers, in order.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Record {
+    fn from_message(message: &BorrowedMessage<'_>) -> Self {
+        let headers = message.headers().map_or_else(Vec::new, |headers| {
+            let header = |header: rdkafka::message::Header<'_, &[u8]>| {
+                (header.key.to_owned(), header.value.unwrap_or_default().to_vec())
+            };
+            headers.iter().map(header).collect()
+        });
+        Self {
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp: message.timestamp().to_millis(),
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().map(<[u8]>::to_vec),
+            headers,
+        }
+    }
+}
+
+/// Follows a topic.
+pub struct RecordReader {
+    consumer: BaseConsumer<LogContext>,
+    topic: String,
+}
+
+impl RecordReader {
+    /// Reads all partitions from their beginning on. Blocks.
+    pub fn new(kafka: &KafkaProperties, topic: &str, partitions: i32) -> Result<Self, RecordReaderError> {
+        let reader = Self { consumer: consumer(kafka, Isolation::ReadCommitted)?, topic: topic.to_owned() };
+        reader.assign(0..partitions)?;
+        Ok(reader)
+    }
+
+    /// The next record, or nothing for now: the end was reached, or 100 ms passed. Blocks.
+    pub fn poll(&self) -> Result<Option<Record>, RecordReaderError> {
+        match self.consumer.poll(SLICE) {
+            Some(Ok(message)) => Ok(Some(Record::from_message(&message))),
+            Some(Err(error)) if !is_passing(&error) => Err(refused(&self.topic, &error)),
+            Some(Err(_)) | None => Ok(None),
+        }
+    }
+
+    fn assign(&self, partitions: impl Iterator<Item = i32>) -> Result<(), RecordReaderError> {
+        let mut assignment = TopicPartitionList::new();
+        for partition in partitions {
+            // Fails only for an offset that is not one.
+            let _ = assignment.add_partition_offset(&self.topic, partition, Offset::Beginning);
+        }
+        self.consumer.assign(&assignment).map_err(|error| refused(&self.topic, &error))
+    }
+}
+
+/// Gives `each` every committed record that the topic holds at the moment of the call, by partition in order. Blocks.
+///
+/// The end is asked for with a read-uncommitted client, and the read-committed one must have come as far: an open
+/// transaction is waited for, at most `timeout` for everything, and never taken for the end.
+pub fn read_to_end(
+    kafka: &KafkaProperties,
+    topic: &str,
+    partitions: i32,
+    timeout: Duration,
+    give_up: &dyn Fn() -> bool,
+    mut each: impl FnMut(Record),
+) -> Result<(), RecordReaderError> {
+    let clock = Clock::new();
+    let go_on = || match clock.now().monotonic {
+        _ if give_up() => Err(RecordReaderError::Stopped),
+        now if now < timeout => Ok(()),
+        _ => Err(RecordReaderError::TimedOut { topic: topic.to_owned(), seconds: timeout.as_secs() }),
+    };
+    let uncommitted = consumer(kafka, Isolation::ReadUncommitted)?;
+    let mut unread = BTreeMap::new();
+    for partition in 0..partitions {
+        let (begin, end) = watermarks(&uncommitted, topic, partition)?;
+        if begin < end {
+            let _ = unread.insert(partition, end);
+        }
+    }
+    if unread.is_empty() {
+        return Ok(());
+    }
+    let reader = RecordReader { consumer: consumer(kafka, Isolation::ReadCommitted)?, topic: topic.to_owned() };
+    // From here on every fetch sees at least these ends as stable, so that an end of a partition is its end.
+    for (&partition, &end) in &unread {
+        while watermarks(&reader.consumer, topic, partition)?.1 < end {
+            go_on()?;
+            // Nothing is assigned yet: this only waits.
+            let _ = reader.poll()?;
+        }
+    }
+    reader.assign(unread.keys().copied())?;
+    while !unread.is_empty() {
+        go_on()?;
+        match reader.consumer.poll(SLICE) {
+            Some(Ok(message)) => each(Record::from_message(&message)),
+            Some(Err(KafkaError::PartitionEOF(partition))) => drop(unread.remove(&partition)),
+            Some(Err(error)) if !is_passing(&error) => return Err(refused(topic, &error)),
+            Some(Err(_)) | None => {}
+        }
+    }
+    Ok(())
+}
+
+fn consumer(kafka: &KafkaProperties, isolation: Isolation) -> Result<BaseConsumer<LogContext>, RecordReaderError> {
+    client_config::reader(kafka, isolation)
+        .create_with_context(LogContext)
+        .map_err(|error| RecordReaderError::Config(error.to_string()))
+}
+
+fn watermarks(
+    consumer: &BaseConsumer<LogContext>,
+    topic: &str,
+    partition: i32,
+) -> Result<(i64, i64), RecordReaderError> {
+    consumer.fetch_watermarks(topic, partition, END_TIMEOUT).map_err(|error| refused(topic, &error))
+}
+
+fn refused(topic: &str, error: &KafkaError) -> RecordReaderError {
+    RecordReaderError::Refused { topic: topic.to_owned(), code: code_of(error) }
+}
+
+/// The end of a partition, and errors that librdkafka mends by itself.
+fn is_passing(error: &KafkaError) -> bool {
+    let code = code_of(error);
+    matches!(error, KafkaError::PartitionEOF(_))
+        || matches!(
+        code,
+        RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::Resolve
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::LeaderNotAvailable
+            | RDKafkaErrorCode::NotLeaderForPartition
+            | RDKafkaErrorCode::RequestTimedOut
+    )
+}
