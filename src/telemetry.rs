@@ -14,11 +14,11 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sends all logs to stderr, at the levels that `RUST_LOG` sets (default `info`).
+/// Sends all logs to stderr, at the levels that `RUST_LOG` sets, or else those of `default` (in the same language).
 ///
 /// A second call changes nothing.
-pub fn init(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+pub fn init(format: LogFormat, default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(stderr().is_terminal());
     // Fails only where a subscriber is set already.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use self::signals::Signal;
-use crate::config::Config;
+use crate::config::{Config, Problem};
 use crate::telemetry::{self, LogFormat};
 
 /// How long background work may go on after a command is done.
@@ -54,13 +54,16 @@ pub struct ConfigArg {
 }
 
 impl ConfigArg {
-    /// Reads the file; its warnings are logged.
+    /// Reads the file.
     pub fn load(&self) -> anyhow::Result<Config> {
-        let config = Config::load(&self.path)?;
-        for warning in &config.warnings {
-            tracing::warn!("{}:{warning}", self.path.display());
+        Ok(Config::load(&self.path)?)
+    }
+
+    /// Logs what is allowed in the file, and unwise.
+    pub fn warn(&self, config: &Config) {
+        for Problem { path, line, message } in &config.warnings {
+            tracing::warn!("{}:{line}: {path}: {message}", self.path.display());
         }
-        Ok(config)
     }
 }
 
@@ -71,7 +74,11 @@ pub fn main() -> ExitCode {
         // Prints to stdout or stderr as fits: 0 for help and version, else 2.
         Err(error) => error.exit(),
     };
-    telemetry::init(cli.log_format);
+    let log_filter = match &cli.command {
+        Command::Demo(args) => args.log_filter(),
+        _ => "info",
+    };
+    telemetry::init(cli.log_format, log_filter);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(problem) => {

@@ -1,5 +1,7 @@
 //! `run`: the service.
 
+use std::panic::PanicHookInfo;
+
 use clap::Args;
 
 use super::{ConfigArg, signals};
@@ -17,11 +19,22 @@ pub struct RunArgs {
 /// Runs until SIGTERM or SIGINT.
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let config = args.config.load()?;
+    args.config.warn(&config);
+    std::panic::set_hook(Box::new(end_process));
     let stop = Stop::new();
     let stopping = stop.clone();
-    let _ = tokio::spawn(async move {
+    drop(tokio::spawn(async move {
         signals::any().await;
         stopping.stop();
-    });
+    }));
     Ok(worker::run(config, stop).await?)
+}
+
+/// A panic is a bug of ours, and would leave one shard or one connector silently dead in a process that looks well. So
+/// the process ends, and whoever started it starts it again: that goes on at the last commit, as after a kill.
+fn end_process(panic: &PanicHookInfo<'_>) {
+    tracing::error!(
+        "{panic}; this is a bug: please report it. Nothing is lost: the next start goes on at the last commit"
+    );
+    std::process::exit(1);
 }

@@ -99,7 +99,7 @@ impl Config {
     /// # Errors
     /// Something is wrong; every problem is in the error, by line.
     pub fn parse(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        Self::parse_at(text, env, Timestamp::now())
+        Self::parse_at(text, env, crate::clock::wall())
     }
 
     /// As [`parse`](Self::parse), with `since` held against `now`.

@@ -135,8 +135,10 @@ mod tests {
         ];
         for (records, expected) in rows {
             let verdict = verdict(records);
-            let found: Vec<String> =
-                verdict.differences().map(|(kind, differing)| format!("{kind} {}", differing.uuids.join(" "))).collect();
+            let found: Vec<String> = verdict
+                .differences()
+                .map(|(kind, differing)| format!("{kind} {}", differing.uuids.join(" ")))
+                .collect();
             assert_eq!(found, expected, "{records:?}");
             assert_eq!(verdict.is_exact(), expected.is_empty(), "{records:?}");
             assert_eq!((verdict.events, verdict.records), (2, records.len()));

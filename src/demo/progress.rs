@@ -54,7 +54,9 @@ impl Progress {
         self.name.set(name);
         if let Some(bar) = &self.bar {
             let colour = if self.colour { ".cyan/blue" } else { "" };
-            bar.set_style(style(&format!("  {{spinner}} {{msg:<16}} {{bar:40{colour}}} {{prefix}}")).progress_chars("━╸─"));
+            bar.set_style(
+                style(&format!("  {{spinner}} {{msg:<16}} {{bar:40{colour}}} {{prefix}}")).progress_chars("━╸─"),
+            );
             bar.set_length(total as u64);
             bar.set_position(0);
             bar.set_message(name);
@@ -95,5 +97,5 @@ impl Drop for Progress {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the templates of this file are valid")
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -1,6 +1,7 @@
 //! The parts of the demo: put up in order, and taken down without a trace.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -23,6 +24,8 @@ const OFFSETS_PARTITIONS: i32 = 3;
 const RECORD_BYTES: usize = 2048;
 /// How long a deleted topic may still be listed.
 const DELETION_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two looks at the list.
+const DELETION_LOOK: Duration = Duration::from_millis(100);
 
 /// The broker of the demo.
 pub enum DemoBroker {
@@ -140,19 +143,20 @@ impl Stage {
         let stop = Stop::new();
         let stopped = stop.clone();
         let (sender, ended) = watch::channel(None);
-        let _ = tokio::spawn(async move {
+        drop(tokio::spawn(async move {
             let result = worker::run(config, stopped).await;
             let _ = sender.send_replace(Some(result.map_err(|error| error.to_string())));
-        });
+        }));
         Ok(Self { org, broker, kafka, topics, http, stop, ended })
     }
 
     /// Waits for the worker to end by itself, which it does only when it can't go on; gives why.
     pub async fn worker_failed(&self) -> anyhow::Error {
-        match self.worker_ended().await {
-            Err(error) => error,
-            Ok(()) => anyhow!("the worker ended early; run with RUST_LOG=info to see more"),
+        let ended = self.worker_ended().await;
+        if self.stop.is_stopped() {
+            return std::future::pending().await;
         }
+        ended.err().unwrap_or_else(|| anyhow!("the worker ended early; run with RUST_LOG=info to see more"))
     }
 
     /// Stops the worker as SIGTERM would; a second call changes nothing.
@@ -240,26 +244,23 @@ async fn remove(broker: &DemoBroker, kafka: &KafkaProperties, topics: &DemoTopic
     if broker.is_embedded() {
         return Ok(());
     }
-    let (kafka, topics) = (kafka.clone(), topics.clone());
-    let left = blocking(move || -> Result<Vec<String>, TopicError> {
-        topics::delete(&kafka, &topics.names())?;
-        // The answer to each topic is what the broker then lists.
-        let admin = Topics::new(&kafka)?;
-        let clock = Clock::new();
-        loop {
-            let listed = admin.partitions()?;
-            let left: Vec<String> =
-                topics.names().into_iter().filter(|name| listed.contains_key(*name)).map(str::to_owned).collect();
-            if left.is_empty() || clock.now().monotonic > DELETION_TIMEOUT {
-                return Ok(left);
-            }
+    let (brokers, names) = (kafka.clone(), topics.clone());
+    blocking(move || topics::delete(&brokers, &names.names())).await??;
+    // What became of each topic is in what the broker lists from now on.
+    let admin = Arc::new(Topics::new(kafka)?);
+    let clock = Clock::new();
+    loop {
+        let asked = Arc::clone(&admin);
+        let listed = blocking(move || asked.partitions()).await??;
+        let left: Vec<&str> = topics.names().into_iter().filter(|name| listed.contains_key(*name)).collect();
+        if left.is_empty() {
+            return Ok(());
         }
-    })
-    .await??;
-    if !left.is_empty() {
-        bail!("these topics are still there, delete them by hand: {}", left.join(", "));
+        if clock.now().monotonic > DELETION_TIMEOUT {
+            bail!("these topics are still there, delete them by hand: {}", left.join(", "));
+        }
+        tokio::time::sleep(DELETION_LOOK).await;
     }
-    Ok(())
 }
 
 /// Calls of librdkafka block.

@@ -133,7 +133,7 @@ impl ProducerContext for Deliveries {
         }
         reports.outstanding -= 1;
         // A waiter waits for the last one, or for room when the queue is full: every report would wake it for nothing.
-        if reports.outstanding % 256 == 0 {
+        if reports.outstanding.is_multiple_of(256) {
             self.changed.notify_all();
         }
     }

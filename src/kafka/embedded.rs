@@ -41,8 +41,7 @@ impl EmbeddedBroker {
     /// Listens on a free port of the loopback.
     pub fn start() -> Result<Self, EmbeddedBrokerError> {
         let started = MockCluster::new(1);
-        let cluster = started
-            .map_err(|error| EmbeddedBrokerError::NotStarted { reason: error.to_string() })?;
+        let cluster = started.map_err(|error| EmbeddedBrokerError::NotStarted { reason: error.to_string() })?;
         Ok(Self { cluster })
     }
 

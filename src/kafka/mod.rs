@@ -5,8 +5,10 @@
 pub mod client_config;
 pub mod context;
 pub mod deliveries;
+pub mod embedded;
 pub mod error;
 pub mod group;
 pub mod offset_log;
+pub mod record_reader;
 pub mod topics;
 pub mod transaction;

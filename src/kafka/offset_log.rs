@@ -20,6 +20,8 @@ use crate::offsets::fold::{LogPosition, OffsetFold};
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// One wait inside librdkafka.
 const SLICE: Duration = Duration::from_millis(500);
+/// Between two looks at how far a partition is stable.
+const STABLE_LOOK: Duration = Duration::from_millis(50);
 /// How long a broker may take to say where a partition ends.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -101,6 +103,8 @@ pub fn read_to_end(
             if clock.elapsed() >= READ_TIMEOUT {
                 return Err(timed_out());
             }
+            // Nothing is assigned yet: this is a rest between two questions, in which errors are served.
+            let _ = committed.poll(STABLE_LOOK);
         }
     }
     let mut assignment = TopicPartitionList::new();

@@ -35,7 +35,9 @@ pub enum RecordReaderError {
         code: RDKafkaErrorCode,
     },
     /// Did not come to the end in time.
-    #[error("did not reach the end of topic `{topic}` within {seconds} s: check the brokers and open transactions on it")]
+    #[error(
+        "did not reach the end of topic `{topic}` within {seconds} s: check the brokers and open transactions on it"
+    )]
     TimedOut {
         /// The topic.
         topic: String,
@@ -190,13 +192,13 @@ fn is_passing(error: &KafkaError) -> bool {
     let code = code_of(error);
     matches!(error, KafkaError::PartitionEOF(_))
         || matches!(
-        code,
-        RDKafkaErrorCode::BrokerTransportFailure
-            | RDKafkaErrorCode::AllBrokersDown
-            | RDKafkaErrorCode::Resolve
-            | RDKafkaErrorCode::OperationTimedOut
-            | RDKafkaErrorCode::LeaderNotAvailable
-            | RDKafkaErrorCode::NotLeaderForPartition
-            | RDKafkaErrorCode::RequestTimedOut
-    )
+            code,
+            RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::Resolve
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::RequestTimedOut
+        )
 }

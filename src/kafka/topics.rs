@@ -142,6 +142,8 @@ impl Topics {
             if let Some(&partitions) = self.partitions()?.get(wanted.name) {
                 return Ok(TopicState { partitions, created: true });
             }
+            // No event tells of a topic, and this thread may block.
+            #[allow(clippy::disallowed_methods)]
             std::thread::sleep(Duration::from_millis(100));
         }
         Err(not_created(RDKafkaErrorCode::UnknownTopicOrPartition))

@@ -210,6 +210,7 @@ impl TransactionalProducer {
         let clock = Clock::new();
         self.settle();
         loop {
+            #[allow(clippy::disallowed_methods)] // here is where it is allowed
             let Err(error) = self.producer.commit_transaction(SLICE) else {
                 trace!(commit = ?clock.elapsed(), "transaction");
                 return TransactionEnd::Committed { delivered, end };
@@ -246,6 +247,7 @@ impl TransactionalProducer {
     ) -> TransactionEnd {
         let clock = Clock::new();
         loop {
+            #[allow(clippy::disallowed_methods)] // here is where it is allowed
             let Err(error) = self.producer.abort_transaction(SLICE) else {
                 return TransactionEnd::Aborted { undelivered, code };
             };

@@ -140,12 +140,11 @@ impl GroupThread {
         Err(TopicError::PartitionCount { topic: self.context.offsets.topic.clone(), found, configured })
     }
 
-    /// Rests in small steps, so that a stop ends it.
+    /// Rests, but not past a stop.
     fn rest(&self, duration: Duration) {
-        let until = self.now() + duration;
-        while !self.stop.is_stopped() && self.now() < until {
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        // Both ends are fine. The time-out is made inside, since it needs the runtime.
+        let rest = async { tokio::time::timeout(duration, self.stop.stopped()).await };
+        let _ = self.context.runtime.block_on(rest);
     }
 
     fn now(&self) -> Duration {

@@ -91,8 +91,12 @@ fn compare_records(org: &Org, events: &[StoredEvent], records: &[OwnedRecord], p
 fn compare_checkpoint(org: &Org, config: &ConfigYaml, last_event: &StoredEvent) -> OwnedRecord {
     let key = checkpoint::key("acme", &org.authority());
     let all = read_all(&config.bootstrap, &config.offsets_topic, Isolation::ReadCommitted);
-    assert!(all.iter().all(|record| record.key.as_deref() == Some(key.as_bytes())), "one key has one spelling: {all:?}");
+    assert!(
+        all.iter().all(|record| record.key.as_deref() == Some(key.as_bytes())),
+        "one key has one spelling: {all:?}"
+    );
     let last = all.last().expect("a checkpoint").clone();
+    let asked = org.requests().pop().unwrap().target;
     let next = org.next_link_of(&org.last_page_with_events().target);
     let of_last = (last_event.published.as_deref().unwrap(), last_event.uuid.as_deref().unwrap());
     assert_eq!(last.value_text(), checkpoint::value(&next, Some(of_last)));
@@ -100,7 +104,6 @@ fn compare_checkpoint(org: &Org, config: &ConfigYaml, last_event: &StoredEvent) 
     let shards = i32::try_from(config.offsets_partitions).unwrap();
     assert_eq!(last.partition, java_partitioner::partition(key.as_bytes(), shards));
     // The next interval asks exactly what is stored.
-    let asked = org.requests().pop().unwrap().target;
     assert_eq!(format!("{}{asked}", org.url()), next);
     let first: Value = serde_json::from_str(all[0].value_text()).unwrap();
     assert_eq!((&first["published"], &first["uuid"]), (&Value::Null, &Value::Null), "the cold start comes first");

@@ -43,10 +43,8 @@ fn no_kill_loses_an_event_or_doubles_one() {
     create_topic(kafka.bootstrap(), &topic, 3, &[]);
     // A batch goes out as soon as it holds ten records; the last ones of a transaction wait for the linger.
     let producer = format!("producer: {{linger.ms: {}, batch.num.messages: 10}}", LINGER.as_millis());
-    let config = ConfigYaml::new(kafka.bootstrap())
-        .kafka(&producer)
-        .group_instance_id(&random_name("worker"))
-        .connector(acme);
+    let config =
+        ConfigYaml::new(kafka.bootstrap()).kafka(&producer).group_instance_id(&random_name("worker")).connector(acme);
 
     let mut lives = Vec::new();
     let mut aimed = 0;
@@ -85,7 +83,10 @@ fn no_kill_loses_an_event_or_doubles_one() {
     let aborted = read_aborted(kafka.bootstrap(), &topic);
     let left_aborted = lives_that_left(&aborted, &lives);
     println!("{kills} kills, {aimed} aimed: {left_aborted} left aborted records, {} in all", aborted.len());
-    assert!(left_aborted >= enough, "only {left_aborted} of {kills} kills fell into a transaction: the run proves little");
+    assert!(
+        left_aborted >= enough,
+        "only {left_aborted} of {kills} kills fell into a transaction: the run proves little"
+    );
     prove::row(
         "kill-9",
         "kill -9 loses nothing and doubles nothing",

@@ -20,5 +20,9 @@ mod okta_client;
 mod simulator;
 
 // The promises: the shipped binary, killed, frozen and lied to, against a real broker. One concept a file.
+mod broker_frozen;
+mod broker_restarted;
 mod events_once;
+mod foreign_origin;
 mod kill9;
+mod org_faults;

@@ -14,6 +14,7 @@ pub mod config_yaml;
 pub mod connector;
 pub mod end_txn_proxy;
 pub mod exactly_once;
+pub mod foreign_listener;
 pub mod java_partitioner;
 pub mod kafka_script;
 pub mod kafka_wire;
