@@ -15,6 +15,12 @@ use crate::config::KafkaProperties;
 /// How long a broker may take for one answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How many replicas a topic wants, so that one may be lost and one be late.
+const SAFE_REPLICAS: i32 = 3;
+const MIN_INSYNC: &str = "min.insync.replicas";
+/// With [`SAFE_REPLICAS`], what is committed is on two brokers at least.
+const SAFE_MIN_INSYNC: &str = "2";
+
 /// Why a topic cannot be used; each message ends in the next thing to do.
 #[derive(Debug, Clone, Error)]
 pub enum TopicError {
@@ -127,6 +133,13 @@ impl Topics {
         }
         let mut topic =
             NewTopic::new(wanted.name, wanted.partitions, TopicReplication::Fixed(wanted.replication_factor));
+        let replicas = match wanted.replication_factor {
+            -1 => self.default_replication_factor(),
+            given => Some(given),
+        };
+        if replicas.is_some_and(|replicas| replicas >= SAFE_REPLICAS) && !wanted.config.contains_key(MIN_INSYNC) {
+            topic = topic.set(MIN_INSYNC, SAFE_MIN_INSYNC);
+        }
         for (key, value) in &wanted.config {
             topic = topic.set(key, value);
         }
@@ -149,11 +162,36 @@ impl Topics {
         Err(not_created(RDKafkaErrorCode::UnknownTopicOrPartition))
     }
 
+    /// What a lost broker could cost, as a warning that ends in the fix; `None` where the topic is safe, or where the
+    /// broker does not say. Blocks.
+    pub fn durability_warning(&self, topic: &str) -> Option<String> {
+        let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT).ok()?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic)?;
+        let replicas = found.partitions().iter().map(|partition| partition.replicas().len()).min()?;
+        let min_insync: usize = self.settings(topic)?.get(MIN_INSYNC)?.parse().ok()?;
+        if replicas >= SAFE_REPLICAS as usize && min_insync >= 2 {
+            return None;
+        }
+        Some(format!(
+            "topic `{topic}` has {replicas} replicas and min.insync.replicas {min_insync}: a lost broker can lose what was committed; use {SAFE_REPLICAS} and {SAFE_MIN_INSYNC} where that matters"
+        ))
+    }
+
+    /// What `-1` means to this cluster; `None` where the broker does not answer such questions.
+    fn default_replication_factor(&self) -> Option<i32> {
+        let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT).ok()?;
+        let broker = ResourceSpecifier::Broker(metadata.orig_broker_id());
+        self.describe(&broker)?.get("default.replication.factor")?.parse().ok()
+    }
+
     /// Settings of a topic; `None` where the broker does not answer such questions, or not to us. Blocks.
     pub fn settings(&self, topic: &str) -> Option<BTreeMap<String, String>> {
+        self.describe(&ResourceSpecifier::Topic(topic))
+    }
+
+    fn describe(&self, which: &ResourceSpecifier<'_>) -> Option<BTreeMap<String, String>> {
         let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
-        let which = ResourceSpecifier::Topic(topic);
-        let asked = self.admin.describe_configs([&which], &options);
+        let asked = self.admin.describe_configs([which], &options);
         let resource = futures_executor::block_on(asked).ok()?.pop()?.ok()?;
         let entries = resource.entries.into_iter();
         Some(entries.filter_map(|entry| Some((entry.name, entry.value?))).collect())

@@ -79,6 +79,9 @@ pub fn ensure(topics: &Topics, connector: &ConnectorConfig, cold: bool) -> Resul
     ]);
     let dead_letters = wanted(connector, &connector.dead_letter_topic, dead_letter_config);
     let _ = topics.ensure(&dead_letters).map_err(ConnectorTopicError::Topic)?;
+    for warning in [data.name, dead_letters.name].into_iter().filter_map(|name| topics.durability_warning(name)) {
+        warn!(connector = connector.name, "{warning}");
+    }
     if cold && !is_new { check_time(topics, connector, age) } else { Ok(()) }
 }
 

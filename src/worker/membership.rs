@@ -105,6 +105,9 @@ impl GroupThread {
             config: config.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<BTreeMap<_, _>>(),
         })?;
         self.compare(state.partitions)?;
+        if let Some(warning) = self.context.topics.durability_warning(&offsets.topic) {
+            warn!("{warning}");
+        }
         if state.created {
             return Ok(());
         }

@@ -1,0 +1,80 @@
+//! No latency at all: what exactly once costs, in time and in memory.
+
+use okta_kafka_source::simulator::SimulatorConfig;
+
+use crate::bound::{Bounds, Median, Promise};
+use crate::run::{Cost, Setting};
+use crate::support::org::Org;
+use crate::support::prove;
+
+const EVENTS: usize = 100_000;
+const TIME_BOUND: f64 = 2.0;
+const PEAK_BOUND_MB: f64 = 64.0;
+const GROWTH_BOUND: f64 = 1.05;
+
+/// Runs it and judges.
+pub fn run(bootstrap: &str, bounds: &mut Bounds) {
+    let repetitions = prove::scale(7, 3);
+    let org = |events| Org::start(SimulatorConfig { events, gzip: false, ..SimulatorConfig::default() });
+    let (all, half) = (org(EVENTS), org(EVENTS / 2));
+    println!("throughput: {EVENTS} events at no latency");
+    let mut bare_loop = Vec::new();
+    let mut connector = Vec::new();
+    let mut connector_half = Vec::new();
+    for _ in 0..repetitions {
+        bare_loop.push(Setting::new(bootstrap, &all).bare_loop());
+        println!("  bare loop {}", bare_loop[bare_loop.len() - 1]);
+        connector.push(Setting::new(bootstrap, &all).connector());
+        println!("  connector {}", connector[connector.len() - 1]);
+        connector_half.push(Setting::new(bootstrap, &half).connector());
+        println!("  with half {}", connector_half[connector_half.len() - 1]);
+    }
+    judge_time(&connector, &bare_loop, bounds);
+    judge_memory(&connector, &connector_half, bounds);
+}
+
+fn judge_time(connector: &[Cost], bare_loop: &[Cost], bounds: &mut Bounds) {
+    let wall = |costs: &[Cost]| Median::of_seconds(costs.iter().map(|cost| cost.wall));
+    let cpu = |costs: &[Cost]| Median::of_seconds(costs.iter().map(|cost| cost.cpu));
+    let (our_wall, bare_wall) = (wall(connector), wall(bare_loop));
+    let (our_cpu, bare_cpu) = (cpu(connector), cpu(bare_loop));
+    let (wall_ratio, cpu_ratio) = (our_wall.middle / bare_wall.middle, our_cpu.middle / bare_cpu.middle);
+    bounds.judge(&Promise {
+        id: "bench-throughput",
+        promise: "Exactly once costs at most twice a bare loop without transactions, in wall time and in CPU time",
+        done: format!(
+            "{EVENTS} events in pages of 100 at no latency; {} runs of each side by turns, medians; the same bytes, \
+             settings and lz4 on both sides",
+            connector.len()
+        ),
+        result: format!(
+            "wall {wall_ratio:.2} times: connector {}, bare loop {}; CPU {cpu_ratio:.2} times: connector {}, bare loop {}; \
+             {:.0} events a second",
+            our_wall.text("s"),
+            bare_wall.text("s"),
+            our_cpu.text("s"),
+            bare_cpu.text("s"),
+            EVENTS as f64 / our_wall.middle,
+        ),
+        kept: wall_ratio <= TIME_BOUND && cpu_ratio <= TIME_BOUND,
+    });
+}
+
+fn judge_memory(connector: &[Cost], connector_half: &[Cost], bounds: &mut Bounds) {
+    let peak = |costs: &[Cost]| Median::of(costs.iter().map(Cost::peak_mib));
+    let (all, half) = (peak(connector), peak(connector_half));
+    let growth = all.middle / half.middle;
+    bounds.judge(&Promise {
+        id: "memory",
+        promise: "One connector needs at most 64 MB, and for twice as many events at most 5 % more",
+        done: format!(
+            "Peak resident memory over {EVENTS} and over {} events, {} runs of each by turns; 64 MB hold for the largest, \
+             5 % for the medians",
+            EVENTS / 2,
+            connector.len()
+        ),
+        result: format!("{}; for half the events {}: {:+.1} %", all.text("MiB"), half.text("MiB"), (growth - 1.0) * 100.0),
+        // A MiB is 1.048576 MB.
+        kept: all.most * 1.048_576 <= PEAK_BOUND_MB && growth <= GROWTH_BOUND,
+    });
+}
