@@ -1,4 +1,4 @@
-//! The metrics of the contract (design.md, 3.4), under their names.
+//! The metrics of the contract (README, "Metrics and health"), under their names.
 //!
 //! Label values are bounded: `connector` is a name of the configuration, `code` an HTTP status or `error`, the others are
 //! written in this program.

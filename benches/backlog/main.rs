@@ -11,10 +11,10 @@ mod bound;
 mod latency;
 mod run;
 mod same_bytes;
-mod throughput;
-mod usage;
 #[path = "../../tests/it/support/mod.rs"]
 mod support;
+mod throughput;
+mod usage;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -27,6 +27,11 @@ const KEPT_PAUSE: Duration = Duration::from_secs(1);
 /// How long nothing may happen before the demo looks at what there is.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What is logged when `RUST_LOG` says nothing: the demo tells its story itself. The two modules warn of topics with one
+/// replica, and of settings that the embedded broker does not show; both mean nothing for topics of a minute.
+pub const LOG_FILTER: &str =
+    "warn,okta_kafka_source::worker::membership=error,okta_kafka_source::worker::connector_topics=error";
+
 const EXAMPLES: &str = "\
 Examples:
   With nothing installed, in about a quarter of a minute:
@@ -48,19 +53,6 @@ pub struct DemoArgs {
     /// Go on until SIGTERM or SIGINT, with a new event every second, and keep the topics
     #[arg(long)]
     keep_running: bool,
-}
-
-impl DemoArgs {
-    /// What is logged when `RUST_LOG` says nothing: the demo tells its story itself.
-    pub fn log_filter(&self) -> &'static str {
-        match self.bootstrap {
-            Some(_) => "warn",
-            // These two warn of topics whose settings the broker does not show, which the embedded one never does.
-            None => {
-                "warn,okta_kafka_source::worker::membership=error,okta_kafka_source::worker::connector_topics=error"
-            }
-        }
-    }
 }
 
 /// Plays the demo; an error is a difference, a part that fails, or a signal.

@@ -1,4 +1,4 @@
-//! Exit codes, which are part of the contract (design.md, 3.1).
+//! Exit codes, which are part of the contract (README, "Commands").
 
 use std::io;
 use std::process::ExitCode;
@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::signals::Signal;
 use crate::config::ConfigError;
 use crate::kafka::group::GroupError;
+use crate::kafka::topics::TopicError;
 use crate::worker::WorkerError;
 
 /// Bad command line or configuration.
@@ -41,8 +42,15 @@ pub fn code(result: anyhow::Result<()>) -> ExitCode {
     if error.downcast_ref::<ConfigError>().is_some() {
         return ExitCode::from(USAGE);
     }
+    if let Some(TopicError::Config(_)) = error.downcast_ref::<TopicError>() {
+        return ExitCode::from(USAGE);
+    }
     match error.downcast_ref::<WorkerError>() {
         Some(WorkerError::Group(GroupError::InstanceFenced(_))) => ExitCode::from(FENCED),
+        // librdkafka took the properties one by one, and not all together.
+        Some(WorkerError::Topics(TopicError::Config(_)) | WorkerError::Group(GroupError::Config(_))) => {
+            ExitCode::from(USAGE)
+        }
         _ => ExitCode::FAILURE,
     }
 }

@@ -75,7 +75,7 @@ pub fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let log_filter = match &cli.command {
-        Command::Demo(args) => args.log_filter(),
+        Command::Demo(_) => demo::LOG_FILTER,
         _ => "info",
     };
     telemetry::init(cli.log_format, log_filter);

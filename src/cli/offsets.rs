@@ -131,7 +131,7 @@ fn read(config: &ConfigArg) -> anyhow::Result<OffsetLog> {
         bail!("offsets topic `{topic}` is not there: it is created by the first `run`; check `offsets.topic`");
     };
     let all: Vec<i32> = (0..i32::try_from(count)?).collect();
-    Ok(offset_log::read_to_end(&config.kafka, topic, &all, &|| false)?)
+    Ok(offset_log::read_to_end(&config.kafka, &config.group_id, topic, &all, &|| false)?)
 }
 
 /// Every record that is one of ours; others are named on stderr and passed over, as Connect does.

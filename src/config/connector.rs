@@ -11,7 +11,7 @@ use super::topic::{self, TopicConfig, TopicFields};
 use super::{keys, text};
 use crate::okta::origin::{Origin, OriginError};
 
-/// What Okta's page size may be (api.md: 1000 is accepted, 100 documented for polling).
+/// What Okta's page size may be (1000 is accepted today, 100 is the guide's maximum).
 const LIMIT: std::ops::RangeInclusive<i64> = 10..=100;
 const LARGE_LIMIT: i64 = 1000;
 const DEFAULT_LIMIT: u16 = 100;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::check::{Check, Verdict};
@@ -18,7 +19,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(90);
 pub struct ReadBack {
     /// The events against the org's.
     pub verdict: Verdict,
-    /// The records of one of the first events, one from the middle, and the last, as far as they are there.
+    /// The records of three events of different types: of the beginning, the middle and the end.
     pub samples: Vec<Record>,
     /// Records of the dead letter topic.
     pub dead_letters: usize,
@@ -49,12 +50,12 @@ fn read(
     };
     let uuid = |event: &StoredEvent| event.uuid.clone().unwrap_or_default();
     let mut check = Check::new(events.iter().map(|event| (uuid(event), event.raw.clone())));
-    let chosen = [events.first(), events.get(events.len() / 2), events.last()].map(|event| event.map(uuid));
+    let chosen = choose(events).map(|event| event.map(uuid));
     let mut samples = [const { None }; 3];
     each(&topics.data, &mut |record| {
         check.read(record.key.as_deref(), record.value.as_deref());
         let key = record.key.as_deref();
-        let place = chosen.iter().position(|uuid| uuid.as_deref().map(str::as_bytes) == key);
+        let place = chosen.iter().position(|uuid| uuid.is_some() && uuid.as_deref().map(str::as_bytes) == key);
         if let Some(place) = place {
             samples[place] = Some(record);
         }
@@ -70,4 +71,23 @@ fn read(
         dead_letters,
         checkpoint,
     })
+}
+
+/// Three events of different types, as far as there are: the first, and those nearest behind the middle and before the
+/// end.
+fn choose(events: &[StoredEvent]) -> [Option<&StoredEvent>; 3] {
+    let first = events.first();
+    let second = events[events.len() / 2..].iter().find(|event| event_type(event) != first.and_then(event_type));
+    let shown = [first, second].map(|event| event.and_then(event_type));
+    let third = events.iter().rev().find(|event| !shown.contains(&event_type(event)));
+    [first, second, third]
+}
+
+fn event_type(event: &StoredEvent) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Typed {
+        #[serde(rename = "eventType")]
+        event_type: String,
+    }
+    serde_json::from_slice::<Typed>(&event.raw).ok().map(|typed| typed.event_type)
 }

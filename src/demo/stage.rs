@@ -245,7 +245,7 @@ async fn remove(broker: &DemoBroker, kafka: &KafkaProperties, topics: &DemoTopic
         return Ok(());
     }
     let (brokers, names) = (kafka.clone(), topics.clone());
-    blocking(move || topics::delete(&brokers, &names.names())).await??;
+    blocking(move || topics::delete(&brokers, &names.names(), &names.offsets.name)).await??;
     // What became of each topic is in what the broker lists from now on.
     let admin = Arc::new(Topics::new(kafka)?);
     let clock = Clock::new();

@@ -57,17 +57,18 @@ pub fn count(number: usize) -> String {
     text
 }
 
-/// Breaks text at spaces, and behind commas where there is none, into lines of at most `width` characters. A piece that
-/// has neither is cut.
+/// Breaks text into lines of at most `width` characters: at spaces, else behind the punctuation of JSON and URLs. A piece
+/// that has neither is cut.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut rest: Vec<char> = text.chars().collect();
     while rest.len() > width {
         let head = &rest[..=width];
         let space = head.iter().rposition(|c| *c == ' ').filter(|at| *at > width / 2);
-        let comma = || head[..width].iter().rposition(|c| matches!(c, ',' | '&')).filter(|at| *at > width / 2);
-        // A space goes, a comma stays at the end of its line.
-        let (end, next) = match (space, comma()) {
+        let punctuation =
+            || head[..width].iter().rposition(|c| matches!(c, ',' | '&' | '?')).filter(|at| *at > width / 2);
+        // A space goes, punctuation stays at the end of its line.
+        let (end, next) = match (space, punctuation()) {
             (Some(at), _) => (at, at + 1),
             (None, Some(at)) => (at + 1, at + 1),
             (None, None) => (width, width),

@@ -1,6 +1,5 @@
 //! What the demo tells: what is on the stage, what landed, and where to go next.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,7 +12,7 @@ use crate::kafka::record_reader::Record;
 
 /// Columns of a line, and of its label.
 const WIDTH: usize = 100;
-const LABEL: usize = 14;
+const LABEL: usize = 13;
 
 /// What the demo measured and read back.
 pub struct Landed {
@@ -46,9 +45,7 @@ impl Page {
 
     /// A heading, behind an empty line.
     pub fn heading(&mut self, text: &str) {
-        if !self.text.is_empty() {
-            self.text.push('\n');
-        }
+        self.text.push('\n');
         self.line(&self.style.heading(text));
     }
 
@@ -70,42 +67,39 @@ impl Page {
 /// Before anything flows: the parts.
 pub fn introduction(stage: &Stage, events: usize, live: usize, style: Style) -> String {
     let mut page = Page::new(style);
-    page.heading("Okta System Log to Apache Kafka: the whole pipeline in one process");
+    page.line(&style.heading("Okta System Log to Apache Kafka: the whole pipeline in one process"));
     page.row("org", &format!("simulated, at {}: {} events, then {live} live ones", stage.org.url(), count(events)));
+    page.row("connector", "the worker of `run`, asking every second");
     let kind = if stage.broker.is_embedded() { "embedded, at " } else { "" };
     page.row("broker", &format!("{kind}{}", stage.broker.address()));
-    page.row("topic", &stage.topics.data.name);
-    page.row("connector", "the worker of `run`, asking every second");
+    page.row("topics", &format!("{}, and with .dlq and -offsets behind it", stage.topics.data.name));
     page.into_text()
 }
 
 /// After the check: what is in the topic.
 pub fn landed(stage: &Stage, landed: &Landed, style: Style) -> String {
     let mut page = Page::new(style);
-    page.text.push('\n');
     counts(&mut page, landed);
     page.heading("Three records, as a consumer reads them");
-    for record in &landed.read.samples {
-        sample(&mut page, record);
+    for (index, record) in landed.read.samples.iter().enumerate() {
+        sample(&mut page, record, index == 0);
     }
     if let Some(checkpoint) = &landed.read.checkpoint {
         page.heading("The checkpoint, committed in the same transactions as the events");
-        let place =
-            format!("{}, partition {}, offset {}", stage.topics.offsets.name, checkpoint.partition, checkpoint.offset);
-        page.row("record", &place);
-        page.row("key", &text(checkpoint.key.as_deref()));
+        let place = format!("partition {}, offset {}", checkpoint.partition, checkpoint.offset);
+        page.row("key", &format!("{}   {place}", text(checkpoint.key.as_deref())));
         page.row("value", &text(checkpoint.value.as_deref()));
     }
     page.heading("And now");
     if stage.broker.is_embedded() {
         page.row(
             "not shown",
-            "exactly once: this broker shows aborted records to read_committed readers and lets a zombie commit. `make test`, or --bootstrap HOST:PORT, takes a real Kafka",
+            "exactly once: the embedded broker shows aborted records to read_committed readers, and lets a zombie commit. A real Kafka: `make test`, or --bootstrap HOST:PORT",
         );
     }
     page.row("your org", "README.md, quick start: five lines of YAML, and `okta-kafka-source run -c FILE`");
-    page.row("the proof", "make test: this program killed and frozen on a real Kafka, nothing lost, nothing twice");
-    page.row("an org to try", "okta-kafka-source simulate --print-config: with faults, for as long as you like");
+    page.row("the proof", "`make test`: killed and frozen on a real Kafka, nothing lost, nothing twice");
+    page.row("to play with", "`okta-kafka-source simulate --print-config`: an org with faults, for `run`");
     page.into_text()
 }
 
@@ -118,10 +112,9 @@ fn counts(page: &mut Page, landed: &Landed) {
         "in the org",
         &format!("{} events: {} of the backlog, {live} live", count(verdict.events), count(*backlog)),
     );
-    page.row(
-        "in the topic",
-        &format!("{} records, read back by a consumer with isolation.level=read_committed", count(verdict.records)),
-    );
+    let (records, dead_letters) = (count(verdict.records), count(landed.read.dead_letters));
+    let read = format!("{records} records, read back as isolation.level=read_committed; dead letters: {dead_letters}");
+    page.row("in the topic", &read);
     if verdict.is_exact() {
         page.row("check", &style.good("every event is there once, byte for byte"));
     }
@@ -130,10 +123,10 @@ fn counts(page: &mut Page, landed: &Landed) {
         let uuids = differing.uuids.join(", ");
         page.row("check", &style.bad(&format!("{} {kind}: {uuids}{more}", count(differing.count))));
     }
-    page.row("dead letters", &count(landed.read.dead_letters));
     if let Some(time) = landed.backlog_time.filter(|_| *backlog > 0) {
         let rate = count((*backlog as f64 / time.as_secs_f64().max(0.001)) as usize);
-        page.row("backlog", &format!("{} s, {rate} events/s, in pages of 100", seconds(time)));
+        let time = seconds(time);
+        page.row("backlog", &format!("{time} s, {rate} events/s, from an org that answers at once, 100 events a page"));
     }
     if let Some((median, longest)) = landed.live_delay {
         let text = format!("{} s from the org to a reader (median), {} s at most", seconds(median), seconds(longest));
@@ -141,24 +134,25 @@ fn counts(page: &mut Page, landed: &Landed) {
     }
 }
 
-fn sample(page: &mut Page, record: &Record) {
+/// Headers that all records of the demo share are shown once.
+fn sample(page: &mut Page, record: &Record, first: bool) {
     let timestamp = record.timestamp.and_then(|millis| Timestamp::from_millisecond(millis).ok());
     let timestamp = timestamp.map_or_else(|| "none".to_owned(), |time| format!("{time:.3}"));
-    let mut key = String::new();
-    // Writing to a string can't fail.
-    let _ = write!(key, "{}  timestamp {timestamp}", text(record.key.as_deref()));
-    page.row("key", &key);
+    page.row("key", &format!("{}   timestamp {timestamp}", text(record.key.as_deref())));
+    let shown = |name: &str| first || name == "ce_type";
+    let headers = record.headers.iter().filter(|(name, _)| shown(name));
     let headers: Vec<String> =
-        record.headers.iter().map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(value))).collect();
-    page.row("  headers", &headers.join("  "));
+        headers.map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(value))).collect();
+    let hidden = record.headers.len() - headers.len();
+    let more = if hidden > 0 { format!("  and {hidden} more, as above") } else { String::new() };
+    page.row("  headers", &format!("{}{more}", headers.join("  ")));
     let value = record.value.as_deref().unwrap_or_default();
-    page.row("  value", &format!("{} {} bytes", excerpt(value), count(value.len())));
+    page.row("  value", &format!("{}  ({} bytes)", excerpt(value), count(value.len())));
 }
 
 /// What a person may look at while everything runs on.
 pub fn still_running(stage: &Stage, style: Style) -> String {
     let mut page = Page::new(style);
-    page.text.push('\n');
     page.heading("Still running, a new event every second: Ctrl-C ends it");
     page.row("metrics", &format!("http://{}/metrics", stage.http));
     page.row("health", &format!("http://{0}/readyz and http://{0}/livez", stage.http));

@@ -55,15 +55,17 @@ pub enum Isolation {
     ReadUncommitted,
 }
 
-/// A consumer that reads given partitions to the end, and belongs to no group.
-pub fn reader(kafka: &KafkaProperties, isolation: Isolation) -> ClientConfig {
+/// A consumer that reads given partitions to the end.
+///
+/// librdkafka wants a group for any consumer and looks for its coordinator; it is the user's, for which there is a
+/// permission already. This consumer never joins it and never commits.
+pub fn reader(kafka: &KafkaProperties, group_id: &str, isolation: Isolation) -> ClientConfig {
     let mut config = client(owned(kafka.consumer()));
     for name in ["group.protocol", "session.timeout.ms", "heartbeat.interval.ms", "group.remote.assignor"] {
         let _ = config.remove(name);
     }
     let _ = config
-        // librdkafka wants one for any consumer; nothing is ever committed under it.
-        .set("group.id", "okta-kafka-source-reader")
+        .set("group.id", group_id)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("enable.partition.eof", "true")
@@ -79,7 +81,7 @@ pub fn reader(kafka: &KafkaProperties, isolation: Isolation) -> ClientConfig {
     config
 }
 
-/// The member of the group that decides who owns which shard (design.md, section 6). It carries no data.
+/// The member of the group that decides who owns which shard (docs/adr/0003). It carries no data.
 pub fn group_member(kafka: &KafkaProperties, group_id: &str, group_instance_id: Option<&str>) -> ClientConfig {
     let mut config = client(owned(kafka.consumer()));
     let consumer_protocol = kafka.get_consumer("group.protocol").is_some_and(|value| value == "consumer");

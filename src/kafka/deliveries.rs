@@ -12,30 +12,45 @@ use rdkafka::producer::ProducerContext;
 
 use super::{context, error};
 
+/// Which of a connector's topics a record goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecordKind {
+    /// An event.
+    Event,
+    /// A dead letter.
+    DeadLetter,
+    /// A source offset: the shard remembers where its partition ends.
+    Offset,
+}
+
+impl RecordKind {
+    const ALL: [Self; 3] = [Self::Event, Self::DeadLetter, Self::Offset];
+}
+
 /// Says whose record it is, and travels through librdkafka as one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tag {
     /// Index of the connector within the shard.
     pub owner: usize,
-    /// Whether it is an offset record: the shard remembers where its partition ends.
-    pub is_offset: bool,
+    /// Where it goes.
+    pub kind: RecordKind,
 }
 
 impl Tag {
     pub(super) fn pack(self) -> usize {
-        self.owner << 1 | usize::from(self.is_offset)
+        self.owner * RecordKind::ALL.len() + self.kind as usize
     }
 
     fn unpack(word: usize) -> Self {
-        Self { owner: word >> 1, is_offset: word & 1 == 1 }
+        Self { owner: word / RecordKind::ALL.len(), kind: RecordKind::ALL[word % RecordKind::ALL.len()] }
     }
 }
 
 /// A record that was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Undelivered {
-    /// Whose.
-    pub owner: usize,
+    /// Whose, and where it should have gone.
+    pub tag: Tag,
     /// Why.
     pub code: RDKafkaErrorCode,
 }
@@ -125,16 +140,33 @@ impl ProducerContext for Deliveries {
         match result {
             Ok(message) => {
                 reports.delivered += 1;
-                if tag.is_offset {
-                    reports.last_offset_record = reports.last_offset_record.max(Some(message.offset()));
+                // A duplicate that the broker had already is reported without its offset.
+                let offset = Some(message.offset()).filter(|offset| *offset >= 0);
+                if tag.kind == RecordKind::Offset {
+                    reports.last_offset_record = reports.last_offset_record.max(offset);
                 }
             }
-            Err((error, _)) => reports.failed.push(Undelivered { owner: tag.owner, code: error::code_of(error) }),
+            Err((error, _)) => reports.failed.push(Undelivered { tag, code: error::code_of(error) }),
         }
         reports.outstanding -= 1;
         // A waiter waits for the last one, or for room when the queue is full: every report would wake it for nothing.
         if reports.outstanding.is_multiple_of(256) {
             self.changed.notify_all();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_comes_back_as_it_went() {
+        for owner in [0, 1, 49] {
+            for kind in RecordKind::ALL {
+                let tag = Tag { owner, kind };
+                assert_eq!(Tag::unpack(tag.pack()), tag);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-/// What follows from an error code (design.md, section 4, "A refused record", and I6).
+/// What follows from an error code (docs/ARCHITECTURE.md, "Failure table", and I6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// May pass by itself: again, with backoff.

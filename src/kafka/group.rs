@@ -1,14 +1,15 @@
-//! Who owns which shard: Kafka's consumer group on the offsets topic (design.md, section 6).
+//! Who owns which shard: Kafka's consumer group on the offsets topic (docs/adr/0003).
 //!
 //! The member carries no data: its partitions are paused, and it is polled from a thread of its own so that it stays a
 //! member whatever the shards do. Callbacks do no work, since a callback that waits stops the whole group.
 
+use std::fmt;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use thiserror::Error;
@@ -66,6 +67,43 @@ pub enum GroupError {
     /// No answer in time.
     #[error("the group did not answer within {0:?}")]
     NoAnswer(Duration),
+}
+
+/// An error that librdkafka goes on with, and that a person may have to mend.
+#[derive(Debug, Clone)]
+pub struct GroupTrouble {
+    code: RDKafkaErrorCode,
+    membership: Membership,
+}
+
+impl GroupTrouble {
+    /// Whether it passes only when somebody grants something.
+    pub fn is_permission(&self) -> bool {
+        matches!(
+            self.code,
+            RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::Authentication
+        )
+    }
+}
+
+impl fmt::Display for GroupTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Membership { group_id, topic, .. } = &self.membership;
+        let code = self.code;
+        match code {
+            RDKafkaErrorCode::GroupAuthorizationFailed => {
+                write!(f, "Kafka refuses group `{group_id}` ({code}): grant READ on it")
+            }
+            RDKafkaErrorCode::TopicAuthorizationFailed => {
+                write!(f, "Kafka refuses offsets topic `{topic}` ({code}): grant READ, WRITE and DESCRIBE on it")
+            }
+            _ => write!(f, "group `{group_id}`: {code}; check the brokers and the credentials"),
+        }
+    }
 }
 
 struct GroupContext {
@@ -137,21 +175,28 @@ impl GroupMember {
         Ok(Self { consumer, membership })
     }
 
-    /// Serves the group's events for one slice of time. An error is the end of this member: no callback comes any more,
-    /// and every shard is lost.
-    pub fn poll(&self) -> Result<(), GroupError> {
-        if let Some(Err(error)) = self.consumer.poll(POLL) {
-            debug!(%error, "group");
-            let code = code_of(&error);
-            if code == RDKafkaErrorCode::FencedInstanceId {
-                return Err(self.instance_fenced());
+    /// Serves the group's events for one slice of time, and gives what is wrong though it may pass.
+    ///
+    /// An error is the end of this member: no callback comes any more, and every shard is lost.
+    pub fn poll(&self) -> Result<Option<GroupTrouble>, GroupError> {
+        let code = match self.consumer.poll(POLL) {
+            Some(Err(error)) => Some(code_of(&error)),
+            // Paused: no record comes, but for one that was on its way already.
+            Some(Ok(_)) | None => None,
+        };
+        let fatal = self.consumer.client().fatal_error().map(|(code, _)| code);
+        match (fatal, code) {
+            (Some(RDKafkaErrorCode::FencedInstanceId), _) | (_, Some(RDKafkaErrorCode::FencedInstanceId)) => {
+                Err(GroupError::InstanceFenced(self.membership.group_instance_id.clone().unwrap_or_default()))
             }
+            (Some(code), _) => Err(GroupError::Fatal(code)),
+            (None, code) => Ok(code.map(|code| GroupTrouble { code, membership: self.membership.clone() })),
         }
-        match self.consumer.client().fatal_error() {
-            None => Ok(()),
-            Some((RDKafkaErrorCode::FencedInstanceId, _)) => Err(self.instance_fenced()),
-            Some((code, _)) => Err(GroupError::Fatal(code)),
-        }
+    }
+
+    /// Whether the group has taken us in, with shards or without.
+    pub fn has_joined(&self) -> bool {
+        !matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::None)
     }
 
     /// A fresh answer of the group that the shard is ours (I6): commits its offset with `report` as metadata, and waits
@@ -196,9 +241,5 @@ impl GroupMember {
         set.map_err(|error| GroupError::NotConfirmed(code_of(&error)))?;
         element.set_metadata(report);
         Ok(offsets)
-    }
-
-    fn instance_fenced(&self) -> GroupError {
-        GroupError::InstanceFenced(self.membership.group_instance_id.clone().unwrap_or_default())
     }
 }

@@ -73,13 +73,14 @@ pub struct OffsetLog {
 /// offset, which an open transaction holds back, and reading to that could give a stale offset.
 pub fn read_to_end(
     kafka: &KafkaProperties,
+    group_id: &str,
     topic: &str,
     partitions: &[i32],
     give_up: &dyn Fn() -> bool,
 ) -> Result<OffsetLog, OffsetLogError> {
     let clock = Clock::new();
     let timed_out = || OffsetLogError::TimedOut { topic: topic.to_owned(), seconds: READ_TIMEOUT.as_secs() };
-    let uncommitted = consumer(kafka, Isolation::ReadUncommitted)?;
+    let uncommitted = consumer(kafka, group_id, Isolation::ReadUncommitted)?;
     let mut begins = BTreeMap::new();
     let mut ends = BTreeMap::new();
     for &partition in partitions {
@@ -93,7 +94,7 @@ pub fn read_to_end(
     if unread.is_empty() {
         return Ok(OffsetLog { fold, ends });
     }
-    let committed = consumer(kafka, Isolation::ReadCommitted)?;
+    let committed = consumer(kafka, group_id, Isolation::ReadCommitted)?;
     // From here on every fetch sees at least these ends as stable, so that an end-of-partition is the end.
     for (&partition, &end) in &unread {
         while watermarks(&committed, topic, partition)?.1 < end {
@@ -140,8 +141,12 @@ pub fn read_to_end(
     Ok(OffsetLog { fold, ends })
 }
 
-fn consumer(kafka: &KafkaProperties, isolation: Isolation) -> Result<BaseConsumer<LogContext>, OffsetLogError> {
-    client_config::reader(kafka, isolation)
+fn consumer(
+    kafka: &KafkaProperties,
+    group_id: &str,
+    isolation: Isolation,
+) -> Result<BaseConsumer<LogContext>, OffsetLogError> {
+    client_config::reader(kafka, group_id, isolation)
         .create_with_context(LogContext)
         .map_err(|error| OffsetLogError::Config(error.to_string()))
 }

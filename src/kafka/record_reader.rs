@@ -15,6 +15,9 @@ use super::error::code_of;
 use crate::clock::Clock;
 use crate::config::KafkaProperties;
 
+/// Only looked for, never joined: see [`client_config::reader`].
+const GROUP: &str = "okta-kafka-source-reader";
+
 /// One wait inside librdkafka.
 const SLICE: Duration = Duration::from_millis(100);
 /// How long a broker may take to say where a partition ends.
@@ -170,7 +173,7 @@ pub fn read_to_end(
 }
 
 fn consumer(kafka: &KafkaProperties, isolation: Isolation) -> Result<BaseConsumer<LogContext>, RecordReaderError> {
-    client_config::reader(kafka, isolation)
+    client_config::reader(kafka, GROUP, isolation)
         .create_with_context(LogContext)
         .map_err(|error| RecordReaderError::Config(error.to_string()))
 }

@@ -179,20 +179,33 @@ impl Topics {
 
     /// What `-1` means to this cluster; `None` where the broker does not answer such questions.
     fn default_replication_factor(&self) -> Option<i32> {
-        let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT).ok()?;
-        let broker = ResourceSpecifier::Broker(metadata.orig_broker_id());
-        self.describe(&broker)?.get("default.replication.factor")?.parse().ok()
+        let broker = self.any_broker()?;
+        let settings = self.describe(&ResourceSpecifier::Broker(broker), broker)?;
+        settings.get("default.replication.factor")?.parse().ok()
     }
 
     /// Settings of a topic; `None` where the broker does not answer such questions, or not to us. Blocks.
     pub fn settings(&self, topic: &str) -> Option<BTreeMap<String, String>> {
-        self.describe(&ResourceSpecifier::Topic(topic))
+        self.describe(&ResourceSpecifier::Topic(topic), self.any_broker()?)
     }
 
-    fn describe(&self, which: &ResourceSpecifier<'_>) -> Option<BTreeMap<String, String>> {
-        let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+    /// Who to ask what every broker knows. The one that answers metadata is no such number: before the first answer its
+    /// own is -1.
+    fn any_broker(&self) -> Option<i32> {
+        let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT).ok()?;
+        metadata.brokers().first().map(|broker| broker.id())
+    }
+
+    /// Asks this broker: asked without one, librdkafka waits for the cluster's controller, which the embedded broker
+    /// names and does not have. This way it sees at once that the broker answers no such question.
+    fn describe(&self, which: &ResourceSpecifier<'_>, broker: i32) -> Option<BTreeMap<String, String>> {
+        let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).broker_id(broker);
         let asked = self.admin.describe_configs([which], &options);
         let resource = futures_executor::block_on(asked).ok()?.pop()?.ok()?;
+        // What a broker may not show it shows as a topic without a single setting.
+        if resource.entries.is_empty() {
+            return None;
+        }
         let entries = resource.entries.into_iter();
         Some(entries.filter_map(|entry| Some((entry.name, entry.value?))).collect())
     }
@@ -202,10 +215,16 @@ impl Topics {
     }
 }
 
-/// Deletes topics: what the demo made, it takes away. Blocks.
-pub fn delete(kafka: &KafkaProperties, names: &[&str]) -> Result<(), TopicError> {
+/// Deletes topics and a group: what the demo made, it takes away. Blocks.
+///
+/// An answer about a single topic is not judged: who cares looks at [`Topics::partitions`] afterwards. A group that is
+/// not deleted goes by itself, since nothing is in it any more.
+pub fn delete(kafka: &KafkaProperties, names: &[&str], group_id: &str) -> Result<(), TopicError> {
     let topics = Topics::new(kafka)?;
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
     let answer = futures_executor::block_on(topics.admin.delete_topics(names, &options));
-    answer.map(|_| ()).map_err(|error| topics.unreachable(&error))
+    let _ = answer.map_err(|error| topics.unreachable(&error))?;
+    let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+    let _ = futures_executor::block_on(topics.admin.delete_groups(&[group_id], &options));
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! A shard's transactional producer: one transaction, and the three outcomes of its commit (design.md, section 4).
+//! A shard's transactional producer: one transaction, and the three outcomes of its commit (docs/adr/0004).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use thiserror::Error;
-use tracing::trace;
+use tracing::{trace, warn};
 
 use super::client_config;
 use super::deliveries::{Deliveries, Tag, Undelivered};
@@ -17,6 +17,8 @@ use crate::config::KafkaProperties;
 
 /// Longest single wait inside librdkafka: between two of them we look whether we are to stop.
 const SLICE: Duration = Duration::from_secs(1);
+/// How long a transactional id is waited for without a word, and between two words.
+const SILENCE: Duration = Duration::from_secs(10);
 /// After this long without an answer a commit is given up: the cursor then comes from the topic (I4).
 const GIVE_UP: Duration = Duration::from_secs(120);
 
@@ -60,11 +62,22 @@ pub enum TransactionEnd {
     Fenced {
         /// What the broker or librdkafka said.
         code: RDKafkaErrorCode,
+        /// Records that were refused before it came to that: a refused partition ends a transaction for good.
+        undelivered: Vec<Undelivered>,
     },
     /// Nobody knows: the producer must be dropped, and the cursor read from the topic (I4).
     Unknown {
         /// The last error.
         code: RDKafkaErrorCode,
+        /// Records that were refused before it came to that.
+        undelivered: Vec<Undelivered>,
+    },
+    /// I10 does not hold: not as many records were delivered as the pages have. Aborted by dropping the producer.
+    Miscounted {
+        /// As the pages say.
+        expected: usize,
+        /// As the broker says.
+        delivered: usize,
     },
 }
 
@@ -103,11 +116,18 @@ impl TransactionalProducer {
         let config = client_config::transactional_producer(kafka, id);
         let producer: ThreadedProducer<Deliveries> =
             config.create_with_context(Deliveries::default()).map_err(|error| InitError::Config(error.to_string()))?;
+        let clock = Clock::new();
+        let mut said = Duration::ZERO;
         loop {
             if give_up() {
                 return Err(InitError::Stopped);
             }
             let Err(error) = producer.init_transactions(SLICE) else { break };
+            if clock.elapsed() >= said + SILENCE {
+                said = clock.elapsed();
+                let code = code_of(&error);
+                warn!(id, "the transactional id can't be had yet ({code}): {}; trying on", init_advice(code));
+            }
             if !is_retriable(&error) {
                 let code = code_of(&error);
                 return Err(InitError::Refused { id: id.to_owned(), code, advice: init_advice(code) });
@@ -117,11 +137,12 @@ impl TransactionalProducer {
         Ok(Self { producer, deliveries })
     }
 
-    /// Publishes `records` as one transaction and says how it ended. Blocks.
+    /// Publishes `records`, `expected` of them (I10), as one transaction and says how it ended. Blocks.
     ///
     /// `give_up` ends every wait: what is then not confirmed is [`TransactionEnd::Unknown`].
     pub fn publish(
         &self,
+        expected: usize,
         records: impl FnOnce(&mut dyn FnMut(ProducerRecord<'_>) -> bool),
         give_up: &dyn Fn() -> bool,
     ) -> TransactionEnd {
@@ -130,9 +151,9 @@ impl TransactionalProducer {
         if let Err(error) = self.producer.begin_transaction() {
             let code = code_of(&error);
             return if judge(code) == Verdict::Fenced || is_fatal(&error) {
-                TransactionEnd::Fenced { code }
+                TransactionEnd::Fenced { code, undelivered: Vec::new() }
             } else {
-                TransactionEnd::Unknown { code }
+                TransactionEnd::Unknown { code, undelivered: Vec::new() }
             };
         }
         let mut refused_at_once = None;
@@ -147,20 +168,24 @@ impl TransactionalProducer {
         let all_reported = self.deliveries.wait_until(0, give_up);
         trace!(?sent, delivered = ?clock.elapsed(), "transaction");
         if !all_reported {
-            return TransactionEnd::Unknown { code: RDKafkaErrorCode::OperationTimedOut };
+            return TransactionEnd::Unknown { code: RDKafkaErrorCode::OperationTimedOut, undelivered: Vec::new() };
         }
         let mut reports = self.deliveries.take();
         reports.failed.extend(refused_at_once);
         if let Some((code, _)) = self.producer.client().fatal_error() {
-            return TransactionEnd::Fenced { code };
+            return TransactionEnd::Fenced { code, undelivered: reports.failed };
         }
         if let Some(fenced) = reports.failed.iter().find(|failed| judge(failed.code) == Verdict::Fenced) {
-            return TransactionEnd::Fenced { code: fenced.code };
+            return TransactionEnd::Fenced { code: fenced.code, undelivered: Vec::new() };
         }
         match reports.failed.first() {
             Some(first) => {
                 let code = first.code;
                 self.abort(reports.failed, code, give_up)
+            }
+            // Before anything can be seen: what is not confirmed by count is not committed.
+            None if reports.delivered != expected => {
+                TransactionEnd::Miscounted { expected, delivered: reports.delivered }
             }
             // The marker that the commit writes takes one offset more.
             None => self.commit(reports.delivered, reports.last_offset_record.map(|offset| offset + 2), give_up),
@@ -173,7 +198,7 @@ impl TransactionalProducer {
     }
 
     fn send(&self, record: ProducerRecord<'_>, give_up: &dyn Fn() -> bool) -> Result<(), Undelivered> {
-        let owner = record.tag.owner;
+        let tag = record.tag;
         let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
         for (key, value) in record.headers {
             headers = headers.insert(Header { key, value: Some(*value) });
@@ -194,10 +219,10 @@ impl TransactionalProducer {
                     let code = code_of(&error);
                     let outstanding = self.deliveries.outstanding();
                     if code != RDKafkaErrorCode::QueueFull || outstanding == 0 {
-                        return Err(Undelivered { owner, code });
+                        return Err(Undelivered { tag, code });
                     }
                     if !self.deliveries.wait_until(outstanding / 2, give_up) {
-                        return Err(Undelivered { owner, code });
+                        return Err(Undelivered { tag, code });
                     }
                     next = returned;
                 }
@@ -217,10 +242,12 @@ impl TransactionalProducer {
             };
             let code = code_of(&error);
             match outcome(&error) {
-                Outcome::Fenced => return TransactionEnd::Fenced { code },
+                Outcome::Fenced => return TransactionEnd::Fenced { code, undelivered: Vec::new() },
                 Outcome::RequiresAbort => return self.abort(Vec::new(), code, give_up),
                 Outcome::Retriable if !give_up() && clock.elapsed() < GIVE_UP => {}
-                Outcome::Retriable | Outcome::Other => return TransactionEnd::Unknown { code },
+                Outcome::Retriable | Outcome::Other => {
+                    return TransactionEnd::Unknown { code, undelivered: Vec::new() };
+                }
             }
         }
     }
@@ -253,9 +280,9 @@ impl TransactionalProducer {
             };
             let code = code_of(&error);
             match outcome(&error) {
-                Outcome::Fenced => return TransactionEnd::Fenced { code },
+                Outcome::Fenced => return TransactionEnd::Fenced { code, undelivered },
                 Outcome::Retriable if !give_up() && clock.elapsed() < GIVE_UP => {}
-                _ => return TransactionEnd::Unknown { code },
+                _ => return TransactionEnd::Unknown { code, undelivered },
             }
         }
     }
@@ -297,6 +324,8 @@ fn init_advice(code: RDKafkaErrorCode) -> &'static str {
         RDKafkaErrorCode::InvalidTransactionTimeout => {
             "the broker's `transaction.max.timeout.ms` is below 60 s: raise it"
         }
-        _ => "look at the broker's log; it is tried again",
+        _ => {
+            "look at the broker's log; a cluster of fewer brokers than `transaction.state.log.replication.factor` never answers"
+        }
     }
 }

@@ -77,9 +77,11 @@ pub enum RequestError {
         /// What the answer says.
         okta: OktaError,
     },
-    /// 429 with a limit of 0: the org serves too many requests at this moment. No header says for how long.
+    /// 429 with a limit of 0: the org serves too many requests at this moment. The headers only estimate for how long.
     #[error("the org serves too many requests at once ({okta})")]
     Concurrency {
+        /// Until the server's estimate is over, by its own clock. The caller backs off besides, and adds jitter.
+        wait: Option<Duration>,
         /// What the answer says.
         okta: OktaError,
     },
@@ -216,7 +218,7 @@ impl RequestError {
             | Self::BadLink { .. } => (RetryReason::Connection, None),
             Self::Server { .. } => (RetryReason::Http5xx, None),
             Self::RateLimited { wait, .. } => (RetryReason::RateLimit, *wait),
-            Self::Concurrency { .. } => (RetryReason::Concurrency, None),
+            Self::Concurrency { wait, .. } => (RetryReason::Concurrency, *wait),
             Self::Unauthorized { .. }
             | Self::Forbidden { .. }
             | Self::CursorRefused { .. }
@@ -241,7 +243,7 @@ impl RequestError {
             Self::RequestTimeout { okta }
             | Self::Server { okta }
             | Self::RateLimited { okta, .. }
-            | Self::Concurrency { okta }
+            | Self::Concurrency { okta, .. }
             | Self::Unauthorized { okta }
             | Self::Forbidden { okta }
             | Self::CursorRefused { okta }

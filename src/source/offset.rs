@@ -21,7 +21,7 @@ impl SourcePartition {
     }
 }
 
-/// How far a connector is: the checkpoint, as the offsets topic keeps it (design.md, 3.3).
+/// How far a connector is: the checkpoint, as the offsets topic keeps it (README, "What lands in Kafka").
 ///
 /// The members are written in this order, always all five.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

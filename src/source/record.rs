@@ -40,15 +40,14 @@ impl PageRecords {
         let mut offset = SourceOffset { checkpoint_url, ..before.clone() };
         let mut events = Vec::with_capacity(count);
         let mut refused = Vec::new();
+        let last = elements.iter().rev().find_map(|element| Some((element.published()?, element.uuid()?)));
+        if let Some((published, uuid)) = last {
+            offset.published = Some(published.to_owned());
+            offset.uuid = Some(uuid.to_owned());
+        }
         for element in elements {
             match element {
-                RawElement::Event(event) => {
-                    if let Some(published) = &event.published {
-                        offset.published = Some(published.text.clone());
-                        offset.uuid = Some(event.uuid.clone());
-                    }
-                    events.push(event);
-                }
+                RawElement::Event(event) => events.push(event),
                 RawElement::Refused(element) => refused.push(element),
             }
         }

@@ -1,6 +1,6 @@
 //! The state machine of one connector: cold and warm start, full, short and empty pages, interval, asking ahead.
 //!
-//! The rules are those of the guide's pseudocode ("Ongoing Polling"), with design.md, section 4, on top:
+//! The rules are those of the guide's pseudocode ("Ongoing Polling"), with asking ahead and group commit on top:
 //!
 //! | a page of the URL asked | published | asked next |
 //! |---|---|---|

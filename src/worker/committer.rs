@@ -13,7 +13,7 @@ use super::shard::{GRACE, ShardConnector, ShardInput};
 use super::shutdown::Stop;
 use crate::clock;
 use crate::dead_letter::Stage;
-use crate::kafka::deliveries::Undelivered;
+use crate::kafka::deliveries::{RecordKind, Undelivered};
 use crate::kafka::error::{Verdict, advice, judge};
 use crate::kafka::transaction::{TransactionEnd, TransactionalProducer};
 use crate::metrics::{RETRY_KAFKA, TransactionResult};
@@ -37,6 +37,8 @@ pub enum LifeEnd {
         message: String,
         /// Whether this life has committed anything, so that it was no mere attempt.
         committed: bool,
+        /// Connectors whose records Kafka refuses, by index, and what to do about it.
+        refused: BTreeMap<usize, String>,
     },
 }
 
@@ -122,14 +124,14 @@ impl Committer<'_> {
         let stop = self.stop;
         let pages = &collected.pages;
         let ended = self.producer.publish(
+            publish::record_count(pages),
             |send| publish::each_record(pages, self.destinations, &self.context.offsets.topic, self.number, send),
             &|| stop.is_stopped_since(GRACE),
         );
-        let failed = |message| Some(LifeEnd::Failed { message, committed: collected.committed });
+        let committed = collected.committed;
+        let failed = |message| Some(LifeEnd::Failed { message, committed, refused: BTreeMap::new() });
         match ended {
-            TransactionEnd::Committed { delivered, end } => {
-                // I10: what was asked for is there, no more and no less.
-                debug_assert_eq!(delivered, publish::record_count(pages), "I10");
+            TransactionEnd::Committed { end, .. } => {
                 self.end = end;
                 self.confirm(collected, self.now().saturating_sub(began));
                 None
@@ -138,7 +140,9 @@ impl Committer<'_> {
                 self.count(pages, TransactionResult::Aborted);
                 // The abort marker moved the end of our partition.
                 self.end = None;
-                if !self.give_up_refused(collected, &undelivered) {
+                let refused = self.refused(&undelivered);
+                self.give_up(collected, &refused);
+                if refused.is_empty() {
                     let delay = RETRY.0.saturating_mul(1 << collected.aborted.min(10)).min(RETRY.1);
                     collected.aborted += 1;
                     self.count_retry(&collected.pages);
@@ -147,16 +151,28 @@ impl Committer<'_> {
                 }
                 None
             }
-            TransactionEnd::Fenced { code } => {
+            _ if stop.is_stopped() => Some(LifeEnd::Stopped),
+            // A partition that is refused ends the transaction in a way that looks like fencing.
+            TransactionEnd::Fenced { code, undelivered } | TransactionEnd::Unknown { code, undelivered }
+                if !self.refused(&undelivered).is_empty() =>
+            {
+                self.count(pages, TransactionResult::Aborted);
+                let message =
+                    format!("a refused record ended the transaction ({code}): a new one begins without its connector");
+                Some(LifeEnd::Failed { message, committed, refused: self.refused(&undelivered) })
+            }
+            TransactionEnd::Fenced { code, .. } => {
                 self.count(pages, TransactionResult::Fenced);
                 failed(format!(
                     "the shard's producer is fenced ({code}): another worker has the shard, or the transaction timed out; it never commits again"
                 ))
             }
-            TransactionEnd::Unknown { code } if !stop.is_stopped() => failed(format!(
+            TransactionEnd::Unknown { code, .. } => failed(format!(
                 "nobody knows whether the last transaction was committed ({code}): the offsets are read again before anything is asked"
             )),
-            TransactionEnd::Unknown { .. } => Some(LifeEnd::Stopped),
+            TransactionEnd::Miscounted { expected, delivered } => failed(format!(
+                "{delivered} records were delivered instead of {expected}, so the transaction is not committed (I10); this is a bug: please report it"
+            )),
         }
     }
 
@@ -190,24 +206,32 @@ impl Committer<'_> {
         collected.aborted = 0;
     }
 
-    /// Drops the pages of connectors whose records Kafka will not take, and tells them; others go on. Gives whether
-    /// there were any.
-    fn give_up_refused(&self, collected: &mut Collected, undelivered: &[Undelivered]) -> bool {
-        let mut refused: BTreeMap<usize, String> = BTreeMap::new();
-        for record in undelivered {
-            if matches!(judge(record.code), Verdict::Record | Verdict::Topic) {
-                let topic = &self.destinations[record.owner].topic;
-                let _ = refused.entry(record.owner).or_insert_with(|| advice(record.code, topic));
+    /// Connectors whose records Kafka will not take as they are, and what to do about it.
+    fn refused(&self, undelivered: &[Undelivered]) -> BTreeMap<usize, String> {
+        let mut refused = BTreeMap::new();
+        for Undelivered { tag, code } in undelivered {
+            if matches!(judge(*code), Verdict::Record | Verdict::Topic) {
+                let to = &self.destinations[tag.owner];
+                let topic = match tag.kind {
+                    RecordKind::Event => &to.topic,
+                    RecordKind::DeadLetter => &to.dead_letter_topic,
+                    RecordKind::Offset => &self.context.offsets.topic,
+                };
+                let _ = refused.entry(tag.owner).or_insert_with(|| advice(*code, topic));
             }
         }
-        for (owner, message) in &refused {
+        refused
+    }
+
+    /// Drops the pages of these connectors and tells them; others go on.
+    fn give_up(&self, collected: &mut Collected, refused: &BTreeMap<usize, String>) {
+        for (owner, message) in refused {
             let of_owner = collected.pages.iter().filter(|page| page.owner == *owner);
             let generation = of_owner.map(|page| page.records.sequence.generation).max().unwrap_or_default();
             let _ = collected.given_up.insert(*owner, generation);
             collected.pages.retain(|page| page.owner != *owner);
             self.tell(*owner, FromShard::PublishRefused { generation, message: message.clone() });
         }
-        !refused.is_empty()
     }
 
     /// Waits, while pages go on coming in.

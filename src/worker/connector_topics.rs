@@ -65,7 +65,13 @@ impl fmt::Display for ConnectorTopicError {
 }
 
 /// Makes sure that the data and the dead letter topic are there, and that a cold start's events would stay. Blocks.
-pub fn ensure(topics: &Topics, connector: &ConnectorConfig, cold: bool) -> Result<(), ConnectorTopicError> {
+///
+/// Gives the data topic's settings; none, where the broker does not show them.
+pub fn ensure(
+    topics: &Topics,
+    connector: &ConnectorConfig,
+    cold: bool,
+) -> Result<BTreeMap<String, String>, ConnectorTopicError> {
     let now = clock::wall();
     let age = Duration::try_from(now.duration_since(connector.since.resolve(now))).unwrap_or_default();
     let retention = RETENTION.max(age + RETENTION_MARGIN).as_millis().to_string();
@@ -82,7 +88,18 @@ pub fn ensure(topics: &Topics, connector: &ConnectorConfig, cold: bool) -> Resul
     for warning in [data.name, dead_letters.name].into_iter().filter_map(|name| topics.durability_warning(name)) {
         warn!(connector = connector.name, "{warning}");
     }
-    if cold && !is_new { check_time(topics, connector, age) } else { Ok(()) }
+    let Some(settings) = topics.settings(data.name) else {
+        warn!(
+            connector = connector.name,
+            topic = data.name,
+            "the broker does not show this topic's settings: check by hand that its `retention.ms` is longer than `since`, or grant DESCRIBE_CONFIGS on it"
+        );
+        return Ok(BTreeMap::new());
+    };
+    if cold && !is_new {
+        check_time(&settings, connector, age)?;
+    }
+    Ok(settings)
 }
 
 fn wanted<'a>(connector: &ConnectorConfig, name: &'a str, config: BTreeMap<String, String>) -> WantedTopic<'a> {
@@ -96,16 +113,12 @@ fn wanted<'a>(connector: &ConnectorConfig, name: &'a str, config: BTreeMap<Strin
 }
 
 /// Kafka applies `retention.ms` to the record's time, which is Okta's: a backlog older than that would be deleted again.
-fn check_time(topics: &Topics, connector: &ConnectorConfig, age: Duration) -> Result<(), ConnectorTopicError> {
+fn check_time(
+    settings: &BTreeMap<String, String>,
+    connector: &ConnectorConfig,
+    age: Duration,
+) -> Result<(), ConnectorTopicError> {
     let topic = connector.topic.name.clone();
-    let Some(settings) = topics.settings(&topic) else {
-        warn!(
-            connector = connector.name,
-            topic,
-            "the broker does not show this topic's settings: check by hand that its `retention.ms` is longer than `since`, or grant DESCRIBE_CONFIGS on it"
-        );
-        return Ok(());
-    };
     if settings.get("message.timestamp.type").is_some_and(|kind| kind == "LogAppendTime") {
         return Err(ConnectorTopicError::LogAppendTime { topic });
     }

@@ -19,6 +19,8 @@ pub struct WorkerContext {
     pub kafka: KafkaProperties,
     /// The offsets topic.
     pub offsets: OffsetsConfig,
+    /// `group_id`.
+    pub group_id: String,
     /// The group that says which shards are ours.
     pub group: GroupHandle,
     /// Looks at topics and makes them.

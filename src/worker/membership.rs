@@ -17,6 +17,8 @@ use crate::kafka::topics::{TopicError, WantedTopic};
 const SEGMENT_BYTES: u32 = 64 * 1024 * 1024;
 /// How often the offsets topic's partitions are counted again.
 const TOPIC_LOOK: Duration = Duration::from_secs(60);
+/// Between two words about trouble that goes on.
+const TROUBLE_SILENCE: Duration = Duration::from_secs(30);
 /// First and longest rest before the group is joined again.
 const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -35,7 +37,8 @@ pub struct GroupThread {
 }
 
 impl GroupThread {
-    /// Runs until stopped; gives an error only where another process runs under our `group_instance_id`. Blocks.
+    /// Runs until stopped; gives an error only where another process runs under our `group_instance_id`, or where
+    /// librdkafka refuses the properties. Blocks.
     pub fn run(&self) -> Result<(), GroupError> {
         let mut rest = REST.0;
         while !self.stop.is_stopped() {
@@ -45,7 +48,7 @@ impl GroupThread {
             } else {
                 match self.belong() {
                     Ok(()) => rest = REST.0,
-                    Err(fenced @ GroupError::InstanceFenced(_)) => return Err(fenced),
+                    Err(end @ (GroupError::InstanceFenced(_) | GroupError::Config(_))) => return Err(end),
                     Err(problem) => {
                         self.readiness.not_ready(&problem.to_string());
                         warn!(retry_in = ?rest, "{problem}: joining the group again");
@@ -79,8 +82,23 @@ impl GroupThread {
 
     fn poll(&self, member: &GroupMember) -> Result<(), GroupError> {
         let mut looked = self.now();
+        let mut said: Option<Duration> = None;
+        let mut joined = false;
         while !self.stop.is_stopped() {
-            member.poll()?;
+            if let Some(trouble) = member.poll()? {
+                if trouble.is_permission() {
+                    joined = false;
+                    self.readiness.not_ready(&trouble.to_string());
+                }
+                // librdkafka says it again with each of its own tries.
+                if said.is_none_or(|said| self.now() >= said + TROUBLE_SILENCE) {
+                    said = Some(self.now());
+                    warn!("{trouble}");
+                }
+            } else if !joined && member.has_joined() {
+                joined = true;
+                self.readiness.ready();
+            }
             if self.now() >= looked + TOPIC_LOOK {
                 looked = self.now();
                 // Kafka out of reach is no reason to stop: the shards notice by themselves.

@@ -9,6 +9,7 @@ pub mod context;
 pub mod membership;
 pub mod ownership;
 pub mod publish;
+pub mod record_time;
 pub mod report;
 pub mod runner;
 pub mod shard;
@@ -63,6 +64,9 @@ pub enum WorkerError {
     /// Two metrics of one name; a bug.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// A bug of ours.
+    #[error("the group's thread ended without a word; this is a bug: please report it, with the log")]
+    Panicked,
     /// The operating system gives no thread.
     #[error("no thread for the group: {0}; raise the limit of threads")]
     Thread(std::io::Error),
@@ -92,6 +96,7 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
         topics: Arc::new(Topics::new(&config.kafka)?),
         clients: clients(&connectors)?,
         kafka: config.kafka,
+        group_id: config.group_id.clone(),
         group: GroupHandle::default(),
         metrics,
         runtime: Handle::current(),
@@ -109,7 +114,7 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
         group_instance_id: config.group_instance_id,
         topic: context.offsets.topic.clone(),
     };
-    let ownership = Arc::new(Ownership::new(Arc::clone(&context), Arc::clone(&readiness), by_shard));
+    let ownership = Arc::new(Ownership::new(Arc::clone(&context), by_shard));
     let thread = GroupThread { context, ownership, readiness, membership, stop: stop.clone() };
     let (sender, mut ended) = oneshot::channel();
     let run = move || {
@@ -129,8 +134,7 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
     };
     server.stop().await;
     info!("stopped");
-    // The sender is dropped without an answer only by a panic, which was logged.
-    result.unwrap_or(Ok(())).map_err(WorkerError::Group)
+    Ok(result.map_err(|_| WorkerError::Panicked)??)
 }
 
 fn clients(connectors: &[Arc<ConnectorConfig>]) -> Result<BTreeMap<String, Client>, WorkerError> {

@@ -10,7 +10,6 @@ use super::context::WorkerContext;
 use super::shard::{Shard, ShardInput};
 use super::shutdown::Stop;
 use crate::config::ConnectorConfig;
-use crate::http::Readiness;
 use crate::kafka::group::ShardOwner;
 
 /// How long a revoked shard may take to stop; the whole group waits for it.
@@ -50,7 +49,6 @@ struct Shards {
 /// Runs what the group assigns.
 pub struct Ownership {
     context: Arc<WorkerContext>,
-    readiness: Arc<Readiness>,
     /// Connectors by shard; a shard without one needs no producer.
     connectors: BTreeMap<i32, Vec<Arc<ConnectorConfig>>>,
     shards: Mutex<Shards>,
@@ -58,12 +56,8 @@ pub struct Ownership {
 
 impl Ownership {
     /// Owns nothing yet.
-    pub fn new(
-        context: Arc<WorkerContext>,
-        readiness: Arc<Readiness>,
-        connectors: BTreeMap<i32, Vec<Arc<ConnectorConfig>>>,
-    ) -> Self {
-        Self { context, readiness, connectors, shards: Mutex::default() }
+    pub fn new(context: Arc<WorkerContext>, connectors: BTreeMap<i32, Vec<Arc<ConnectorConfig>>>) -> Self {
+        Self { context, connectors, shards: Mutex::default() }
     }
 
     /// All that is ours.
@@ -134,7 +128,6 @@ impl ShardOwner for Ownership {
             }
         }
         self.show(&state);
-        self.readiness.ready();
     }
 
     fn revoked(&self, shards: &[i32]) {

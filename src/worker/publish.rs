@@ -1,11 +1,14 @@
 //! One transaction's records, in the order that I1 asks for: events and dead letters of whole pages, offsets last.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::record_time::RecordTime;
+use crate::clock;
 use crate::config::ConnectorConfig;
 use crate::convert::json;
 use crate::dead_letter;
-use crate::kafka::deliveries::Tag;
+use crate::kafka::deliveries::{RecordKind, Tag};
 use crate::kafka::transaction::ProducerRecord;
 use crate::offsets::codec;
 use crate::okta::page::RawEvent;
@@ -36,11 +39,13 @@ pub struct Destination {
     pub partition: SourcePartition,
     /// The offset record's key, in bytes.
     pub offset_key: Vec<u8>,
+    /// What times `topic` takes.
+    pub record_time: Arc<RecordTime>,
 }
 
 impl Destination {
     /// Of a configured connector.
-    pub fn of(connector: &ConnectorConfig) -> Self {
+    pub fn of(connector: &ConnectorConfig, record_time: Arc<RecordTime>) -> Self {
         let partition = SourcePartition::of(&connector.org);
         Self {
             connector: connector.name.clone(),
@@ -49,6 +54,7 @@ impl Destination {
             dead_letter_topic: connector.dead_letter_topic.clone(),
             offset_key: codec::encode_key(&connector.name, &partition),
             partition,
+            record_time,
         }
     }
 }
@@ -62,10 +68,11 @@ pub fn each_record(
     send: &mut dyn FnMut(ProducerRecord<'_>) -> bool,
 ) {
     let mut offsets = BTreeMap::new();
+    let now = clock::wall().as_millisecond();
     for page in pages {
         let to = &destinations[page.owner];
-        let tag = Tag { owner: page.owner, is_offset: false };
-        if !page.records.events.iter().all(|event| send_event(event, to, tag, send)) {
+        let tag = Tag { owner: page.owner, kind: RecordKind::Event };
+        if !page.records.events.iter().all(|event| send_event(event, to, tag, now, send)) {
             return;
         }
         for element in &page.records.refused {
@@ -80,7 +87,7 @@ pub fn each_record(
                 value: &element.bytes,
                 timestamp: None,
                 headers: &headers,
-                tag,
+                tag: Tag { kind: RecordKind::DeadLetter, ..tag },
             };
             if !send(record) {
                 return;
@@ -97,7 +104,7 @@ pub fn each_record(
             value: &codec::encode_value(offset),
             timestamp: None,
             headers: &[],
-            tag: Tag { owner, is_offset: true },
+            tag: Tag { owner, kind: RecordKind::Offset },
         };
         if !send(record) {
             return;
@@ -115,7 +122,13 @@ pub fn record_count(pages: &[OwnedPage]) -> usize {
 }
 
 /// CloudEvents 1.0, Kafka binding, binary mode: a consumer routes without decoding.
-fn send_event(event: &RawEvent, to: &Destination, tag: Tag, send: &mut dyn FnMut(ProducerRecord<'_>) -> bool) -> bool {
+fn send_event(
+    event: &RawEvent,
+    to: &Destination,
+    tag: Tag,
+    now: i64,
+    send: &mut dyn FnMut(ProducerRecord<'_>) -> bool,
+) -> bool {
     let mut headers: [(&str, &[u8]); 7] = [("", b""); 7];
     let mut count = 0;
     let mut add = |name, value| {
@@ -138,8 +151,77 @@ fn send_event(event: &RawEvent, to: &Destination, tag: Tag, send: &mut dyn FnMut
         partition: None,
         key: event.uuid.as_bytes(),
         value: json::value(event),
-        timestamp: event.published.as_ref().map(|published| published.millis),
+        timestamp: event.published.as_ref().and_then(|published| to.record_time.of(published.millis, now)),
         headers: &headers[..count],
         tag,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::okta::page;
+    use crate::source::offset::SourceOffset;
+    use crate::source::record::Sequence;
+
+    fn destination(connector: &str) -> Destination {
+        let partition = SourcePartition { org: "acme.okta.com".to_owned() };
+        Destination {
+            connector: connector.to_owned(),
+            source: "https://acme.okta.com".to_owned(),
+            topic: format!("{connector}-events"),
+            dead_letter_topic: format!("{connector}-dlq"),
+            offset_key: codec::encode_key(connector, &partition),
+            partition,
+            record_time: Arc::default(),
+        }
+    }
+
+    fn owned(owner: usize, number: u64, body: &'static str) -> OwnedPage {
+        let elements = page::split(&bytes::Bytes::from_static(body.as_bytes())).expect("an array");
+        let before = SourceOffset::cold("before".to_owned(), "q".to_owned());
+        let sequence = Sequence { generation: 0, number };
+        OwnedPage {
+            owner,
+            records: PageRecords::new(sequence, elements, body.len(), format!("after-{number}"), &before),
+        }
+    }
+
+    /// Topic, key and value of every record, in the order of the transaction.
+    fn sent(pages: &[OwnedPage], take: usize) -> Vec<(String, String, String)> {
+        let mut sent = Vec::new();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+        each_record(pages, &[destination("a"), destination("b")], "offsets", 3, &mut |record| {
+            assert_eq!(record.partition, (record.topic == "offsets").then_some(3));
+            sent.push((record.topic.to_owned(), text(record.key), text(record.value)));
+            sent.len() < take
+        });
+        sent
+    }
+
+    #[test]
+    fn i1_whole_pages_in_order_and_the_last_offset_of_each_connector_last() {
+        let pages = [
+            owned(0, 1, r#"[{"uuid":"u1"},7,{"uuid":"u2"}]"#),
+            owned(1, 1, r#"[{"uuid":"v1"}]"#),
+            owned(0, 2, r#"[{"uuid":"u3"}]"#),
+            owned(1, 2, "[]"),
+        ];
+        let sent = sent(&pages, usize::MAX);
+        let topics: Vec<&str> = sent.iter().map(|(topic, _, _)| topic.as_str()).collect();
+        assert_eq!(topics, ["a-events", "a-events", "a-dlq", "b-events", "a-events", "offsets", "offsets"]);
+        let keys: Vec<&str> = sent.iter().map(|(_, key, _)| key.as_str()).collect();
+        assert_eq!(keys[..2], ["u1", "u2"]);
+        assert_eq!(keys[3..], ["v1", "u3", r#"["a",{"org":"acme.okta.com"}]"#, r#"["b",{"org":"acme.okta.com"}]"#]);
+        assert!(sent[5].2.contains("after-2") && sent[6].2.contains("after-2"), "{sent:?}");
+        assert_eq!(record_count(&pages), sent.len(), "I10");
+    }
+
+    #[test]
+    fn a_record_that_is_not_taken_is_the_last() {
+        let pages = [owned(0, 1, r#"[{"uuid":"u1"},7,{"uuid":"u2"}]"#)];
+        for take in 1..4 {
+            assert_eq!(sent(&pages, take).len(), take);
+        }
+    }
 }

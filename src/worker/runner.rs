@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 
 use super::connector_topics;
 use super::publish::OwnedPage;
+use super::record_time::RecordTime;
 use super::report::ConnectorStatus;
 use super::shard::ShardInput;
 use crate::clock::{self, Clock};
@@ -72,6 +73,21 @@ pub struct Runner {
     pub stop: CancellationToken,
     /// What the last refused request met, until it is known when it is made again.
     pub refused: Option<(RetryReason, String)>,
+    /// What times its topic takes.
+    pub record_time: Arc<RecordTime>,
+    /// Kafka refused its records; nothing is asked before that time.
+    pub held: Option<Held>,
+    /// The clock of `held`.
+    pub clock: Clock,
+}
+
+/// A connector that rests because Kafka refused its records.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Monotonic time of the worker's clock.
+    pub until: Duration,
+    /// What to do about it.
+    pub message: String,
 }
 
 type OpenRequest = Pin<Box<dyn Future<Output = (RequestId, Outcome)> + Send>>;
@@ -85,6 +101,7 @@ impl Runner {
 
     async fn work(&mut self, stored: Result<Option<SourceOffset>, String>) {
         let cold = matches!(stored, Ok(None));
+        self.rest_held().await;
         self.await_topics(cold).await;
         let clock = Clock::new();
         let mut task = Task::new(self.settings());
@@ -143,7 +160,7 @@ impl Runner {
             let connector = Arc::clone(&self.connector);
             let looked = tokio::task::spawn_blocking(move || connector_topics::ensure(&topics, &connector, cold)).await;
             let problem = match looked {
-                Ok(Ok(())) => return,
+                Ok(Ok(settings)) => return self.record_time.set(&settings),
                 Ok(Err(problem)) => problem,
                 // The blocking pool ends with the runtime only.
                 Err(_) => return,
@@ -152,6 +169,16 @@ impl Runner {
             self.set_state(if problem.is_unreachable() { ConnectorState::Recovering } else { ConnectorState::Failed });
             error!(connector = self.connector.name, retry_in = ?retry, "{problem}");
             tokio::time::sleep(retry).await;
+        }
+    }
+
+    async fn rest_held(&self) {
+        let Some(Held { until, message }) = &self.held else { return };
+        let left = until.saturating_sub(self.clock.elapsed());
+        if !left.is_zero() {
+            self.set_state(ConnectorState::Failed);
+            error!(connector = self.connector.name, org = %self.connector.org, retry_in = ?left, "connector failed: {message}");
+            tokio::time::sleep(left).await;
         }
     }
 

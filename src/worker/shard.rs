@@ -3,6 +3,7 @@
 //! The thread lives as long as the shard is ours. Within it the shard may have several lives: each begins with a fresh
 //! answer of the group, a new producer and a read of the offsets to the end, and ends when its producer can't go on.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -15,8 +16,9 @@ use tracing::{debug, info, warn};
 use super::committer::{Committer, LifeEnd};
 use super::context::WorkerContext;
 use super::publish::{Destination, OwnedPage};
+use super::record_time::RecordTime;
 use super::report::{self, ConnectorStatus};
-use super::runner::{FromShard, Runner};
+use super::runner::{FromShard, Held, Runner};
 use super::shutdown::Stop;
 use crate::config::ConnectorConfig;
 use crate::kafka::offset_log::{self, OffsetLog};
@@ -24,6 +26,7 @@ use crate::kafka::transaction::TransactionalProducer;
 use crate::metrics::ConnectorMetrics;
 use crate::offsets::codec;
 use crate::source::offset::SourceOffset;
+use crate::source::task::FAILED_RETRY;
 
 /// How long a stopped shard goes on with the commit that it is in.
 pub const GRACE: Duration = Duration::from_secs(2);
@@ -54,8 +57,12 @@ pub struct ShardConnector {
     pub metrics: Arc<ConnectorMetrics>,
     /// Its part of the report.
     pub status: Arc<ConnectorStatus>,
+    /// What times its topic takes.
+    pub record_time: Arc<RecordTime>,
     /// Its runner, in this life.
     pub runner: Option<UnboundedSender<FromShard>>,
+    /// Kafka refused its records in a way that ended a life of the shard: it rests, so that it does not end the next.
+    pub held: Option<Held>,
 }
 
 /// A shard with at least one connector.
@@ -82,14 +89,18 @@ impl Shard {
         channel: (mpsc::Sender<ShardInput>, mpsc::Receiver<ShardInput>),
     ) -> Self {
         let (outbox, inbox) = channel;
-        let destinations = connectors.iter().map(|connector| Destination::of(connector)).collect();
         let connectors = connectors.iter().map(|config| ShardConnector {
             config: Arc::clone(config),
             metrics: Arc::new(context.metrics.connector(&config.name, config.interval.as_secs_f64())),
             status: Arc::default(),
+            record_time: Arc::default(),
             runner: None,
+            held: None,
         });
-        let connectors = connectors.collect();
+        let connectors: Vec<ShardConnector> = connectors.collect();
+        let times = connectors.iter().map(|connector| Arc::clone(&connector.record_time));
+        let destinations =
+            connectors.iter().zip(times).map(|(connector, time)| Destination::of(&connector.config, time)).collect();
         Self { number, context, connectors, destinations, stop, inbox, outbox, lives: 0, end: None }
     }
 
@@ -107,10 +118,11 @@ impl Shard {
                     info!(shard = self.number, "the offsets were changed from outside: starting again from them");
                     continue;
                 }
-                LifeEnd::Failed { message, committed } => {
+                LifeEnd::Failed { message, committed, refused } => {
                     if committed {
                         rest = REST.0;
                     }
+                    self.hold(refused);
                     warn!(shard = self.number, retry_in = ?rest, "{message}");
                 }
             }
@@ -124,7 +136,7 @@ impl Shard {
     fn live(&mut self) -> LifeEnd {
         let stop = self.stop.clone();
         let stopped = move || stop.is_stopped();
-        let failed = |message: String| LifeEnd::Failed { message, committed: false };
+        let failed = |message: String| LifeEnd::Failed { message, committed: false, refused: BTreeMap::new() };
         // I6: no producer without a fresh answer that the shard is ours, or a zombie would fence its successor.
         if let Err(error) = self.context.group.confirm(self.number, self.end, &self.report(), CONFIRM_TIMEOUT) {
             return failed(format!("no producer is made for the shard: {error}"));
@@ -135,10 +147,12 @@ impl Shard {
             Err(error) => return failed(error.to_string()),
         };
         let topic = &self.context.offsets.topic;
-        let log = match offset_log::read_to_end(&self.context.kafka, topic, &[self.number], &stopped) {
-            Ok(log) => log,
-            Err(error) => return failed(error.to_string()),
-        };
+        let log =
+            match offset_log::read_to_end(&self.context.kafka, &self.context.group_id, topic, &[self.number], &stopped)
+            {
+                Ok(log) => log,
+                Err(error) => return failed(error.to_string()),
+            };
         self.end = log.ends.get(&self.number).copied();
         self.lives += 1;
         let runners = Runners::start(self, &log);
@@ -161,6 +175,13 @@ impl Shard {
             connector.runner = None;
         }
         end
+    }
+
+    fn hold(&mut self, refused: BTreeMap<usize, String>) {
+        let until = self.context.clock.elapsed() + FAILED_RETRY;
+        for (owner, message) in refused {
+            self.connectors[owner].held = Some(Held { until, message });
+        }
     }
 
     fn report(&self) -> String {
@@ -207,6 +228,9 @@ impl Runners {
                 from_shard: receiver,
                 stop: stop.clone(),
                 refused: None,
+                record_time: Arc::clone(&connector.record_time),
+                held: connector.held.clone(),
+                clock: shard.context.clock,
             };
             let stored = stored(log, &shard.destinations[owner].offset_key);
             let _ = tasks.spawn_on(runner.run(stored), &shard.context.runtime);

@@ -22,7 +22,16 @@ mod simulator;
 // The promises: the shipped binary, killed, frozen and lied to, against a real broker. One concept a file.
 mod broker_frozen;
 mod broker_restarted;
+mod dead_letters;
 mod events_once;
+mod exit_codes;
 mod foreign_origin;
+mod http_endpoints;
 mod kill9;
 mod org_faults;
+mod shutdown;
+mod token_nowhere;
+mod warm_start;
+
+// What a person meets first.
+mod demo;

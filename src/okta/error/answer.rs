@@ -28,7 +28,7 @@ impl RefusedAnswer<'_> {
     /// | 5xx | Okta's trouble; E0000009 is its 30 s time-out | with backoff |
     /// | 408 | the same, by something in front of it | with backoff |
     /// | 429, limit above 0 | this window is used up | after `reset` - `Date` + 1 s |
-    /// | 429, limit 0 | too many requests at once | with backoff |
+    /// | 429, limit 0 | too many requests at once | with backoff, and not before `reset` - `Date` + 1 s, an estimate |
     /// | 429 without the headers | not Okta's own | with backoff |
     /// | 401 | the credential | once, if it reads differently now |
     /// | 400 about `after`, about a `since` of 180 days ago | the checkpoint | no |
@@ -44,10 +44,13 @@ impl RefusedAnswer<'_> {
             401 => RequestError::Unauthorized { okta },
             403 => RequestError::Forbidden { okta },
             408 => RequestError::RequestTimeout { okta },
-            429 => match self.rate_limit {
-                Some(limit) if limit.is_concurrency() => RequestError::Concurrency { okta },
-                limit => RequestError::RateLimited { wait: limit.map(|limit| limit.wait(self.server_date)), okta },
-            },
+            429 => {
+                let wait = self.rate_limit.map(|limit| limit.wait(self.server_date));
+                match self.rate_limit {
+                    Some(limit) if limit.is_concurrency() => RequestError::Concurrency { wait, okta },
+                    _ => RequestError::RateLimited { wait, okta },
+                }
+            }
             500..=599 => RequestError::Server { okta },
             _ => RequestError::Unexpected { okta },
         }

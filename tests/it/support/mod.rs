@@ -18,6 +18,7 @@ pub mod foreign_listener;
 pub mod java_partitioner;
 pub mod kafka_script;
 pub mod kafka_wire;
+pub mod leak;
 pub mod metrics;
 pub mod org;
 pub mod ports;
