@@ -92,8 +92,10 @@ impl<'a> Setting<'a> {
         }
         let wall = self.since_request(first_request);
         let peak_kib = usage::peak_memory_kib(connector.process().pid());
-        let (events, transactions) = (self.metric(&connector, "events_committed_total"), transactions(&connector));
-        assert_eq!(events, Some(self.events as f64), "all events were committed");
+        // A reader sees a commit before the connector's own call returns.
+        let all = |events| events == self.events as f64;
+        let _ = connector.await_of(CONNECTOR, "events_committed_total", &[], all, Duration::from_secs(30));
+        let transactions = transactions(&connector);
         connector.terminate();
         let status = connector.wait(Duration::from_secs(30));
         assert_eq!(status.code(), Some(0), "{}", connector.log());
@@ -121,10 +123,6 @@ impl<'a> Setting<'a> {
     fn since_request(&self, number: usize) -> Duration {
         let now = Timestamp::now();
         Duration::try_from(now.duration_since(self.org.requests()[number].at)).unwrap()
-    }
-
-    fn metric(&self, connector: &Connector, name: &str) -> Option<f64> {
-        connector.of(CONNECTOR, name, &[])
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write, stdout};
 use std::pin::pin;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::Args;
 
 use super::signals::{self, Signal};
@@ -65,15 +65,33 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
         broker = DemoBroker::reach(args.bootstrap.as_deref()) => broker?,
     };
     // Not interrupted, so that every topic is known that is to be deleted.
-    let stage = Stage::put_up(broker, args.events as usize).await?;
+    let stage = Stage::put_up(broker, args.events as usize, args.keep_running).await?;
     let played = tokio::select! {
         biased;
         signal = &mut signal => interrupted(signal),
         played = play(&stage, &args) => played,
         failed = stage.worker_failed() => Err(failed),
     };
-    let taken_down = stage.take_down(args.keep_running).await;
-    played.and(taken_down)
+    let (left, is_embedded) = (stage.topics.names().join(", "), stage.broker.is_embedded());
+    let taken_down = tokio::select! {
+        taken_down = stage.take_down(args.keep_running) => taken_down,
+        // Whoever asks twice does not want to wait.
+        _ = signals::first() => Err(anyhow!("not waited for; look whether these topics are left: {left}")),
+    };
+    match (played, taken_down) {
+        (played, Ok(())) => {
+            if played.is_err() && !is_embedded && !args.keep_running {
+                eprintln!("  the topics of the demo are deleted");
+            }
+            played
+        }
+        (Ok(()), Err(problem)) => Err(problem),
+        (Err(first), Err(problem)) => {
+            // The exit code is the first one's, and so are the last words.
+            eprintln!("{problem:#}");
+            Err(first)
+        }
+    }
 }
 
 /// From the backlog to the summary, and on, where that is wanted.

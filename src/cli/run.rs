@@ -23,8 +23,9 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     std::panic::set_hook(Box::new(end_process));
     let stop = Stop::new();
     let stopping = stop.clone();
+    let signal = signals::any();
     drop(tokio::spawn(async move {
-        signals::any().await;
+        signal.await;
         stopping.stop();
     }));
     Ok(worker::run(config, stop).await?)

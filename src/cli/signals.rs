@@ -22,18 +22,25 @@ impl Signal {
 }
 
 /// The first of the two. Where the system takes no handler, the signal itself ends the process, as is its default.
-pub async fn first() -> Signal {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => Signal::Interrupt,
-        _ = terminate.recv() => Signal::Terminate,
+///
+/// Listens from the call on and not only when it is awaited: whoever was told that we are ready may stop us at once.
+pub fn first() -> impl Future<Output = Signal> {
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => Signal::Interrupt,
+            _ = terminate.recv() => Signal::Terminate,
+        }
     }
 }
 
 /// Either of them, for commands that both end in the same way.
-pub async fn any() {
-    let _ = first().await;
+pub fn any() -> impl Future<Output = ()> {
+    let first = first();
+    async move {
+        let _ = first.await;
+    }
 }

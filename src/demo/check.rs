@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn only_every_event_once_and_unaltered_is_exact() {
-        let rows: [(&[(&str, &str)], &[&str]); 6] = [
+        type Row = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+        let rows: [Row; 6] = [
             (&[("b", "{2}"), ("a", "{1}")], &[]),
             (&[("a", "{1}")], &["missing b"]),
             (&[("a", "{1}"), ("b", "{2}"), ("a", "{1}")], &["there more than once a"]),

@@ -119,22 +119,23 @@ pub struct Stage {
     pub kafka: KafkaProperties,
     /// The topics.
     pub topics: DemoTopics,
-    /// Where the worker serves metrics and health.
+    /// Where the worker serves metrics and health; port 0 when nobody is to look.
     pub http: SocketAddr,
     stop: Stop,
     ended: watch::Receiver<Option<Result<(), String>>>,
 }
 
 impl Stage {
-    /// Makes the org with a backlog of `events`, the topics, and starts the worker.
+    /// Makes the org with a backlog of `events`, the topics, and starts the worker, its metrics on a port that is known
+    /// if somebody `looks`.
     ///
     /// # Errors
     /// A part does not start; then no topic is left behind.
-    pub async fn put_up(broker: DemoBroker, events: usize) -> anyhow::Result<Self> {
+    pub async fn put_up(broker: DemoBroker, events: usize, looks: bool) -> anyhow::Result<Self> {
         let kafka = KafkaProperties::for_brokers(&broker.address());
         let topics = DemoTopics::new(events, broker.is_embedded());
         let org = Simulator::start(SimulatorConfig { events, ..SimulatorConfig::default() }).await?;
-        let http = free_address()?;
+        let http = if looks { free_address()? } else { SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) };
         let config = Config::parse(&configuration(&broker, &topics, &org, http), &|_| None)?;
         if let Err(error) = create(&broker, &kafka, &topics).await {
             let _ = remove(&broker, &kafka, &topics).await;

@@ -157,6 +157,9 @@ pub fn still_running(stage: &Stage, style: Style) -> String {
     page.row("metrics", &format!("http://{}/metrics", stage.http));
     page.row("health", &format!("http://{0}/readyz and http://{0}/livez", stage.http));
     page.row("broker", &format!("{}, topics {}", stage.broker.address(), stage.topics.names().join(", ")));
+    if !stage.broker.is_embedded() {
+        page.row("afterwards", "the topics stay: delete them when you have seen enough");
+    }
     page.into_text()
 }
 

@@ -9,6 +9,8 @@
 #     --controller-port P                port of the KRaft controller (default: PORT + 1)
 #     --proxied LISTEN:ADVERTISED        a second listener on LISTEN that tells clients to come to ADVERTISED, so that
 #                                        a client that bootstraps through a TCP proxy on ADVERTISED stays behind it
+#     --login PORT:USER:PASSWORD         one more listener, where USER logs in (SASL/PLAIN, no TLS), and an authoriser that
+#                                        lets USER do only what ACLs grant; who comes without a login may do everything
 #     --set KEY=VALUE                    one more line of server.properties, repeatable; the last one wins
 #     --properties FILE                  more lines of server.properties, from a file
 #     --initial-controllers LIST         several brokers: `1@127.0.0.1:P1:DIRECTORY_ID,2@…`, the same for each; with it
@@ -100,12 +102,13 @@ start() {
   [ $# -ge 2 ] || die "usage: kafka.sh start DIR PORT [OPTION...]"
   local dir=$1 port=$2
   shift 2
-  local controller_port=$((port + 1)) proxied='' archive_to='' initial=(--standalone) extra=() files=()
+  local controller_port=$((port + 1)) proxied='' login='' archive_to='' initial=(--standalone) extra=() files=()
   while [ $# -gt 0 ]; do
     [ $# -ge 2 ] || die "$1 needs a value"
     case $1 in
       --controller-port) controller_port=$2 ;;
       --proxied) proxied=$2 ;;
+      --login) login=$2 ;;
       --set) extra+=("$2") ;;
       --properties) files+=("$2") ;;
       --initial-controllers) initial=(--initial-controllers "$2") ;;
@@ -124,6 +127,12 @@ start() {
     advertised="$listeners,PROXIED://127.0.0.1:${proxied#*:}"
     listeners="$listeners,PROXIED://127.0.0.1:${proxied%:*}"
   fi
+  if [ -n "$login" ]; then
+    local login_port user password
+    IFS=: read -r login_port user password <<<"$login"
+    advertised="$advertised,LOGIN://127.0.0.1:$login_port"
+    listeners="$listeners,LOGIN://127.0.0.1:$login_port"
+  fi
   {
     cat <<PROPERTIES
 process.roles=broker,controller
@@ -131,7 +140,7 @@ node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:$controller_port
 listeners=$listeners
 advertised.listeners=$advertised
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT,LOGIN:SASL_PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$dir/data
@@ -153,6 +162,14 @@ group.consumer.min.heartbeat.interval.ms=1000
 group.consumer.heartbeat.interval.ms=1000
 log.cleaner.dedupe.buffer.size=2097152
 PROPERTIES
+    if [ -n "$login" ]; then
+      cat <<PROPERTIES
+sasl.enabled.mechanisms=PLAIN
+listener.name.login.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_$user="$password";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+PROPERTIES
+    fi
     if [ ${#files[@]} -gt 0 ]; then cat "${files[@]}"; fi
     if [ ${#extra[@]} -gt 0 ]; then printf '%s\n' "${extra[@]}"; fi
   } >"$dir/server.properties"

@@ -20,11 +20,26 @@ const START_TIMEOUT: Duration = Duration::from_secs(90);
 pub struct BrokerOptions {
     /// The port of a proxy: the broker gets a second listener whose clients are told to come to this port.
     pub proxied_port: Option<u16>,
+    /// A user, who logs in at a listener of his own and may do only what ACLs grant him.
+    pub login: Option<Login>,
     /// More lines of server.properties; they win over the script's own.
     pub properties: Vec<(String, String)>,
 }
 
+/// A name and its password.
+#[derive(Clone, Debug)]
+pub struct Login {
+    pub user: &'static str,
+    pub password: &'static str,
+}
+
 impl BrokerOptions {
+    /// An authoriser that lets this user do only what ACLs grant him; see [`Broker::login_address`].
+    pub fn login(mut self, user: &'static str, password: &'static str) -> Self {
+        self.login = Some(Login { user, password });
+        self
+    }
+
     /// One more line of server.properties.
     pub fn set(mut self, key: &str, value: impl ToString) -> Self {
         self.properties.push((key.to_owned(), value.to_string()));
@@ -47,6 +62,7 @@ pub struct Broker {
     port: u16,
     controller_port: u16,
     proxied: Option<(u16, u16)>,
+    login: Option<(u16, Login)>,
     properties: Vec<(String, String)>,
 }
 
@@ -68,25 +84,22 @@ impl Broker {
         let mut properties =
             BrokerOptions::default().set("broker.session.timeout.ms", 3000).set("broker.heartbeat.interval.ms", 500);
         properties.properties.extend(options.properties);
+        let options = BrokerOptions { properties: properties.properties, ..options };
         let directory = TempDir::with_prefix("kafka-").unwrap();
-        Some(Self::start_in(directory.path().to_owned(), Some(directory), options.proxied_port, properties.properties))
+        Some(Self::start_in(directory.path().to_owned(), Some(directory), options))
     }
 
     /// Starts a broker whose state is in `directory`. The script must have fetched what it needs.
-    pub(super) fn start_in(
-        directory: PathBuf,
-        owned_directory: Option<TempDir>,
-        proxied_port: Option<u16>,
-        properties: Vec<(String, String)>,
-    ) -> Self {
+    pub(super) fn start_in(directory: PathBuf, owned_directory: Option<TempDir>, options: BrokerOptions) -> Self {
         let broker = Self {
             directory,
             process: Mutex::new(None),
             _owned_directory: owned_directory,
             port: free_port(),
             controller_port: free_port(),
-            proxied: proxied_port.map(|advertised| (free_port(), advertised)),
-            properties,
+            proxied: options.proxied_port.map(|advertised| (free_port(), advertised)),
+            login: options.login.map(|login| (free_port(), login)),
+            properties: options.properties,
         };
         broker.restart();
         broker
@@ -101,6 +114,12 @@ impl Broker {
     pub fn proxied_address(&self) -> String {
         let (listen, _) = self.proxied.expect("the broker was started with a proxied port");
         format!("127.0.0.1:{listen}")
+    }
+
+    /// `host:port` where the user of [`BrokerOptions::login`] logs in.
+    pub fn login_address(&self) -> String {
+        let (port, _) = self.login.as_ref().expect("the broker was started with a login");
+        format!("127.0.0.1:{port}")
     }
 
     /// SIGSTOP: it answers nobody, and keeps all connections. Returns at once, so it may be called from a proxy's hook.
@@ -128,6 +147,9 @@ impl Broker {
         let _ = command.arg("--controller-port").arg(self.controller_port.to_string());
         if let Some((listen, advertised)) = self.proxied {
             let _ = command.arg("--proxied").arg(format!("{listen}:{advertised}"));
+        }
+        if let Some((port, Login { user, password })) = &self.login {
+            let _ = command.arg("--login").arg(format!("{port}:{user}:{password}"));
         }
         for (key, value) in &self.properties {
             let _ = command.arg("--set").arg(format!("{key}={value}"));

@@ -8,6 +8,7 @@
 // One fixture serves every test file; a helper may be ahead of the test that needs it.
 #![allow(dead_code)]
 
+pub mod acls;
 pub mod broker;
 pub mod checkpoint;
 pub mod config_yaml;

@@ -11,11 +11,20 @@ const CALL: Duration = Duration::from_secs(30);
 pub fn write(bootstrap: &str, topic: &str, partition: i32, key: &str, value: &str) {
     let producer: ThreadedProducer<DefaultProducerContext> =
         ClientConfig::new().set("bootstrap.servers", bootstrap).set("linger.ms", "0").create().unwrap();
-    send(&producer, topic, partition, key, value);
+    send(&producer, topic, partition, key, Some(value));
 }
 
 /// Writes one record in a transaction of that transactional id, as Connect's tools do: whoever had it is fenced.
 pub fn write_fencing(bootstrap: &str, transactional_id: &str, topic: &str, partition: i32, key: &str, value: &str) {
+    fencing(bootstrap, transactional_id, |producer| send(producer, topic, partition, key, Some(value)));
+}
+
+/// The same with a tombstone.
+pub fn delete_fencing(bootstrap: &str, transactional_id: &str, topic: &str, partition: i32, key: &str) {
+    fencing(bootstrap, transactional_id, |producer| send(producer, topic, partition, key, None));
+}
+
+fn fencing(bootstrap: &str, transactional_id: &str, write: impl FnOnce(&ThreadedProducer<DefaultProducerContext>)) {
     let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
         .set("transactional.id", transactional_id)
@@ -24,12 +33,21 @@ pub fn write_fencing(bootstrap: &str, transactional_id: &str, topic: &str, parti
         .unwrap();
     producer.init_transactions(CALL).unwrap();
     producer.begin_transaction().unwrap();
-    send(&producer, topic, partition, key, value);
+    write(&producer);
     producer.commit_transaction(CALL).unwrap();
 }
 
-fn send(producer: &ThreadedProducer<DefaultProducerContext>, topic: &str, partition: i32, key: &str, value: &str) {
-    let record = BaseRecord::to(topic).partition(partition).key(key).payload(value);
+fn send(
+    producer: &ThreadedProducer<DefaultProducerContext>,
+    topic: &str,
+    partition: i32,
+    key: &str,
+    value: Option<&str>,
+) {
+    let mut record = BaseRecord::to(topic).partition(partition).key(key);
+    if let Some(value) = value {
+        record = record.payload(value);
+    }
     producer.send(record).map_err(|(error, _)| error).unwrap();
     producer.flush(CALL).unwrap();
     assert_eq!(producer.in_flight_count(), 0);

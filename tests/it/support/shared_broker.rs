@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use super::broker::Broker;
+use super::broker::{Broker, BrokerOptions};
 use super::{kafka_script, skip};
 
 /// A broker that is there for the whole test process.
@@ -32,7 +32,7 @@ pub fn shared_broker() -> Option<&'static SharedKafka> {
         let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
         remove_leftovers(parent);
         let directory = parent.join(format!("shared-kafka-{}", std::process::id()));
-        let broker = Broker::start_in(directory, None, None, Vec::new());
+        let broker = Broker::start_in(directory, None, BrokerOptions::default());
         Ok(SharedKafka { bootstrap: broker.bootstrap(), _own: Some(broker) })
     });
     match &*SHARED {

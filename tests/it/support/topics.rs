@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -116,6 +116,14 @@ pub fn create_topic(bootstrap: &str, topic: &str, partitions: i32, config: &[(&s
 pub fn delete_topics(bootstrap: &str, topics: &[&str]) {
     let (client, options) = admin(bootstrap);
     let _ = block_on(client.delete_topics(topics, &options)).unwrap();
+}
+
+/// A setting of a topic, as the broker says.
+pub fn topic_config(bootstrap: &str, topic: &str, name: &str) -> Option<String> {
+    let (client, options) = admin(bootstrap);
+    let resource = ResourceSpecifier::Topic(topic);
+    let answer = block_on(client.describe_configs([&resource], &options)).unwrap().pop()?.unwrap();
+    answer.get(name)?.value.clone()
 }
 
 /// Whether the broker knows the topic. Asks for the list of all topics: asking for one could create it.

@@ -1,0 +1,157 @@
+//! Several workers of one group: each shard has one owner, a dead one's shards are taken over, a zombie changes nothing.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use okta_kafka_source::simulator::SimulatorConfig;
+
+use crate::support::config_yaml::ConfigYaml;
+use crate::support::connector::Connector;
+use crate::support::exactly_once::Difference;
+use crate::support::org::Org;
+use crate::support::shared_broker::shared_broker;
+use crate::support::tail::Tail;
+use crate::support::topics::{Isolation, create_topic, random_name, read_aborted, read_all};
+
+const WAIT: Duration = Duration::from_secs(90);
+const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+
+/// Six connectors, an org for each, in one group.
+struct Fleet {
+    orgs: Vec<Org>,
+    config: ConfigYaml,
+}
+
+impl Fleet {
+    fn new(bootstrap: &str, events: usize, latency: Duration) -> Self {
+        let config = SimulatorConfig { events, latency, ..SimulatorConfig::default() };
+        let orgs: Vec<Org> = NAMES.iter().map(|_| Org::start(config.clone())).collect();
+        // Six seconds are the least that a broker allows by default.
+        let mut config = ConfigYaml::new(bootstrap).kafka("consumer: {session.timeout.ms: 6000}");
+        for (org, name) in orgs.iter().zip(NAMES) {
+            config = config.connector(org.connector(name).interval("200ms"));
+        }
+        Self { orgs, config }
+    }
+
+    /// The connectors that this worker shows.
+    fn shown_by(worker: &Connector) -> BTreeSet<&'static str> {
+        let text = worker.http("/metrics").map(|answer| answer.body).unwrap_or_default();
+        NAMES.into_iter().filter(|name| text.contains(&format!("connector=\"{name}\""))).collect()
+    }
+
+    /// Waits until `workers` own all shards between them, and show each connector once.
+    fn await_shared(&self, workers: &[&Connector]) {
+        for worker in workers {
+            let share = f64::from(self.config.offsets_partitions) / workers.len() as f64;
+            let _ = worker.await_metric("okta_kafka_source_shards_owned", &[], |owned| owned == share, WAIT);
+        }
+        let deadline = std::time::Instant::now() + WAIT;
+        loop {
+            let shown: Vec<_> = workers.iter().map(|worker| Self::shown_by(worker)).collect();
+            if shown.iter().map(BTreeSet::len).sum::<usize>() == NAMES.len()
+                && shown.iter().flatten().collect::<BTreeSet<_>>().len() == NAMES.len()
+            {
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "each connector once, on one worker: {shown:?}");
+        }
+    }
+
+    fn await_caught_up(&self, worker: &Connector) {
+        for (org, name) in self.orgs.iter().zip(NAMES) {
+            worker.await_caught_up(org, name, WAIT);
+        }
+    }
+
+    fn difference(&self) -> Difference {
+        let mut sum = Difference::default();
+        for (org, connector) in self.orgs.iter().zip(&self.config.connectors) {
+            let records = read_all(&self.config.bootstrap, &connector.topic, Isolation::ReadCommitted);
+            let one = Difference::between(org.uuids().iter().map(String::as_str), &records);
+            sum.lost.extend(one.lost);
+            sum.twice.extend(one.twice);
+            sum.strange.extend(one.strange);
+        }
+        sum
+    }
+}
+
+/// Shards are shared, handed over when a worker comes or goes in peace, and taken over when one is killed.
+#[test]
+fn two_workers_share_the_shards_and_take_over() {
+    let Some(kafka) = shared_broker() else { return };
+    let fleet = Fleet::new(kafka.bootstrap(), 4_000, Duration::from_millis(60));
+    let first = Connector::spawn(&fleet.config, &[]);
+    fleet.await_shared(&[&first]);
+    // In the middle of the backlogs a second one comes, and the first one is killed.
+    let second = Connector::spawn(&fleet.config.second_worker(), &[]);
+    fleet.await_shared(&[&first, &second]);
+    first.kill9();
+    fleet.await_shared(&[&second]);
+    // A third comes, and the second one goes in peace.
+    let third = Connector::spawn(&fleet.config.second_worker(), &[]);
+    fleet.await_shared(&[&second, &third]);
+    second.terminate();
+    assert_eq!(second.wait(Duration::from_secs(10)).code(), Some(0));
+    fleet.await_shared(&[&third]);
+    fleet.await_caught_up(&third);
+    let difference = fleet.difference();
+    assert!(difference.is_none(), "{difference}");
+}
+
+/// A worker that stood still for longer than its session, with transactions open, while another took its shards over:
+/// when it goes on, it commits nothing, and finds its way back into the group.
+#[test]
+fn a_zombie_commits_nothing() {
+    let Some(kafka) = shared_broker() else { return };
+    let fleet = Fleet::new(kafka.bootstrap(), 3_000, Duration::from_millis(60));
+    for connector in &fleet.config.connectors {
+        create_topic(kafka.bootstrap(), &connector.topic, 3, &[]);
+    }
+    let config = ConfigYaml {
+        kafka: vec!["consumer: {session.timeout.ms: 6000}\n  producer: {linger.ms: 400, batch.num.messages: 10}".to_owned()],
+        ..fleet.config.clone()
+    };
+    let topic = &config.connectors[0].topic;
+    let mut tail = Tail::from_end(kafka.bootstrap(), topic, Isolation::ReadUncommitted);
+    let zombie = Connector::spawn(&config, &[]);
+    let seen = tail.next_transaction(WAIT);
+    assert!(seen.is_some(), "{}", zombie.process().tail(40));
+    zombie.freeze();
+    let successor = Connector::spawn(&config.second_worker(), &[]);
+    fleet.await_shared(&[&successor]);
+    let _ = successor.await_of("a", "events_committed_total", &[], |value| value > 0.0, WAIT);
+    zombie.thaw();
+    fleet.await_shared(&[&successor, &zombie]);
+    // Both go on to the end; whoever has a connector says when it is done.
+    for (org, name) in fleet.orgs.iter().zip(NAMES) {
+        let owner = if Fleet::shown_by(&zombie).contains(name) { &zombie } else { &successor };
+        owner.await_caught_up(org, name, WAIT);
+    }
+    assert!(zombie.process().is_running());
+    let difference = fleet.difference();
+    assert!(difference.is_none(), "{difference}");
+    assert!(!read_aborted(kafka.bootstrap(), topic).is_empty(), "the zombie's open transaction was aborted");
+}
+
+/// A second process with the same `group_instance_id` makes the first one go, with the code of the contract.
+#[test]
+fn a_second_process_of_the_same_name_ends_the_first() {
+    let Some(kafka) = shared_broker() else { return };
+    let org = Org::with_events(500);
+    let acme = org.connector("acme").interval("200ms");
+    let topic = acme.topic.clone();
+    let name = random_name("worker");
+    let config = ConfigYaml::new(kafka.bootstrap()).group_instance_id(&name).connector(acme);
+    let first = Connector::spawn(&config, &[]);
+    first.await_caught_up(&org, "acme", WAIT);
+    let second = Connector::spawn(&config.second_worker(), &[]);
+    assert_eq!(first.wait(WAIT).code(), Some(3), "{}", first.process().tail(40));
+    assert!(first.log().contains("group_instance_id") && first.log().contains(&name), "{}", first.process().tail(10));
+    org.generate(130);
+    second.await_caught_up(&org, "acme", WAIT);
+    let records = read_all(kafka.bootstrap(), &topic, Isolation::ReadCommitted);
+    let difference = Difference::between(org.uuids().iter().map(String::as_str), &records);
+    assert!(difference.is_none(), "{difference}");
+}
