@@ -46,7 +46,9 @@ fn read(
     give_up: &dyn Fn() -> bool,
 ) -> Result<ReadBack, RecordReaderError> {
     let each = |topic: &DemoTopic, each: &mut dyn FnMut(Record)| {
-        record_reader::read_to_end(kafka, &topic.name, topic.partitions, READ_TIMEOUT, give_up, each)
+        let partitions: Vec<i32> = (0..topic.partitions).collect();
+        let group_id = &topics.offsets.name;
+        record_reader::read_to_end(kafka, group_id, &topic.name, &partitions, READ_TIMEOUT, give_up, each).map(drop)
     };
     let uuid = |event: &StoredEvent| event.uuid.clone().unwrap_or_default();
     let mut check = Check::new(events.iter().map(|event| (uuid(event), event.raw.clone())));

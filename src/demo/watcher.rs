@@ -29,7 +29,7 @@ impl Watcher {
         let stop = Stop::new();
         let stopped = stop.clone();
         let thread = tokio::task::spawn_blocking(move || {
-            let reader = RecordReader::new(&kafka, &topic.name, topic.partitions)?;
+            let reader = RecordReader::new(&kafka, &topic.name, &topic.name, topic.partitions)?;
             let mut seen = FirstSeen::new();
             while !stopped.is_stopped() {
                 let Some(key) = reader.poll()?.and_then(|record| record.key) else { continue };

@@ -1,4 +1,5 @@
-//! A topic as its consumers see it: committed records only, from the beginning, outside of any group.
+//! A topic as its consumers see it: committed records only, from the beginning (Connect's KafkaBasedLog, KAFKA-7610's rule
+//! on end offsets).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,9 +15,6 @@ use super::context::LogContext;
 use super::error::code_of;
 use crate::clock::Clock;
 use crate::config::KafkaProperties;
-
-/// Only looked for, never joined: see [`client_config::reader`].
-const GROUP: &str = "okta-kafka-source-reader";
 
 /// One wait inside librdkafka.
 const SLICE: Duration = Duration::from_millis(100);
@@ -95,9 +93,14 @@ pub struct RecordReader {
 }
 
 impl RecordReader {
-    /// Reads all partitions from their beginning on. Blocks.
-    pub fn new(kafka: &KafkaProperties, topic: &str, partitions: i32) -> Result<Self, RecordReaderError> {
-        let reader = Self { consumer: consumer(kafka, Isolation::ReadCommitted)?, topic: topic.to_owned() };
+    /// Reads all partitions from their beginning on. `group_id` is only looked for, never joined. Blocks.
+    pub fn new(
+        kafka: &KafkaProperties,
+        group_id: &str,
+        topic: &str,
+        partitions: i32,
+    ) -> Result<Self, RecordReaderError> {
+        let reader = Self { consumer: consumer(kafka, group_id, Isolation::ReadCommitted)?, topic: topic.to_owned() };
         reader.assign(0..partitions)?;
         Ok(reader)
     }
@@ -121,36 +124,42 @@ impl RecordReader {
     }
 }
 
-/// Gives `each` every committed record that the topic holds at the moment of the call, by partition in order. Blocks.
+/// Gives `each` every committed record that these partitions hold at the moment of the call, by partition in order, and
+/// returns where each partition ended then. Blocks.
 ///
-/// The end is asked for with a read-uncommitted client, and the read-committed one must have come as far: an open
+/// The end is asked for with a read-uncommitted client: the end that a read-committed one is told is the last stable
+/// offset, which an open transaction holds back, and reading to that could miss what is committed behind it. An open
 /// transaction is waited for, at most `timeout` for everything, and never taken for the end.
 pub fn read_to_end(
     kafka: &KafkaProperties,
+    group_id: &str,
     topic: &str,
-    partitions: i32,
+    partitions: &[i32],
     timeout: Duration,
     give_up: &dyn Fn() -> bool,
     mut each: impl FnMut(Record),
-) -> Result<(), RecordReaderError> {
+) -> Result<BTreeMap<i32, i64>, RecordReaderError> {
     let clock = Clock::new();
-    let go_on = || match clock.now().monotonic {
+    let go_on = || match clock.elapsed() {
         _ if give_up() => Err(RecordReaderError::Stopped),
         now if now < timeout => Ok(()),
         _ => Err(RecordReaderError::TimedOut { topic: topic.to_owned(), seconds: timeout.as_secs() }),
     };
-    let uncommitted = consumer(kafka, Isolation::ReadUncommitted)?;
+    let uncommitted = consumer(kafka, group_id, Isolation::ReadUncommitted)?;
+    let mut ends = BTreeMap::new();
     let mut unread = BTreeMap::new();
-    for partition in 0..partitions {
+    for &partition in partitions {
         let (begin, end) = watermarks(&uncommitted, topic, partition)?;
+        let _ = ends.insert(partition, end);
         if begin < end {
             let _ = unread.insert(partition, end);
         }
     }
     if unread.is_empty() {
-        return Ok(());
+        return Ok(ends);
     }
-    let reader = RecordReader { consumer: consumer(kafka, Isolation::ReadCommitted)?, topic: topic.to_owned() };
+    let reader =
+        RecordReader { consumer: consumer(kafka, group_id, Isolation::ReadCommitted)?, topic: topic.to_owned() };
     // From here on every fetch sees at least these ends as stable, so that an end of a partition is its end.
     for (&partition, &end) in &unread {
         while watermarks(&reader.consumer, topic, partition)?.1 < end {
@@ -169,11 +178,15 @@ pub fn read_to_end(
             Some(Err(_)) | None => {}
         }
     }
-    Ok(())
+    Ok(ends)
 }
 
-fn consumer(kafka: &KafkaProperties, isolation: Isolation) -> Result<BaseConsumer<LogContext>, RecordReaderError> {
-    client_config::reader(kafka, GROUP, isolation)
+fn consumer(
+    kafka: &KafkaProperties,
+    group_id: &str,
+    isolation: Isolation,
+) -> Result<BaseConsumer<LogContext>, RecordReaderError> {
+    client_config::reader(kafka, group_id, isolation)
         .create_with_context(LogContext)
         .map_err(|error| RecordReaderError::Config(error.to_string()))
 }
