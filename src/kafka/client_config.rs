@@ -37,6 +37,8 @@ pub fn transactional_producer(kafka: &KafkaProperties, transactional_id: &str) -
         let _ = config.set("message.max.bytes", DEAD_LETTER_MAX_BYTES.to_string());
     }
     let _ = config
+        // What librdkafka says of a topic that may not be written is said in its log only.
+        .set("log.queue", "false")
         .set("transactional.id", transactional_id)
         .set("enable.idempotence", "true")
         .set("acks", "all")

@@ -1,6 +1,7 @@
 //! What became of each record of the open transaction: awaited before the commit, so that the commit has nothing left
 //! to wait for (it then takes 5-15 ms instead of 100).
 
+use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -73,12 +74,14 @@ pub struct Reports {
 pub struct Deliveries {
     reports: Mutex<Reports>,
     changed: Condvar,
+    refused_topics: Mutex<BTreeSet<String>>,
 }
 
 impl Deliveries {
     /// Starts a new transaction's count. Called only when nothing is outstanding.
     pub(super) fn reset(&self) {
         *self.lock() = Reports::default();
+        self.refused().clear();
     }
 
     pub(super) fn sent(&self) {
@@ -111,6 +114,15 @@ impl Deliveries {
         std::mem::take(&mut *self.lock())
     }
 
+    /// Topics that the transaction's coordinator did not let us write, since the last reset.
+    pub(super) fn refused_topics(&self) -> BTreeSet<String> {
+        self.refused().clone()
+    }
+
+    fn refused(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.refused_topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn outstanding(&self) -> usize {
         self.lock().outstanding
     }
@@ -121,8 +133,20 @@ impl Deliveries {
     }
 }
 
+/// The topic that a line of librdkafka's log says may not be written.
+///
+/// Nothing else tells: librdkafka then reports *every* record of the transaction as purged, whatever its topic.
+fn refused_topic<'a>(facility: &str, message: &'a str) -> Option<&'a str> {
+    let message = message.strip_suffix("Broker: Topic authorization failed").filter(|_| facility == "ADDPARTS")?;
+    let (_, topic) = message.split_once("Failed to add partition \"")?;
+    topic.split_once('"').map(|(topic, _)| topic)
+}
+
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if let Some(topic) = refused_topic(facility, message) {
+            let _ = self.refused().insert(topic.to_owned());
+        }
         context::forward(level, facility, message);
     }
 
@@ -159,6 +183,18 @@ impl ProducerContext for Deliveries {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// In librdkafka's words (`rd_kafka_txn_handle_AddPartitionsToTxn`); against a broker: `tests/it/least_privilege.rs`.
+    #[test]
+    fn a_refused_topic_is_told_from_one_that_was_not_tried() {
+        let line =
+            |why: &str| format!("[thrd:main]: TxnCoordinator/1: Failed to add partition \"a.b-c_d\" [2] to {why}");
+        let (refused, not_tried) =
+            ("transaction: Broker: Topic authorization failed", "transaction: Broker: Operation not attempted");
+        assert_eq!(refused_topic("ADDPARTS", &line(refused)), Some("a.b-c_d"));
+        assert_eq!(refused_topic("ADDPARTS", &line(not_tried)), None);
+        assert_eq!(refused_topic("TXNERR", &line(refused)), None);
+    }
 
     #[test]
     fn a_tag_comes_back_as_it_went() {

@@ -16,6 +16,9 @@ pub enum Verdict {
     Fenced,
 }
 
+/// The coordinator's word for a topic that may not be written.
+pub const TOPIC_REFUSED: RDKafkaErrorCode = Code::TopicAuthorizationFailed;
+
 /// Judges the error of one record's delivery, or of a transaction.
 pub fn judge(code: RDKafkaErrorCode) -> Verdict {
     match code {

@@ -59,8 +59,13 @@ pub enum GroupError {
     #[error("the group's member is lost ({0})")]
     Fatal(RDKafkaErrorCode),
     /// The group did not confirm that a shard is ours.
-    #[error("the group does not confirm the shard ({0})")]
-    NotConfirmed(RDKafkaErrorCode),
+    #[error("the group does not confirm the shard ({code}){advice}")]
+    NotConfirmed {
+        /// The answer.
+        code: RDKafkaErrorCode,
+        /// What to do about it, where it does not pass by itself.
+        advice: String,
+    },
     /// Between two members.
     #[error("not a member of the group at the moment")]
     NotAMember,
@@ -222,7 +227,7 @@ impl GroupMember {
             return Err(GroupError::NoAnswer(Duration::ZERO));
         }
         match receiver.recv_timeout(timeout) {
-            Ok(answer) => answer.map_err(|error| GroupError::NotConfirmed(code_of(&error))),
+            Ok(answer) => answer.map_err(|error| self.not_confirmed(&error)),
             Err(_) => Err(GroupError::NoAnswer(timeout)),
         }
     }
@@ -231,14 +236,25 @@ impl GroupMember {
     pub fn report(&self, shard: i32, offset: i64, report: &str) -> Result<(), GroupError> {
         let offsets = self.offsets(shard, offset, report)?;
         let committed = self.consumer.commit(&offsets, CommitMode::Async);
-        committed.map_err(|error| GroupError::NotConfirmed(code_of(&error)))
+        committed.map_err(|error| self.not_confirmed(&error))
+    }
+
+    fn not_confirmed(&self, error: &KafkaError) -> GroupError {
+        let Membership { group_id, topic, .. } = &self.membership;
+        let code = code_of(error);
+        let advice = match code {
+            RDKafkaErrorCode::TopicAuthorizationFailed => format!(": grant READ on offsets topic `{topic}`"),
+            RDKafkaErrorCode::GroupAuthorizationFailed => format!(": grant READ on group `{group_id}`"),
+            _ => String::new(),
+        };
+        GroupError::NotConfirmed { code, advice }
     }
 
     fn offsets(&self, shard: i32, offset: i64, report: &str) -> Result<TopicPartitionList, GroupError> {
         let mut offsets = TopicPartitionList::new();
         let mut element = offsets.add_partition(&self.membership.topic, shard);
         let set = element.set_offset(Offset::Offset(offset));
-        set.map_err(|error| GroupError::NotConfirmed(code_of(&error)))?;
+        set.map_err(|error| self.not_confirmed(&error))?;
         element.set_metadata(report);
         Ok(offsets)
     }

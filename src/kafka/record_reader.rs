@@ -28,7 +28,9 @@ pub enum RecordReaderError {
     #[error("librdkafka refuses the consumer's configuration: {0}; mend the `kafka` section")]
     Config(String),
     /// A broker's answer.
-    #[error("can't read topic `{topic}` ({code}): check that the topic is there, and READ and DESCRIBE on it")]
+    #[error(
+        "can't read topic `{topic}` ({code}): check that the topic is there, READ and DESCRIBE on it, and READ on `group_id`"
+    )]
     Refused {
         /// The topic.
         topic: String,

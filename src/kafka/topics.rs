@@ -1,6 +1,7 @@
 //! The topics: looked at before they are used, created when absent and allowed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
@@ -44,7 +45,9 @@ pub enum TopicError {
         topic: String,
     },
     /// Not there, and the broker does not create it.
-    #[error("topic `{topic}` can't be created ({code}): create it by hand, or grant CREATE on it")]
+    #[error(
+        "topic `{topic}` can't be created ({code}): create it by hand or grant CREATE on it; if it is there, grant DESCRIBE"
+    )]
     NotCreated {
         /// The topic.
         topic: String,
@@ -103,6 +106,8 @@ pub struct TopicState {
 pub struct Topics {
     admin: AdminClient<LogContext>,
     bootstrap: String,
+    /// Topics that a warning was given for: one a process, not one for each connector and each life of its shard.
+    warned: Mutex<BTreeSet<String>>,
 }
 
 impl Topics {
@@ -111,7 +116,7 @@ impl Topics {
         let admin = client_config::admin(kafka)
             .create_with_context(LogContext)
             .map_err(|error| TopicError::Config(error.to_string()))?;
-        Ok(Self { admin, bootstrap: kafka.bootstrap_servers().to_owned() })
+        Ok(Self { admin, bootstrap: kafka.bootstrap_servers().to_owned(), warned: Mutex::default() })
     }
 
     /// Number of partitions of each topic that is there. Blocks for up to 5 s.
@@ -163,13 +168,15 @@ impl Topics {
     }
 
     /// What a lost broker could cost, as a warning that ends in the fix; `None` where the topic is safe, or where the
-    /// broker does not say. Blocks.
+    /// broker does not say. Given once a topic. Blocks.
     pub fn durability_warning(&self, topic: &str) -> Option<String> {
         let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT).ok()?;
         let found = metadata.topics().iter().find(|found| found.name() == topic)?;
         let replicas = found.partitions().iter().map(|partition| partition.replicas().len()).min()?;
         let min_insync: usize = self.settings(topic)?.get(MIN_INSYNC)?.parse().ok()?;
-        if replicas >= SAFE_REPLICAS as usize && min_insync >= 2 {
+        let is_safe = replicas >= SAFE_REPLICAS as usize && min_insync >= 2;
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_safe || !warned.insert(topic.to_owned()) {
             return None;
         }
         Some(format!(

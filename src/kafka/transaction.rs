@@ -1,5 +1,6 @@
 //! A shard's transactional producer: one transaction, and the three outcomes of its commit (docs/adr/0004).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -190,6 +191,12 @@ impl TransactionalProducer {
             // The marker that the commit writes takes one offset more.
             None => self.commit(reports.delivered, reports.last_offset_record.map(|offset| offset + 2), give_up),
         }
+    }
+
+    /// Topics that may not be written, by the coordinator's answer in the last transaction. All of its records are
+    /// undelivered then, also those for other topics.
+    pub fn refused_topics(&self) -> BTreeSet<String> {
+        self.deliveries.refused_topics()
     }
 
     /// Where the partition of the offsets topic ends now, aside from transactions that are still open.

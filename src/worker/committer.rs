@@ -14,7 +14,7 @@ use super::shutdown::Stop;
 use crate::clock;
 use crate::dead_letter::Stage;
 use crate::kafka::deliveries::{RecordKind, Undelivered};
-use crate::kafka::error::{Verdict, advice, judge};
+use crate::kafka::error::{self, Verdict, judge};
 use crate::kafka::transaction::{TransactionEnd, TransactionalProducer};
 use crate::metrics::{RETRY_KAFKA, TransactionResult};
 use crate::source::record::Sequence;
@@ -208,16 +208,18 @@ impl Committer<'_> {
 
     /// Connectors whose records Kafka will not take as they are, and what to do about it.
     fn refused(&self, undelivered: &[Undelivered]) -> BTreeMap<usize, String> {
+        let refused_topics = self.producer.refused_topics();
         let mut refused = BTreeMap::new();
         for Undelivered { tag, code } in undelivered {
-            if matches!(judge(*code), Verdict::Record | Verdict::Topic) {
-                let to = &self.destinations[tag.owner];
-                let topic = match tag.kind {
-                    RecordKind::Event => &to.topic,
-                    RecordKind::DeadLetter => &to.dead_letter_topic,
-                    RecordKind::Offset => &self.context.offsets.topic,
-                };
-                let _ = refused.entry(tag.owner).or_insert_with(|| advice(*code, topic));
+            let to = &self.destinations[tag.owner];
+            let topic = match tag.kind {
+                RecordKind::Event => &to.topic,
+                RecordKind::DeadLetter => &to.dead_letter_topic,
+                RecordKind::Offset => &self.context.offsets.topic,
+            };
+            let code = if refused_topics.contains(topic) { error::TOPIC_REFUSED } else { *code };
+            if matches!(judge(code), Verdict::Record | Verdict::Topic) {
+                let _ = refused.entry(tag.owner).or_insert_with(|| error::advice(code, topic));
             }
         }
         refused

@@ -23,6 +23,7 @@ fn a_broker_frozen_around_the_commit_loses_and_doubles_nothing() {
     let proxy = EndTxnProxy::listen();
     let Some(broker) = Broker::start(BrokerOptions::default().behind_proxy(proxy.port())) else { return };
     let broker = Arc::new(broker);
+    let _tells = TellsOnPanic(Arc::clone(&broker));
     proxy.forward_to(&broker.proxied_address());
 
     let org = Org::with_events(500);
@@ -35,6 +36,7 @@ fn a_broker_frozen_around_the_commit_loses_and_doubles_nothing() {
     let mut killed = 0;
     for freeze in 0..freezes {
         let moment = if freeze % 2 == 0 { Moment::BeforeForwarding } else { Moment::AfterForwarding };
+        println!("freeze {freeze}: {moment:?}");
         let frozen = freeze_at(&proxy, &broker, moment);
         org.generate(250);
         frozen.recv_timeout(WAIT).unwrap_or_else(|_| panic!("no commit came:\n{}", worker.process().tail(40)));
@@ -87,4 +89,15 @@ fn freeze_at(proxy: &EndTxnProxy, broker: &Arc<Broker>, moment: Moment) -> mpsc:
         }
     });
     has_frozen
+}
+
+/// A failing test shows the broker's side, too.
+struct TellsOnPanic(Arc<Broker>);
+
+impl Drop for TellsOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("the broker's log:\n{}", self.0.log_tail());
+        }
+    }
 }

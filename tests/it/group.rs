@@ -14,6 +14,10 @@ use crate::support::tail::Tail;
 use crate::support::topics::{Isolation, create_topic, random_name, read_aborted, read_all};
 
 const WAIT: Duration = Duration::from_secs(90);
+/// Six seconds are the least that a broker allows by default.
+const CLASSIC: &str = "session.timeout.ms: 6000";
+/// KIP-848; the tests' own broker has lowered the session to six seconds.
+const NEW: &str = "group.protocol: consumer";
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 /// Six connectors, an org for each, in one group.
@@ -23,11 +27,10 @@ struct Fleet {
 }
 
 impl Fleet {
-    fn new(bootstrap: &str, events: usize, latency: Duration) -> Self {
+    fn new(bootstrap: &str, consumer: &str, events: usize, latency: Duration) -> Self {
         let config = SimulatorConfig { events, latency, ..SimulatorConfig::default() };
         let orgs: Vec<Org> = NAMES.iter().map(|_| Org::start(config.clone())).collect();
-        // Six seconds are the least that a broker allows by default.
-        let mut config = ConfigYaml::new(bootstrap).kafka("consumer: {session.timeout.ms: 6000}");
+        let mut config = ConfigYaml::new(bootstrap).kafka(&format!("consumer: {{{consumer}}}"));
         for (org, name) in orgs.iter().zip(NAMES) {
             config = config.connector(org.connector(name).interval("200ms"));
         }
@@ -80,8 +83,17 @@ impl Fleet {
 /// Shards are shared, handed over when a worker comes or goes in peace, and taken over when one is killed.
 #[test]
 fn two_workers_share_the_shards_and_take_over() {
+    share_and_take_over(CLASSIC);
+}
+
+#[test]
+fn two_workers_share_the_shards_with_the_new_group_protocol() {
+    share_and_take_over(NEW);
+}
+
+fn share_and_take_over(consumer: &str) {
     let Some(kafka) = shared_broker() else { return };
-    let fleet = Fleet::new(kafka.bootstrap(), 4_000, Duration::from_millis(60));
+    let fleet = Fleet::new(kafka.bootstrap(), consumer, 4_000, Duration::from_millis(60));
     let first = Connector::spawn(&fleet.config, &[]);
     fleet.await_shared(&[&first]);
     // In the middle of the backlogs a second one comes, and the first one is killed.
@@ -105,14 +117,11 @@ fn two_workers_share_the_shards_and_take_over() {
 #[test]
 fn a_zombie_commits_nothing() {
     let Some(kafka) = shared_broker() else { return };
-    let fleet = Fleet::new(kafka.bootstrap(), 3_000, Duration::from_millis(60));
+    let fleet = Fleet::new(kafka.bootstrap(), CLASSIC, 3_000, Duration::from_millis(60));
     for connector in &fleet.config.connectors {
         create_topic(kafka.bootstrap(), &connector.topic, 3, &[]);
     }
-    let config = ConfigYaml {
-        kafka: vec!["consumer: {session.timeout.ms: 6000}\n  producer: {linger.ms: 400, batch.num.messages: 10}".to_owned()],
-        ..fleet.config.clone()
-    };
+    let config = fleet.config.clone().kafka("producer: {linger.ms: 400, batch.num.messages: 10}");
     let topic = &config.connectors[0].topic;
     let mut tail = Tail::from_end(kafka.bootstrap(), topic, Isolation::ReadUncommitted);
     let zombie = Connector::spawn(&config, &[]);
@@ -151,6 +160,31 @@ fn a_second_process_of_the_same_name_ends_the_first() {
     assert!(first.log().contains("group_instance_id") && first.log().contains(&name), "{}", first.process().tail(10));
     org.generate(130);
     second.await_caught_up(&org, "acme", WAIT);
+    let records = read_all(kafka.bootstrap(), &topic, Isolation::ReadCommitted);
+    let difference = Difference::between(org.uuids().iter().map(String::as_str), &records);
+    assert!(difference.is_none(), "{difference}");
+}
+
+/// With the new protocol a name is not released by a kill, but by the session's end: until then the next process of that
+/// name tries again, and does not give up.
+#[test]
+fn a_killed_worker_comes_back_under_its_name_with_the_new_group_protocol() {
+    let Some(kafka) = shared_broker() else { return };
+    let org = Org::with_events(500);
+    let acme = org.connector("acme").interval("200ms");
+    let topic = acme.topic.clone();
+    let config = ConfigYaml::new(kafka.bootstrap())
+        .kafka(&format!("consumer: {{{NEW}}}"))
+        .group_instance_id(&random_name("worker"))
+        .connector(acme);
+    for _ in 0..2 {
+        let worker = Connector::spawn(&config, &[]);
+        worker.await_caught_up(&org, "acme", WAIT);
+        org.generate(130);
+        worker.kill9();
+    }
+    let worker = Connector::spawn(&config, &[]);
+    worker.await_caught_up(&org, "acme", WAIT);
     let records = read_all(kafka.bootstrap(), &topic, Isolation::ReadCommitted);
     let difference = Difference::between(org.uuids().iter().map(String::as_str), &records);
     assert!(difference.is_none(), "{difference}");

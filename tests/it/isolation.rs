@@ -36,7 +36,8 @@ fn a_bad_org_delays_no_other() {
     let difference = Difference::between(good.uuids().iter().map(String::as_str), &records);
     assert!(difference.is_none(), "{difference}");
     worker.await_state("refused", "failed", WAIT);
-    let line = worker.await_log("what to do about it", |line| line.contains("ERROR") && line.contains("\"refused\""), WAIT);
+    let line =
+        worker.await_log("what to do about it", |line| line.contains("ERROR") && line.contains("\"refused\""), WAIT);
     assert!(line.contains("401"), "{line}");
     // Asked again only once, after the credential was read again; then on the slow schedule.
     assert_eq!(refusing.request_count(), 2, "{:?}", refusing.requests());

@@ -26,6 +26,7 @@ mod dead_letters;
 mod events_once;
 mod exit_codes;
 mod foreign_origin;
+mod forgotten_producer;
 mod group;
 mod http_endpoints;
 mod isolation;

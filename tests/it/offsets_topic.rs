@@ -8,9 +8,9 @@ use crate::support::connector::Connector;
 use crate::support::exactly_once::Difference;
 use crate::support::java_partitioner;
 use crate::support::org::Org;
-use crate::support::producers::write_fencing;
+use crate::support::producers::{Open, delete_fencing, write, write_fencing};
 use crate::support::shared_broker::shared_broker;
-use crate::support::topics::{Isolation, create_topic, read_all, topic_config, topic_exists};
+use crate::support::topics::{Isolation, create_topic, end_offsets, random_name, read_all, topic_config, topic_exists};
 
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -47,7 +47,7 @@ fn a_topic_that_is_not_there_is_made_as_it_must_be() {
     let config = ConfigYaml::new(kafka.bootstrap()).offsets_partitions(5).connector(acme);
     let worker = Connector::spawn(&config, &[]);
     worker.await_caught_up(&org, "acme", WAIT);
-    let partitions = |topic: &str| crate::support::topics::end_offsets(kafka.bootstrap(), topic).len();
+    let partitions = |topic: &str| end_offsets(kafka.bootstrap(), topic).len();
     assert_eq!((partitions(&config.offsets_topic), partitions(&topic)), (5, 3));
     for (topic, name, value) in [
         (&config.offsets_topic, "cleanup.policy", "compact"),
@@ -85,10 +85,15 @@ fn a_checkpoint_altered_from_outside_is_followed() {
     let value = checkpoint::value(&url, None);
     write_fencing(kafka.bootstrap(), &id, &config.offsets_topic, shard, &key, &value);
     let asked_before = org.request_count();
-    let is_asked = || org.requests()[asked_before..].iter().position(|one| format!("{}{}", org.url(), one.target) == url);
+    let is_asked =
+        || org.requests()[asked_before..].iter().position(|one| format!("{}{}", org.url(), one.target) == url);
     let deadline = std::time::Instant::now() + Duration::from_secs(15);
     while is_asked().is_none() {
-        assert!(std::time::Instant::now() < deadline, "the altered cursor is not asked:\n{}", worker.process().tail(40));
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the altered cursor is not asked:\n{}",
+            worker.process().tail(40)
+        );
         org.await_requests(org.request_count() + 1, WAIT);
     }
     worker.await_caught_up(&org, "acme", WAIT);
@@ -102,10 +107,42 @@ fn a_checkpoint_altered_from_outside_is_followed() {
 
     // A tombstone, as `offsets reset` writes it, is a cold start.
     let requests = org.request_count();
-    crate::support::producers::delete_fencing(kafka.bootstrap(), &id, &config.offsets_topic, shard, &key);
+    delete_fencing(kafka.bootstrap(), &id, &config.offsets_topic, shard, &key);
     let cold = |line: &str| line.contains("resumed from") && line.contains("cold=true");
     let mark = worker.process().lines().iter().position(|line| cold(&line.text)).unwrap() + 1;
     let line = worker.process().wait_for_line_after(mark, cold, Duration::from_secs(30));
     assert!(line.is_some(), "no second cold start:\n{}", worker.process().tail(40));
     org.await_requests(requests + 1, WAIT);
+}
+
+/// I4: a checkpoint in a transaction of another tool that is still open when the worker starts is waited for, and counts.
+#[test]
+fn an_open_transaction_is_waited_for() {
+    let Some(kafka) = shared_broker() else { return };
+    let org = Org::with_events(500);
+    let acme = org.connector("acme").interval("200ms");
+    let topic = acme.topic.clone();
+    let config = ConfigYaml::new(kafka.bootstrap()).connector(acme);
+    create_topic(kafka.bootstrap(), &config.offsets_topic, 4, &[("cleanup.policy", "compact")]);
+    let since = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(30 * 24)).to_string().replace(':', "%3A");
+    let checkpoint_behind = |place: usize| {
+        let after = org.events()[place - 1].cursor;
+        checkpoint::value(&format!("{}/api/v1/logs?since={since}&limit=100&after={after}", org.url()), None)
+    };
+    let key = checkpoint::key("acme", &org.authority());
+    let shard = java_partitioner::partition(key.as_bytes(), 4);
+    write(kafka.bootstrap(), &config.offsets_topic, shard, &key, &checkpoint_behind(100));
+    // Under an id of its own, so that nobody fences it.
+    let id = random_name("another-tool");
+    let open = Open::write(kafka.bootstrap(), &id, &config.offsets_topic, shard, &key, &checkpoint_behind(300));
+    let worker = Connector::spawn(&config, &[]);
+    let _ = worker.await_http("/readyz", 200, WAIT);
+    // A start takes about a second; nothing can be awaited where nothing must happen.
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(org.request_count(), 0, "asked although nobody knows the checkpoint yet");
+    open.commit();
+    worker.await_caught_up(&org, "acme", WAIT);
+    let records = read_all(kafka.bootstrap(), &topic, Isolation::ReadCommitted);
+    let difference = Difference::between(org.uuids()[300..].iter().map(String::as_str), &records);
+    assert!(difference.is_none(), "{difference}");
 }

@@ -51,10 +51,13 @@ fn a_faulty_org_loses_and_doubles_nothing() {
     org.generate(backlog);
     let all = org.event_count() as f64;
     let committed = |value: f64| value >= all;
-    let faulty_until = Instant::now() + faulty_for;
-    while Instant::now() < faulty_until && !worker.of("acme", "events_committed_total", &[]).is_some_and(committed) {
+    let faulty_since = Instant::now();
+    while faulty_since.elapsed() < faulty_for
+        && !worker.of("acme", "events_committed_total", &[]).is_some_and(committed)
+    {
         org.await_requests(org.request_count() + 1, WAIT);
     }
+    let faulty_for = faulty_since.elapsed();
     org.set_faults(Faults::none());
     let _ = worker.await_of("acme", "events_committed_total", &[], committed, WAIT);
     worker.await_caught_up(&org, "acme", WAIT);
@@ -87,6 +90,31 @@ fn a_faulty_org_loses_and_doubles_nothing() {
         ),
         &format!("{difference}; of {} requests none was inside the window of a 429", org.request_count()),
     );
+}
+
+/// The wait of a 429 is computed on the server's own clock: an hour off in either direction changes nothing.
+#[test]
+fn the_wait_is_by_the_orgs_own_clock() {
+    let Some(kafka) = shared_broker() else { return };
+    for offset in [3_600, -3_600] {
+        let org = Org::start(SimulatorConfig {
+            events: 250,
+            faults: Faults::one(FaultKind::DateOff, 1.0).unwrap(),
+            date_offset_seconds: offset,
+            rate_limit_wait: Duration::from_secs(2),
+            ..Default::default()
+        });
+        org.inject(FaultKind::RateLimit);
+        org.inject(FaultKind::RateLimit);
+        let config = ConfigYaml::new(kafka.bootstrap()).connector(org.connector("acme").interval("200ms"));
+        let worker = Connector::spawn(&config, &[]);
+        // Twice two seconds, one more each time, and the jitter.
+        worker.await_caught_up(&org, "acme", Duration::from_secs(30));
+        assert_eq!(org.requests_in_rate_limit_window(), 0, "{offset} s off");
+        let waited = worker.of("acme", "rate_limit_wait_seconds_total", &[]).unwrap();
+        assert!((4.0..10.0).contains(&waited), "{offset} s off: waited {waited} s");
+        assert_eq!(worker.of("acme", "events_committed_total", &[]), Some(250.0));
+    }
 }
 
 /// How many requests met one of these faults.

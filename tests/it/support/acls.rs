@@ -24,7 +24,6 @@ pub enum Resource<'a> {
     Group(&'a str),
     /// Every transactional id that begins so.
     TransactionalIdPrefix(&'a str),
-    Cluster,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +50,6 @@ pub fn grant(bootstrap: &str, user: &str, permissions: &[Permission<'_>]) {
         let (kind, name, pattern) = match resource {
             Resource::Topic(name) => (2, *name, LITERAL),
             Resource::Group(name) => (3, *name, LITERAL),
-            Resource::Cluster => (4, "kafka-cluster", LITERAL),
             Resource::TransactionalIdPrefix(prefix) => (5, *prefix, PREFIXED),
         };
         request.push(kind);

@@ -67,7 +67,7 @@ fn base64(bytes: &[u8]) -> String {
         }
     }
     // The last sign of an incomplete group depends on what follows.
-    if bytes.len() % 3 != 0 {
+    if !bytes.len().is_multiple_of(3) {
         let _ = text.pop();
     }
     text

@@ -25,16 +25,40 @@ pub fn delete_fencing(bootstrap: &str, transactional_id: &str, topic: &str, part
 }
 
 fn fencing(bootstrap: &str, transactional_id: &str, write: impl FnOnce(&ThreadedProducer<DefaultProducerContext>)) {
-    let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap)
-        .set("transactional.id", transactional_id)
-        .set("linger.ms", "0")
-        .create()
-        .unwrap();
-    producer.init_transactions(CALL).unwrap();
-    producer.begin_transaction().unwrap();
-    write(&producer);
-    producer.commit_transaction(CALL).unwrap();
+    let open = Open::begin(bootstrap, transactional_id);
+    write(&open.producer);
+    open.commit();
+}
+
+/// A transaction that stays open until it is committed; dropped, it is open until the broker's time-out.
+pub struct Open {
+    producer: ThreadedProducer<DefaultProducerContext>,
+}
+
+impl Open {
+    /// Begins a transaction and writes one record in it, which the broker then has.
+    pub fn write(bootstrap: &str, transactional_id: &str, topic: &str, partition: i32, key: &str, value: &str) -> Self {
+        let open = Self::begin(bootstrap, transactional_id);
+        send(&open.producer, topic, partition, key, Some(value));
+        open
+    }
+
+    /// Commits it.
+    pub fn commit(self) {
+        self.producer.commit_transaction(CALL).unwrap();
+    }
+
+    fn begin(bootstrap: &str, transactional_id: &str) -> Self {
+        let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
+            .set("bootstrap.servers", bootstrap)
+            .set("transactional.id", transactional_id)
+            .set("linger.ms", "0")
+            .create()
+            .unwrap();
+        producer.init_transactions(CALL).unwrap();
+        producer.begin_transaction().unwrap();
+        Self { producer }
+    }
 }
 
 fn send(
