@@ -14,7 +14,7 @@ const GROWTH_BOUND: f64 = 1.05;
 
 /// Runs it and judges.
 pub fn run(bootstrap: &str, bounds: &mut Bounds) {
-    let repetitions = prove::scale(7, 3);
+    let repetitions = prove::scale(11, 5);
     let org = |events| Org::start(SimulatorConfig { events, gzip: false, ..SimulatorConfig::default() });
     let (all, half) = (org(EVENTS), org(EVENTS / 2));
     println!("throughput: {EVENTS} events at no latency");

@@ -13,6 +13,9 @@ const SESSION_TIMEOUT_DYNAMIC_MS: &str = "10000";
 /// Session of a static member: comes back under its own name at once, so its place may be kept longer.
 const SESSION_TIMEOUT_STATIC_MS: &str = "60000";
 
+/// `metadata.recovery.rebootstrap.trigger.ms`.
+const REBOOTSTRAP_MS: u32 = 10_000;
+
 /// Bytes that the producer's own limit must allow: what the dead letter topic takes.
 pub const DEAD_LETTER_MAX_BYTES: u32 = 8 * 1024 * 1024;
 
@@ -20,6 +23,9 @@ fn client(properties: impl IntoIterator<Item = (String, String)>) -> ClientConfi
     let mut config = ClientConfig::new();
     // Errors of a broker's connection are retried by librdkafka; a line for each is for debugging.
     let _ = config.set("log.connection.close", "false");
+    // An only broker that comes back names no broker for a moment, and librdkafka forgets all that it knew: it is to start
+    // from `bootstrap.servers` again soon, not after its default of five minutes.
+    let _ = config.set("metadata.recovery.rebootstrap.trigger.ms", REBOOTSTRAP_MS.to_string());
     for (name, value) in properties {
         let _ = config.set(name, value);
     }

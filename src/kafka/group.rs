@@ -66,6 +66,9 @@ pub enum GroupError {
         /// What to do about it, where it does not pass by itself.
         advice: String,
     },
+    /// Not taken in so far.
+    #[error("the group did not take this worker in within {0:?}")]
+    NotJoined(Duration),
     /// Between two members.
     #[error("not a member of the group at the moment")]
     NotAMember,

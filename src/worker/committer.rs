@@ -75,6 +75,12 @@ struct Collected {
     committed: bool,
     /// Aborted transactions in a row.
     aborted: u32,
+    /// Whether the last transaction was aborted because no broker took its records in time.
+    ///
+    /// Twice in a row may be more than brokers that are away: librdkafka drops every broker that a metadata answer does
+    /// not name, and an only broker that comes back from a pause names none for a moment. librdkafka may then have no
+    /// broker left to ask for five minutes (measured).
+    timed_out: bool,
 }
 
 impl Committer<'_> {
@@ -142,6 +148,13 @@ impl Committer<'_> {
                 self.end = None;
                 let refused = self.refused(&undelivered);
                 self.give_up(collected, &refused);
+                let timed_out = refused.is_empty() && error::is_timeout(code);
+                if timed_out && collected.timed_out {
+                    return failed(format!(
+                        "no broker took a record for two transactions in a row ({code}): the producer is made anew, and looks for the brokers from `bootstrap.servers` on; check that they are up"
+                    ));
+                }
+                collected.timed_out = timed_out;
                 if refused.is_empty() {
                     let delay = RETRY.0.saturating_mul(1 << collected.aborted.min(10)).min(RETRY.1);
                     collected.aborted += 1;
@@ -204,6 +217,7 @@ impl Committer<'_> {
         }
         collected.committed = true;
         collected.aborted = 0;
+        collected.timed_out = false;
     }
 
     /// Connectors whose records Kafka will not take as they are, and what to do about it.

@@ -19,6 +19,12 @@ const SEGMENT_BYTES: u32 = 64 * 1024 * 1024;
 const TOPIC_LOOK: Duration = Duration::from_secs(60);
 /// Between two words about trouble that goes on.
 const TROUBLE_SILENCE: Duration = Duration::from_secs(30);
+/// How long the group may take to take us in before we ask as a new member, at first and at most: it doubles each time.
+///
+/// A group that waits for a member that died takes up to its session, 60 s. librdkafka may take for ever: when it first
+/// hears of the brokers while it asks for the topic, that question can be lost with the connection that carried it, and
+/// is not asked again for a minute or more (measured with a broker that was just coming back).
+const JOIN_PATIENCE: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(240));
 /// First and longest rest before the group is joined again.
 const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -41,13 +47,21 @@ impl GroupThread {
     /// librdkafka refuses the properties. Blocks.
     pub fn run(&self) -> Result<(), GroupError> {
         let mut rest = REST.0;
+        let mut patience = JOIN_PATIENCE.0;
         while !self.stop.is_stopped() {
             if let Err(problem) = self.check_offsets_topic() {
                 self.readiness.not_ready(&problem.to_string());
                 error!(retry_in = ?rest, "{problem}");
             } else {
-                match self.belong() {
+                match self.belong(patience) {
                     Ok(()) => rest = REST.0,
+                    // Rested enough.
+                    Err(problem @ GroupError::NotJoined(_)) => {
+                        self.readiness.not_ready(&problem.to_string());
+                        warn!("{problem}: asking again as a new member");
+                        patience = (patience * 2).min(JOIN_PATIENCE.1);
+                        continue;
+                    }
                     Err(end @ (GroupError::InstanceFenced(_) | GroupError::Config(_))) => return Err(end),
                     Err(problem) => {
                         self.readiness.not_ready(&problem.to_string());
@@ -62,11 +76,11 @@ impl GroupThread {
     }
 
     /// From joining to leaving.
-    fn belong(&self) -> Result<(), GroupError> {
+    fn belong(&self, patience: Duration) -> Result<(), GroupError> {
         let owner = Arc::clone(&self.ownership) as Arc<dyn ShardOwner>;
         let member = Arc::new(GroupMember::new(&self.context.kafka, self.membership.clone(), owner)?);
         self.context.group.set(Arc::clone(&member));
-        let ended = self.poll(&member);
+        let ended = self.poll(&member, patience);
         // Nobody may be confirmed by a member that is about to go.
         self.context.group.clear();
         if self.stop.is_stopped() {
@@ -80,14 +94,18 @@ impl GroupThread {
         ended
     }
 
-    fn poll(&self, member: &GroupMember) -> Result<(), GroupError> {
-        let mut looked = self.now();
+    fn poll(&self, member: &GroupMember, patience: Duration) -> Result<(), GroupError> {
+        let began = self.now();
+        let mut looked = began;
         let mut said: Option<Duration> = None;
         let mut joined = false;
+        // Taken in at least once, or refused by somebody who can be asked for a permission.
+        let mut answered = false;
         while !self.stop.is_stopped() {
             if let Some(trouble) = member.poll()? {
                 if trouble.is_permission() {
                     joined = false;
+                    answered = true;
                     self.readiness.not_ready(&trouble.to_string());
                 }
                 // librdkafka says it again with each of its own tries.
@@ -97,7 +115,10 @@ impl GroupThread {
                 }
             } else if !joined && member.has_joined() {
                 joined = true;
+                answered = true;
                 self.readiness.ready();
+            } else if !answered && self.now() >= began + patience {
+                return Err(GroupError::NotJoined(patience));
             }
             if self.now() >= looked + TOPIC_LOOK {
                 looked = self.now();
