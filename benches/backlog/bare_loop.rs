@@ -83,7 +83,7 @@ async fn take(config: &Config, events: usize) {
     let connector = &config.connectors[0];
     let (org, topic) = (connector.org.to_string(), connector.topic.name.as_str());
     // The same properties, less the transactions; idempotence and `acks=all` stay.
-    let mut properties = client_config::transactional_producer(&config.kafka, "none");
+    let mut properties = client_config::transactional_producer(&config.kafka, "none", None);
     let _ = properties.remove("transactional.id").remove("transaction.timeout.ms");
     let producer: ThreadedProducer<Deliveries> = properties.create_with_context(Deliveries::default()).unwrap();
     let deliveries: Arc<Deliveries> = Arc::clone(producer.context());

@@ -81,14 +81,14 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
     match (played, taken_down) {
         (played, Ok(())) => {
             if played.is_err() && !is_embedded && !args.keep_running {
-                eprintln!("  the topics of the demo are deleted");
+                let _ = writeln!(io::stderr(), "  the topics of the demo are deleted");
             }
             played
         }
         (Ok(()), Err(problem)) => Err(problem),
         (Err(first), Err(problem)) => {
             // The exit code is the first one's, and so are the last words.
-            eprintln!("{problem:#}");
+            let _ = writeln!(io::stderr(), "{problem:#}");
             Err(first)
         }
     }

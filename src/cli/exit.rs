@@ -1,6 +1,6 @@
 //! Exit codes, which are part of the contract (README, "Commands").
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::signals::Signal;
@@ -38,7 +38,8 @@ pub fn code(result: anyhow::Result<()>) -> ExitCode {
             Signal::Terminate => TERMINATED,
         });
     }
-    eprintln!("{error:#}");
+    // A closed pipe takes nothing, and is no reason for another exit code.
+    let _ = writeln!(io::stderr(), "{error:#}");
     if error.downcast_ref::<ConfigError>().is_some() {
         return ExitCode::from(USAGE);
     }

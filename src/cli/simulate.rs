@@ -101,7 +101,7 @@ pub async fn run(args: SimulateArgs, shutdown: impl Future<Output = ()>) -> anyh
     // Written out, so that the members keep their order.
     let ready = format!(r#"{{"url":{},"token":{}}}"#, json!(simulator.url()), json!(simulator.token()));
     let printed = if args.print_config {
-        eprintln!("{ready}");
+        let _ = writeln!(io::stderr(), "{ready}");
         print(&configuration(&simulator))
     } else {
         print(&format!("{ready}\n"))

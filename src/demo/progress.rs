@@ -1,7 +1,7 @@
 //! How far the demo is: a bar on a terminal, now and then a line elsewhere. Always on stderr.
 
 use std::cell::Cell;
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -43,7 +43,7 @@ impl Progress {
                 bar.set_message(what);
                 bar.enable_steady_tick(TICK);
             }
-            None => eprintln!("  {what} …"),
+            None => drop(writeln!(stderr(), "  {what} …")),
         }
     }
 
@@ -78,7 +78,7 @@ impl Progress {
         let quarters = (done * LINES_PER_PHASE).checked_div(total).unwrap_or(LINES_PER_PHASE);
         if quarters > self.told.get() {
             self.told.set(quarters);
-            eprintln!("  {}: {}", self.name.get(), text());
+            let _ = writeln!(stderr(), "  {}: {}", self.name.get(), text());
         }
     }
 

@@ -13,6 +13,8 @@ const SESSION_TIMEOUT_DYNAMIC_MS: &str = "10000";
 /// Session of a static member: comes back under its own name at once, so its place may be kept longer.
 const SESSION_TIMEOUT_STATIC_MS: &str = "60000";
 
+/// librdkafka's default of `batch.size`.
+const BATCH_BYTES: u32 = 1_000_000;
 /// `metadata.recovery.rebootstrap.trigger.ms`.
 const REBOOTSTRAP_MS: u32 = 10_000;
 
@@ -37,10 +39,21 @@ fn owned<'a>(properties: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(Strin
 }
 
 /// A shard's producer (I5). Idempotence and `acks=all` come with the transactional id.
-pub fn transactional_producer(kafka: &KafkaProperties, transactional_id: &str) -> ClientConfig {
+///
+/// `batch_bytes` is the smallest `max.message.bytes` of the shard's topics, as far as it is known: librdkafka does not
+/// split a batch that is too large for a topic, as Java's client does.
+pub fn transactional_producer(
+    kafka: &KafkaProperties,
+    transactional_id: &str,
+    batch_bytes: Option<u32>,
+) -> ClientConfig {
     let mut config = client(owned(kafka.producer()));
     if kafka.get_producer("message.max.bytes").is_none() {
         let _ = config.set("message.max.bytes", DEAD_LETTER_MAX_BYTES.to_string());
+    }
+    let own = kafka.get_producer("batch.size").and_then(|value| value.parse().ok()).unwrap_or(BATCH_BYTES);
+    if let Some(smallest) = batch_bytes.filter(|bytes| *bytes < own) {
+        let _ = config.set("batch.size", smallest.to_string());
     }
     let _ = config
         // What librdkafka says of a topic that may not be written is said in its log only.
@@ -69,7 +82,14 @@ pub enum Isolation {
 /// permission already. This consumer never joins it and never commits.
 pub fn reader(kafka: &KafkaProperties, group_id: &str, isolation: Isolation) -> ClientConfig {
     let mut config = client(owned(kafka.consumer()));
-    for name in ["group.protocol", "session.timeout.ms", "heartbeat.interval.ms", "group.remote.assignor"] {
+    // What concerns members only; some of it fits no group of its own defaults.
+    for name in [
+        "group.protocol",
+        "session.timeout.ms",
+        "heartbeat.interval.ms",
+        "max.poll.interval.ms",
+        "group.remote.assignor",
+    ] {
         let _ = config.remove(name);
     }
     let _ = config
@@ -92,7 +112,8 @@ pub fn reader(kafka: &KafkaProperties, group_id: &str, isolation: Isolation) -> 
 /// The member of the group that decides who owns which shard (docs/adr/0003). It carries no data.
 pub fn group_member(kafka: &KafkaProperties, group_id: &str, group_instance_id: Option<&str>) -> ClientConfig {
     let mut config = client(owned(kafka.consumer()));
-    let consumer_protocol = kafka.get_consumer("group.protocol").is_some_and(|value| value == "consumer");
+    let consumer_protocol =
+        kafka.get_consumer("group.protocol").is_some_and(|value| value.eq_ignore_ascii_case("consumer"));
     if !consumer_protocol && kafka.get_consumer("session.timeout.ms").is_none() {
         let session = match group_instance_id {
             Some(_) => SESSION_TIMEOUT_STATIC_MS,
@@ -117,13 +138,5 @@ pub fn group_member(kafka: &KafkaProperties, group_id: &str, group_instance_id: 
 
 /// A client for questions about topics.
 pub fn admin(kafka: &KafkaProperties) -> ClientConfig {
-    let common = owned(kafka.consumer()).into_iter().filter(|(name, _)| is_connection(name));
-    client(common)
-}
-
-/// What any role needs to reach the brokers.
-fn is_connection(name: &str) -> bool {
-    const PREFIXES: [&str; 8] = ["bootstrap.", "security.", "ssl.", "sasl.", "socket.", "broker.", "client.", "api."];
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-        || matches!(name, "metadata.broker.list" | "debug" | "retry.backoff.ms")
+    client(owned(kafka.shared()))
 }

@@ -38,7 +38,11 @@ pub fn judge(code: RDKafkaErrorCode) -> Verdict {
         | Code::InvalidProducerEpoch
         | Code::Fatal
         | Code::InvalidProducerIdMapping
-        | Code::UnknownProducerId => Verdict::Fenced,
+        | Code::UnknownProducerId
+        // librdkafka purges a transaction's records when the coordinator refuses the transaction itself, as with the two
+        // above, and no report says why: so whatever it was, nothing is continued.
+        | Code::PurgeQueue
+        | Code::PurgeInflight => Verdict::Fenced,
         _ => Verdict::Transient,
     }
 }

@@ -77,6 +77,11 @@ pub enum GroupError {
     NoAnswer(Duration),
 }
 
+/// Whether another member has our `group_instance_id` (`group.protocol: consumer`).
+pub fn is_unreleased(code: RDKafkaErrorCode) -> bool {
+    code == RDKafkaErrorCode::UnreleasedInstanceId
+}
+
 /// An error that librdkafka goes on with, and that a person may have to mend.
 #[derive(Debug, Clone)]
 pub struct GroupTrouble {
@@ -85,6 +90,11 @@ pub struct GroupTrouble {
 }
 
 impl GroupTrouble {
+    /// Whether no broker can be reached.
+    pub fn is_away(&self) -> bool {
+        self.code == RDKafkaErrorCode::AllBrokersDown
+    }
+
     /// Whether it passes only when somebody grants something.
     pub fn is_permission(&self) -> bool {
         matches!(

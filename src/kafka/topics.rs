@@ -124,6 +124,10 @@ impl Topics {
     /// All topics are asked for, since asking for one by name would create it on a broker that does so by itself.
     pub fn partitions(&self) -> Result<BTreeMap<String, usize>, TopicError> {
         let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT).map_err(|error| self.unreachable(&error))?;
+        // A broker that has just come back knows neither itself nor any topic for a moment: that is no answer.
+        if metadata.brokers().is_empty() {
+            return Err(self.unreachable_by(RDKafkaErrorCode::BrokerNotAvailable));
+        }
         let known = metadata.topics().iter().filter(|topic| topic.error().is_none());
         Ok(known.map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect())
     }
@@ -151,7 +155,8 @@ impl Topics {
         let not_created = |code| TopicError::NotCreated { topic: wanted.name.to_owned(), code };
         let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
         let answer = futures_executor::block_on(self.admin.create_topics([&topic], &options));
-        match answer.map_err(|error| not_created(code_of(&error)))?.pop() {
+        match answer.map_err(|error| self.unreachable(&error))?.pop() {
+            Some(Err((_, code))) if is_passing(code) => return Err(self.unreachable_by(code)),
             Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => return Err(not_created(code)),
             _ => {}
         }
@@ -164,7 +169,7 @@ impl Topics {
             #[allow(clippy::disallowed_methods)]
             std::thread::sleep(Duration::from_millis(100));
         }
-        Err(not_created(RDKafkaErrorCode::UnknownTopicOrPartition))
+        Err(self.unreachable_by(RDKafkaErrorCode::UnknownTopicOrPartition))
     }
 
     /// What a lost broker could cost, as a warning that ends in the fix; `None` where the topic is safe, or where the
@@ -218,7 +223,11 @@ impl Topics {
     }
 
     fn unreachable(&self, error: &KafkaError) -> TopicError {
-        TopicError::Unreachable { bootstrap: self.bootstrap.clone(), code: code_of(error) }
+        self.unreachable_by(code_of(error))
+    }
+
+    fn unreachable_by(&self, code: RDKafkaErrorCode) -> TopicError {
+        TopicError::Unreachable { bootstrap: self.bootstrap.clone(), code }
     }
 }
 
@@ -234,4 +243,16 @@ pub fn delete(kafka: &KafkaProperties, names: &[&str], group_id: &str) -> Result
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
     let _ = futures_executor::block_on(topics.admin.delete_groups(&[group_id], &options));
     Ok(())
+}
+
+/// A cluster that is busy with itself: asked again soon, it creates the topic.
+fn is_passing(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::RequestTimedOut
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::NotController
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::BrokerNotAvailable
+    )
 }

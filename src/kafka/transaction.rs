@@ -112,9 +112,14 @@ pub struct TransactionalProducer {
 impl TransactionalProducer {
     /// Makes the producer and acquires its transactional id: whoever had it is fenced, and what it left open is ended.
     ///
-    /// Blocks until the coordinator answers, or until `give_up` says so.
-    pub fn init(kafka: &KafkaProperties, id: &str, give_up: &dyn Fn() -> bool) -> Result<Self, InitError> {
-        let config = client_config::transactional_producer(kafka, id);
+    /// `batch_bytes`: see [`client_config::transactional_producer`]. Blocks until the coordinator answers, or until `give_up` says so.
+    pub fn init(
+        kafka: &KafkaProperties,
+        id: &str,
+        batch_bytes: Option<u32>,
+        give_up: &dyn Fn() -> bool,
+    ) -> Result<Self, InitError> {
+        let config = client_config::transactional_producer(kafka, id, batch_bytes);
         let producer: ThreadedProducer<Deliveries> =
             config.create_with_context(Deliveries::default()).map_err(|error| InitError::Config(error.to_string()))?;
         let clock = Clock::new();
@@ -177,7 +182,7 @@ impl TransactionalProducer {
             return TransactionEnd::Fenced { code, undelivered: reports.failed };
         }
         if let Some(fenced) = reports.failed.iter().find(|failed| judge(failed.code) == Verdict::Fenced) {
-            return TransactionEnd::Fenced { code: fenced.code, undelivered: Vec::new() };
+            return TransactionEnd::Fenced { code: fenced.code, undelivered: reports.failed };
         }
         match reports.failed.first() {
             Some(first) => {

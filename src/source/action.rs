@@ -50,6 +50,8 @@ pub enum Action {
     Failed {
         /// Ends in the next thing to do.
         message: String,
+        /// When it is tried again all the same, from now.
+        retry_in: Duration,
     },
 }
 

@@ -314,8 +314,9 @@ impl Task {
 
     fn fail(&mut self, message: String, now: &Now, actions: &mut Vec<Action>) {
         self.retries = None;
-        actions.push(Action::Failed { message });
-        self.rest(FAILED_RETRY.mul_f64(1.0 + now.jitter / 10.0), ConnectorState::Failed, now, actions);
+        let retry_in = FAILED_RETRY.mul_f64(1.0 + now.jitter / 10.0);
+        actions.push(Action::Failed { message, retry_in });
+        self.rest(retry_in, ConnectorState::Failed, now, actions);
     }
 
     fn set_state(&mut self, state: ConnectorState, actions: &mut Vec<Action>) {

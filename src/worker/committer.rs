@@ -136,6 +136,9 @@ impl Committer<'_> {
         );
         let committed = collected.committed;
         let failed = |message| Some(LifeEnd::Failed { message, committed, refused: BTreeMap::new() });
+        if matches!(ended, TransactionEnd::Unknown { .. } | TransactionEnd::Miscounted { .. }) {
+            self.count_retry(pages);
+        }
         match ended {
             TransactionEnd::Committed { end, .. } => {
                 self.end = end;

@@ -77,8 +77,10 @@ pub fn ensure(
     let retention = RETENTION.max(age + RETENTION_MARGIN).as_millis().to_string();
     let mut config = connector.topic.config.clone();
     let _ = config.entry("retention.ms".to_owned()).or_insert_with(|| retention.clone());
+    // A broker's own default may be the time of arrival.
+    let _ = config.entry("message.timestamp.type".to_owned()).or_insert_with(|| "CreateTime".to_owned());
     let data = wanted(connector, &connector.topic.name, config);
-    let is_new = topics.ensure(&data).map_err(ConnectorTopicError::Topic)?.created;
+    let _ = topics.ensure(&data).map_err(ConnectorTopicError::Topic)?;
     let dead_letter_config = BTreeMap::from([
         ("retention.ms".to_owned(), retention),
         ("max.message.bytes".to_owned(), DEAD_LETTER_MAX_BYTES.to_string()),
@@ -96,7 +98,7 @@ pub fn ensure(
         );
         return Ok(BTreeMap::new());
     };
-    if cold && !is_new {
+    if cold {
         check_time(&settings, connector, age)?;
     }
     Ok(settings)

@@ -10,7 +10,7 @@ use super::context::WorkerContext;
 use super::ownership::Ownership;
 use super::shutdown::Stop;
 use crate::http::Readiness;
-use crate::kafka::group::{GroupError, GroupMember, Membership, ShardOwner};
+use crate::kafka::group::{GroupError, GroupMember, Membership, ShardOwner, is_unreleased};
 use crate::kafka::topics::{TopicError, WantedTopic};
 
 /// `segment.bytes` of the offsets topic: small, so that compaction comes to it and a read to the end stays short.
@@ -25,6 +25,13 @@ const TROUBLE_SILENCE: Duration = Duration::from_secs(30);
 /// hears of the brokers while it asks for the topic, that question can be lost with the connection that carried it, and
 /// is not asked again for a minute or more (measured with a broker that was just coming back).
 const JOIN_PATIENCE: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(240));
+/// How long a `group_instance_id` that another member has is waited for: the longest session that a broker allows by
+/// default for members of the new protocol.
+const UNRELEASED_PATIENCE: Duration = Duration::from_secs(60);
+/// A permission that is not refused again for this long was granted.
+const REFUSED_SILENCE: Duration = Duration::from_secs(5);
+/// How often the topic is looked at while the brokers are away.
+const AWAY_LOOK: Duration = Duration::from_secs(5);
 /// First and longest rest before the group is joined again.
 const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -48,13 +55,29 @@ impl GroupThread {
     pub fn run(&self) -> Result<(), GroupError> {
         let mut rest = REST.0;
         let mut patience = JOIN_PATIENCE.0;
+        let mut unreleased: Option<Duration> = None;
         while !self.stop.is_stopped() {
             if let Err(problem) = self.check_offsets_topic() {
                 self.readiness.not_ready(&problem.to_string());
                 error!(retry_in = ?rest, "{problem}");
             } else {
-                match self.belong(patience) {
+                let ended = self.belong(patience);
+                if !matches!(ended, Err(GroupError::NotJoined(_))) {
+                    patience = JOIN_PATIENCE.0;
+                }
+                if !matches!(ended, Err(GroupError::Fatal(code)) if is_unreleased(code)) {
+                    unreleased = None;
+                }
+                match ended {
                     Ok(()) => rest = REST.0,
+                    // The name is another worker's: it may be one that was killed, so for a session it is waited for.
+                    Err(GroupError::Fatal(code))
+                        if is_unreleased(code)
+                            && self.now() >= *unreleased.get_or_insert(self.now()) + UNRELEASED_PATIENCE =>
+                    {
+                        let name = self.membership.group_instance_id.clone();
+                        return Err(GroupError::InstanceFenced(name.unwrap_or_default()));
+                    }
                     // Rested enough.
                     Err(problem @ GroupError::NotJoined(_)) => {
                         self.readiness.not_ready(&problem.to_string());
@@ -98,14 +121,19 @@ impl GroupThread {
         let began = self.now();
         let mut looked = began;
         let mut said: Option<Duration> = None;
-        let mut joined = false;
+        // When a permission was last refused.
+        let mut refused: Option<Duration> = None;
+        let mut away = false;
         // Taken in at least once, or refused by somebody who can be asked for a permission.
         let mut answered = false;
         while !self.stop.is_stopped() {
             if let Some(trouble) = member.poll()? {
                 if trouble.is_permission() {
-                    joined = false;
+                    refused = Some(self.now());
                     answered = true;
+                }
+                away |= trouble.is_away();
+                if trouble.is_permission() || trouble.is_away() {
                     self.readiness.not_ready(&trouble.to_string());
                 }
                 // librdkafka says it again with each of its own tries.
@@ -113,21 +141,30 @@ impl GroupThread {
                     said = Some(self.now());
                     warn!("{trouble}");
                 }
-            } else if !joined && member.has_joined() {
-                joined = true;
-                answered = true;
-                self.readiness.ready();
-            } else if !answered && self.now() >= began + patience {
+            }
+            let joined = member.has_joined();
+            answered |= joined;
+            if !answered && self.now() >= began + patience {
                 return Err(GroupError::NotJoined(patience));
             }
-            if self.now() >= looked + TOPIC_LOOK {
+            if self.now() >= looked + if away { AWAY_LOOK } else { TOPIC_LOOK } {
                 looked = self.now();
-                // Kafka out of reach is no reason to stop: the shards notice by themselves.
-                if let Err(problem @ TopicError::PartitionCount { .. }) = self.count_partitions() {
-                    self.readiness.not_ready(&problem.to_string());
-                    error!("{problem}");
-                    return Ok(());
+                match self.count_partitions() {
+                    Ok(()) => away = false,
+                    Err(problem @ TopicError::PartitionCount { .. }) => {
+                        self.readiness.not_ready(&problem.to_string());
+                        error!("{problem}");
+                        return Ok(());
+                    }
+                    // No reason to stop: the shards notice by themselves, and go on by themselves.
+                    Err(problem) => {
+                        away = true;
+                        self.readiness.not_ready(&problem.to_string());
+                    }
                 }
+            }
+            if joined && !away && refused.is_none_or(|refused| self.now() >= refused + REFUSED_SILENCE) {
+                self.readiness.ready();
             }
         }
         Ok(())

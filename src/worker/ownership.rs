@@ -14,8 +14,8 @@ use crate::kafka::group::ShardOwner;
 
 /// How long a revoked shard may take to stop; the whole group waits for it.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a shard that comes back waits for its own end of before.
-const PREDECESSOR_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a shard that waits for its own end of before looks whether it is to stop itself.
+const PREDECESSOR_LOOK: Duration = Duration::from_millis(100);
 
 /// A shard's thread, as seen from outside.
 struct RunningShard {
@@ -74,21 +74,19 @@ impl Ownership {
         let shard_stop = stop.clone();
         let outbox = wake.clone();
         let run = move || {
-            if let Some(predecessor) = predecessor {
-                let _ = predecessor.await_end(PREDECESSOR_TIMEOUT);
+            // Its own end of before may be waiting for a frozen broker; two at once would fence each other.
+            while predecessor.as_ref().is_some_and(|predecessor| !predecessor.await_end(PREDECESSOR_LOOK)) {
+                if shard_stop.is_stopped() {
+                    return;
+                }
             }
             Shard::new(number, context, &connectors, shard_stop, (outbox, inbox)).run();
             drop(ended_sender);
         };
         match std::thread::Builder::new().name(format!("shard-{number}")).spawn(run) {
             Ok(_) => Some(RunningShard { stop, wake, ended }),
-            Err(problem) => {
-                error!(
-                    shard = number,
-                    "no thread for the shard: {problem}; raise the limit of threads and start again"
-                );
-                None
-            }
+            // A dead shard in a process that looks well is worse than a process that ends and is started again.
+            Err(problem) => panic!("no thread for shard {number}: {problem}; raise the limit of threads"),
         }
     }
 

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -101,6 +102,7 @@ impl Runner {
 
     async fn work(&mut self, stored: Result<Option<SourceOffset>, String>) {
         let cold = matches!(stored, Ok(None));
+        self.show_lower_bound(&stored);
         self.rest_held().await;
         self.await_topics(cold).await;
         let clock = Clock::new();
@@ -170,6 +172,14 @@ impl Runner {
             error!(connector = self.connector.name, retry_in = ?retry, "{problem}");
             tokio::time::sleep(retry).await;
         }
+    }
+
+    /// Never 0, which would read as 1970, and never now: what is known before the task has begun.
+    fn show_lower_bound(&self, stored: &Result<Option<SourceOffset>, String>) {
+        let published = stored.as_ref().ok().and_then(|stored| stored.as_ref()?.published.as_deref()?.parse().ok());
+        let since = || self.connector.since.resolve(clock::wall());
+        let bound: Timestamp = published.unwrap_or_else(since);
+        self.set_caught_up(bound.as_duration().as_secs_f64());
     }
 
     async fn rest_held(&self) {
@@ -253,8 +263,8 @@ impl Runner {
             Action::CaughtUp => self.set_caught_up(clock::unix_seconds()),
             Action::State(state) => self.set_state(state),
             Action::PageKind(kind) => self.metrics.page(kind),
-            Action::Failed { message } => {
-                error!(connector = connector.name, org = %connector.org, retry_in = ?FAILED_RETRY, "connector failed: {message}");
+            Action::Failed { message, retry_in } => {
+                error!(connector = connector.name, org = %connector.org, ?retry_in, "connector failed: {message}");
             }
             // Carried out by the loop itself.
             Action::Request { .. } | Action::WakeAt(_) => {}

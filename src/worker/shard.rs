@@ -25,6 +25,7 @@ use crate::kafka::offset_log::{self, OffsetLog};
 use crate::kafka::transaction::TransactionalProducer;
 use crate::metrics::ConnectorMetrics;
 use crate::offsets::codec;
+use crate::source::action::ConnectorState;
 use crate::source::offset::SourceOffset;
 use crate::source::task::FAILED_RETRY;
 
@@ -123,6 +124,10 @@ impl Shard {
                         rest = REST.0;
                     }
                     self.hold(refused);
+                    for connector in &self.connectors {
+                        connector.metrics.state(ConnectorState::Recovering);
+                        connector.status.set_state(ConnectorState::Recovering);
+                    }
                     warn!(shard = self.number, retry_in = ?rest, "{message}");
                 }
             }
@@ -142,7 +147,7 @@ impl Shard {
             return failed(format!("no producer is made for the shard: {error}"));
         }
         let id = format!("{}-{}", self.context.offsets.topic, self.number);
-        let producer = match TransactionalProducer::init(&self.context.kafka, &id, &stopped) {
+        let producer = match TransactionalProducer::init(&self.context.kafka, &id, self.batch_bytes(), &stopped) {
             Ok(producer) => producer,
             Err(error) => return failed(error.to_string()),
         };
@@ -175,6 +180,19 @@ impl Shard {
             connector.runner = None;
         }
         end
+    }
+
+    /// The smallest `max.message.bytes` of the topics that we write, of those that are there or will be made with one.
+    fn batch_bytes(&self) -> Option<u32> {
+        const NAME: &str = "max.message.bytes";
+        let configs = self.connectors.iter().map(|connector| &connector.config);
+        let sizes = configs.flat_map(|config| {
+            let given = config.topic.config.get(NAME).cloned();
+            let there = [&config.topic.name, &config.dead_letter_topic]
+                .map(|topic| self.context.topics.settings(topic).and_then(|settings| settings.get(NAME).cloned()));
+            there.into_iter().chain([given]).flatten()
+        });
+        sizes.filter_map(|size| size.parse().ok()).min()
     }
 
     fn hold(&mut self, refused: BTreeMap<usize, String>) {

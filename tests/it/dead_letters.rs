@@ -7,13 +7,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::support::config_yaml::ConfigYaml;
-use crate::support::connector::Connector;
+use crate::support::connector::{Connector, unix_seconds};
 use crate::support::exactly_once::Difference;
-use crate::support::java_partitioner;
 use crate::support::org::Org;
 use crate::support::shared_broker::shared_broker;
 use crate::support::topics::{Isolation, OwnedRecord, read_all};
-use crate::support::{checkpoint, connector::unix_seconds};
+use crate::support::{checkpoint, java_partitioner, prove};
 
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -110,6 +109,17 @@ fn what_cannot_be_published_is_kept_with_its_reason() {
     let last = checkpoint::all(kafka.bootstrap(), &config.offsets_topic, &checkpoint::key("acme", &org.authority()));
     let last: Value = serde_json::from_str(last.last().unwrap().value_text()).unwrap();
     assert_eq!((&last["uuid"], &last["published"]), (&"the last good one".into(), &"2026-11-02T00:00:00.000Z".into()));
+    prove::row(
+        "dead-letters",
+        "What cannot be published is kept, byte for byte, in the transaction of its page",
+        &format!("a page with {} elements that are no usable event between {} good ones", BAD.len() + 1, BAD.len() + 1),
+        &format!(
+            "{difference}; {} dead letters with the contract's keys and headers, in one transaction with their neighbours; \
+             {events} events and {} dead letters are all that was served",
+            records.len(),
+            dead(KEY) + dead(VALUE)
+        ),
+    );
 }
 
 /// A page of nothing but dead letters moves the checkpoint all the same, and nothing is asked again.

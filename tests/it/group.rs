@@ -9,6 +9,7 @@ use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::Connector;
 use crate::support::exactly_once::Difference;
 use crate::support::org::Org;
+use crate::support::prove;
 use crate::support::shared_broker::shared_broker;
 use crate::support::tail::Tail;
 use crate::support::topics::{Isolation, create_topic, random_name, read_aborted, read_all};
@@ -67,6 +68,10 @@ impl Fleet {
         }
     }
 
+    fn event_count(&self) -> usize {
+        self.orgs.iter().map(|org| org.event_count()).sum()
+    }
+
     fn difference(&self) -> Difference {
         let mut sum = Difference::default();
         for (org, connector) in self.orgs.iter().zip(&self.config.connectors) {
@@ -83,15 +88,15 @@ impl Fleet {
 /// Shards are shared, handed over when a worker comes or goes in peace, and taken over when one is killed.
 #[test]
 fn two_workers_share_the_shards_and_take_over() {
-    share_and_take_over(CLASSIC);
+    share_and_take_over(CLASSIC, "two-workers");
 }
 
 #[test]
 fn two_workers_share_the_shards_with_the_new_group_protocol() {
-    share_and_take_over(NEW);
+    share_and_take_over(NEW, "two-workers-new-protocol");
 }
 
-fn share_and_take_over(consumer: &str) {
+fn share_and_take_over(consumer: &str, row: &str) {
     let Some(kafka) = shared_broker() else { return };
     let fleet = Fleet::new(kafka.bootstrap(), consumer, 4_000, Duration::from_millis(60));
     let first = Connector::spawn(&fleet.config, &[]);
@@ -110,6 +115,15 @@ fn share_and_take_over(consumer: &str) {
     fleet.await_caught_up(&third);
     let difference = fleet.difference();
     assert!(difference.is_none(), "{difference}");
+    prove::row(
+        row,
+        "Workers of one group share the connectors, and a dead one's are taken over",
+        &format!(
+            "six connectors with 4000 events each and `{consumer}`: a second worker comes, the first is killed -9, a third \
+             comes, the second is stopped"
+        ),
+        &format!("each connector on one worker at a time; {difference} of {} events", fleet.event_count()),
+    );
 }
 
 /// A worker that stood still for longer than its session, with transactions open, while another took its shards over:
@@ -141,7 +155,15 @@ fn a_zombie_commits_nothing() {
     assert!(zombie.process().is_running());
     let difference = fleet.difference();
     assert!(difference.is_none(), "{difference}");
-    assert!(!read_aborted(kafka.bootstrap(), topic).is_empty(), "the zombie's open transaction was aborted");
+    let aborted = read_aborted(kafka.bootstrap(), topic).len();
+    assert!(aborted > 0, "the zombie's open transaction was aborted");
+    prove::row(
+        "zombie",
+        "A worker that stood still while another took over commits nothing when it goes on",
+        "SIGSTOP when a read_uncommitted consumer saw a transaction's first record; SIGCONT when another worker had taken over \
+         all shards and committed",
+        &format!("{difference} of {} events; {aborted} records of its transaction were aborted", fleet.event_count()),
+    );
 }
 
 /// A second process with the same `group_instance_id` makes the first one go, with the code of the contract.

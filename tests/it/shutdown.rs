@@ -13,6 +13,7 @@ use crate::support::end_txn_proxy::{EndTxnProxy, Moment};
 use crate::support::exactly_once::Difference;
 use crate::support::org::Org;
 use crate::support::ports::free_port;
+use crate::support::prove;
 use crate::support::shared_broker::shared_broker;
 use crate::support::topics::{Isolation, read_all};
 
@@ -36,6 +37,7 @@ fn stop(worker: &Connector, signal: Signal, doing: &str) -> Duration {
 #[test]
 fn with_kafka_there_it_stops_at_once() {
     let Some(kafka) = shared_broker() else { return };
+    let mut longest = Duration::ZERO;
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         for doing in ["resting", "waiting for a page", "waiting for the rate limit", "failed", "just started"] {
             let org = Org::start(SimulatorConfig { events: 50, ..Default::default() });
@@ -59,8 +61,15 @@ fn with_kafka_there_it_stops_at_once() {
             }
             let took = stop(&worker, signal, doing);
             println!("{signal} while {doing}: {took:?}");
+            longest = longest.max(took);
         }
     }
+    prove::row(
+        "shutdown",
+        "SIGTERM and SIGINT end the service within 10 s with exit code 0",
+        "each of them while it rested, waited for a page, waited for the rate limit, had failed, and had just started",
+        &format!("at most {:.1} s", longest.as_secs_f64()),
+    );
 }
 
 #[test]
@@ -87,6 +96,7 @@ fn with_the_broker_frozen_it_stops_in_time() {
     let acme = org.connector("acme").interval("200ms");
     let topic = acme.topic.clone();
     let config = ConfigYaml::new(&proxy.bootstrap()).connector(acme);
+    let mut longest = Duration::ZERO;
     for moment in [Some(Moment::BeforeForwarding), Some(Moment::AfterForwarding), None] {
         let worker = Connector::spawn(&config, &[]);
         worker.await_caught_up(&org, "acme", WAIT);
@@ -109,6 +119,7 @@ fn with_the_broker_frozen_it_stops_in_time() {
         }
         let took = stop(&worker, Signal::SIGTERM, "in a commit, with the broker frozen");
         println!("SIGTERM with the broker frozen at {moment:?}: {took:?}");
+        longest = longest.max(took);
         broker.thaw();
     }
     let worker = Connector::spawn(&config, &[]);
@@ -116,6 +127,13 @@ fn with_the_broker_frozen_it_stops_in_time() {
     let records = read_all(&broker.bootstrap(), &topic, Isolation::ReadCommitted);
     let difference = Difference::between(org.uuids().iter().map(String::as_str), &records);
     assert!(difference.is_none(), "{difference}");
+    prove::row(
+        "shutdown-frozen",
+        "The same with a broker that answers nothing, also in the middle of a commit",
+        "SIGTERM with the broker frozen just before and just after it got the EndTxn, and between two transactions; it went on \
+         later, and so did the next start",
+        &format!("at most {:.1} s, exit code 0; {difference}", longest.as_secs_f64()),
+    );
 }
 
 /// In the middle of a backlog: what is in a commit is finished, nothing is aborted that need not be, and nothing of the

@@ -4,7 +4,6 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::support::broker::{Broker, BrokerOptions};
-use crate::support::checkpoint;
 use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::Connector;
 use crate::support::end_txn_proxy::{EndTxnProxy, Moment};
@@ -12,6 +11,7 @@ use crate::support::exactly_once::Difference;
 use crate::support::org::Org;
 use crate::support::shared_broker::shared_broker;
 use crate::support::topics::{Isolation, create_topic, read_all};
+use crate::support::{checkpoint, java_partitioner, producers, prove};
 
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -48,6 +48,14 @@ fn a_warm_start_goes_on_at_the_stored_link() {
     assert!(difference.is_none(), "{difference}");
     let served: usize = org.requests().iter().map(|request| request.events).sum();
     assert_eq!(served, uuids.len() - 170, "no event was asked for twice");
+    prove::row(
+        "warm-start",
+        "A restart goes on at the very link that was stored",
+        "stopped and started twice, with new events in between",
+        &format!(
+            "{difference} of {served} events, each asked for once; the first request of each start is the stored link"
+        ),
+    );
 }
 
 /// I7: with the cold start's commit held up nothing is asked, and what is asked then is what was committed.
@@ -84,6 +92,12 @@ fn a_cold_start_asks_nothing_before_it_is_durable() {
     let stored = checkpoint::all(&broker.bootstrap(), &config.offsets_topic, &key);
     assert_eq!(stored[0].value_text(), checkpoint::value(&first, None));
     worker.await_caught_up(&org, "acme", WAIT);
+    prove::row(
+        "cold-start",
+        "A cold start is durable before it asks (I7)",
+        "the cold start's EndTxn held up for 2 s on its way to the broker",
+        "0 requests to the org before it was let through; the first request was the URL committed",
+    );
 }
 
 /// A checkpoint that a tool wrote in other words (order, blanks, members of its own) under the key's one spelling is
@@ -104,8 +118,8 @@ fn a_checkpoint_of_another_tool_is_resumed() {
         "{{ \"checkpointUrl\": \"{url}\", \"query\": \"{}\", \"note\": \"by hand\", \"v\": 1 }}",
         checkpoint::NO_QUERY
     );
-    let shard = crate::support::java_partitioner::partition(key.as_bytes(), 4);
-    crate::support::producers::write(kafka.bootstrap(), &config.offsets_topic, shard, &key, &value);
+    let shard = java_partitioner::partition(key.as_bytes(), 4);
+    producers::write(kafka.bootstrap(), &config.offsets_topic, shard, &key, &value);
     let worker = Connector::spawn(&config, &[]);
     worker.await_caught_up(&org, "acme", WAIT);
     assert_eq!(format!("{}{}", org.url(), org.requests()[0].target), url);

@@ -36,9 +36,15 @@ impl KafkaProperties {
         pairs(&self.producer)
     }
 
-    /// What a consumer, or a client for administration, is made with: names and values, by name.
+    /// What a consumer is made with: names and values, by name.
     pub fn consumer(&self) -> impl Iterator<Item = (&str, &str)> {
         pairs(&self.consumer)
+    }
+
+    /// What every client is made with, as a client for administration: how to reach the brokers.
+    pub fn shared(&self) -> impl Iterator<Item = (&str, &str)> {
+        let is_shared = |name: &str| find(name).is_some_and(|property| property.role == Role::Both);
+        pairs(&self.consumer).filter(move |(name, _)| is_shared(name))
     }
 
     /// A producer's property, under any of its names.

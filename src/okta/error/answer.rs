@@ -30,7 +30,7 @@ impl RefusedAnswer<'_> {
     /// | 429, limit above 0 | this window is used up | after `reset` - `Date` + 1 s |
     /// | 429, limit 0 | too many requests at once | with backoff, and not before `reset` - `Date` + 1 s, an estimate |
     /// | 429 without the headers | not Okta's own | with backoff |
-    /// | 401 | the credential | once, if it reads differently now |
+    /// | 401 | the credential | once, after it was read again |
     /// | 400 about `after`, about a `since` of 180 days ago | the checkpoint | no |
     /// | 400, 403 | the query, the role | no |
     /// | 3xx | I3 | no |

@@ -122,7 +122,7 @@ impl World {
                 Action::State(state) => self.state = state,
                 Action::CaughtUp => self.caught_up = true,
                 Action::ReloadCredential => self.reloads += 1,
-                Action::Failed { message } => self.failures.push(message),
+                Action::Failed { message, .. } => self.failures.push(message),
                 Action::ResumedFrom { .. } | Action::PageKind(_) | Action::Retry { .. } => {}
             }
         }

@@ -227,12 +227,7 @@ fn die_with_the_test_process(command: &mut Command) {
     use std::os::unix::process::CommandExt;
 
     // SAFETY: between fork and exec only `prctl` is called, which is async-signal-safe and touches no memory.
-    let _ = unsafe {
-        command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) {
-            -1 => Err(std::io::Error::last_os_error()),
-            _ => Ok(()),
-        })
-    };
+    let _ = unsafe { command.pre_exec(|| Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?)) };
 }
 
 #[cfg(not(target_os = "linux"))]
