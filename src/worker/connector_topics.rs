@@ -11,7 +11,7 @@ use crate::config::ConnectorConfig;
 use crate::kafka::client_config::DEAD_LETTER_MAX_BYTES;
 use crate::kafka::topics::{TopicError, Topics, WantedTopic};
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
 /// `retention.ms` of a topic that we create, unless `topic.config` has one.
 const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// What a created topic keeps longer than the age that the cold start asks for.
@@ -51,9 +51,9 @@ impl fmt::Display for ConnectorTopicError {
             Self::Topic(error) => error.fmt(f),
             Self::RetentionTooShort { topic, found, needed } => write!(
                 f,
-                "topic `{topic}` keeps {} days, by the event's own time, and the cold start asks for {}: raise its `retention.ms` to at least {}, or set a later `since`",
-                days(*found),
-                days(*needed),
+                "topic `{topic}` keeps {}, by the event's own time, and the cold start asks for {}: raise its `retention.ms` to at least {}, or set a later `since`",
+                shown(*found),
+                shown(*needed),
                 needed.as_millis(),
             ),
             Self::LogAppendTime { topic } => write!(
@@ -135,6 +135,7 @@ fn check_time(
     }
 }
 
-fn days(duration: Duration) -> String {
-    format!("{:.1}", duration.as_secs_f64() / DAY.as_secs_f64())
+fn shown(duration: Duration) -> String {
+    let hours = duration.as_secs_f64() / HOUR.as_secs_f64();
+    if hours < 48.0 { format!("{hours:.1} hours") } else { format!("{:.1} days", hours / 24.0) }
 }

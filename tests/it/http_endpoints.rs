@@ -41,6 +41,12 @@ fn readiness_follows_kafka_and_nothing_else() {
     for path in ["/", "/metricsx", "/livez/x", "/stop"] {
         assert_eq!(worker.http(path).unwrap().status, 404, "{path}");
     }
+
+    broker.kill9();
+    let _ = worker.await_http("/readyz", 503, WAIT);
+    assert_eq!(worker.http("/livez").unwrap().status, 200);
+    broker.restart();
+    let _ = worker.await_http("/readyz", 200, WAIT);
 }
 
 /// Every series of a connector that the contract names and that exists so far is there from its start, with 0.

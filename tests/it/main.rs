@@ -36,6 +36,7 @@ mod offsets_topic;
 mod org_faults;
 mod shutdown;
 mod token_nowhere;
+mod topic_limits;
 mod warm_start;
 
 // What a person meets first.

@@ -34,6 +34,8 @@ pub struct ConnectorYaml {
     pub create: bool,
     pub interval: String,
     pub since: String,
+    /// Of the data topic, where the program makes it.
+    pub retention_ms: i64,
     /// More `key: value` lines.
     pub extra: Vec<String>,
 }
@@ -126,6 +128,7 @@ impl ConnectorYaml {
             create: true,
             interval: "1s".to_owned(),
             since: "30d".to_owned(),
+            retention_ms: -1,
             extra: Vec::new(),
         }
     }
@@ -162,10 +165,11 @@ impl ConnectorYaml {
         line(
             yaml,
             format_args!(
-                "    topic: {{name: {}, partitions: {}, create: {}, config: {{retention.ms: -1}}}}",
+                "    topic: {{name: {}, partitions: {}, create: {}, config: {{retention.ms: {}}}}}",
                 quoted(&self.topic),
                 self.topic_partitions,
-                self.create
+                self.create,
+                self.retention_ms
             ),
         );
         line(yaml, format_args!("    interval: {}", self.interval));
