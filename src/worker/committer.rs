@@ -77,9 +77,9 @@ struct Collected {
     aborted: u32,
     /// Whether the last transaction was aborted because no broker took its records in time.
     ///
-    /// Twice in a row may be more than brokers that are away: librdkafka drops every broker that a metadata answer does
-    /// not name, and an only broker that comes back from a pause names none for a moment. librdkafka may then have no
-    /// broker left to ask for five minutes (measured).
+    /// Twice in a row may be more than brokers that are away: after a freeze a producer was seen to go on like this for
+    /// minutes, though the broker was back. librdkafka drops every broker that a metadata answer does not name, and an only
+    /// broker that comes back may name none for a moment.
     timed_out: bool,
 }
 

@@ -57,7 +57,6 @@ fn a_quiet_connector_survives_the_expiry_of_its_producer() {
         // Otherwise the broker remembered, and this proves nothing.
         if forgets == "the transactional id" {
             assert!(worker.log().contains("fenced"), "{}", worker.process().tail(40));
-            println!("fenced: {:?}", worker.of("acme", "transactions_total", &[("result", "fenced")]));
         }
         worker.terminate();
         assert_eq!(worker.wait(Duration::from_secs(10)).code(), Some(0));
