@@ -2,6 +2,7 @@
 //!
 //! Calls of librdkafka that block are made from threads of the shards and of the group, never from the async runtime.
 
+pub mod authorized_operations;
 pub mod client_config;
 pub mod context;
 pub mod deliveries;

@@ -8,6 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, Top
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
+use super::authorized_operations::{self, Allowed, Operation};
 use super::client_config;
 use super::context::LogContext;
 use super::error::code_of;
@@ -199,6 +200,24 @@ impl Topics {
     /// Settings of a topic; `None` where the broker does not answer such questions, or not to us. Blocks.
     pub fn settings(&self, topic: &str) -> Option<BTreeMap<String, String>> {
         self.describe(&ResourceSpecifier::Topic(topic), self.any_broker()?)
+    }
+
+    /// What we may do with this topic, as the broker says (KIP-430): nothing where it may not even be seen. `None` where
+    /// the topic is not there, or where the broker does not say. Blocks for up to 10 s.
+    pub fn allowed(&self, topic: &str) -> Option<BTreeSet<Operation>> {
+        self.all_allowed(&[topic]).remove(topic)
+    }
+
+    /// [`Topics::allowed`] of several topics, with one question; those that it says nothing of are left out. Blocks for up
+    /// to 10 s.
+    pub fn all_allowed(&self, topics: &[&str]) -> Allowed {
+        let Some(broker) = self.any_broker() else { return Allowed::new() };
+        authorized_operations::of_topics(self.admin.inner(), broker, topics, TIMEOUT)
+    }
+
+    /// What we may do with this consumer group; `None` where the broker does not say. Blocks for up to 6 s.
+    pub fn allowed_on_group(&self, group_id: &str) -> Option<BTreeSet<Operation>> {
+        authorized_operations::of_group(self.admin.inner(), group_id, TIMEOUT)
     }
 
     /// Who to ask what every broker knows. The one that answers metadata is no such number: before the first answer its

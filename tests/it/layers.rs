@@ -61,6 +61,12 @@ const RULES: &[Rule] = &[
         why: "src/kafka is the only folder that names rdkafka",
     },
     Rule {
+        folders: &[""],
+        except: &["kafka/authorized_operations.rs"],
+        forbidden: &["unsafe", "unsafe_code", "rdkafka::bindings"],
+        why: "src/kafka/authorized_operations.rs is the only file with unsafe code (docs/adr/0028)",
+    },
+    Rule {
         folders: &["kafka"],
         except: &[],
         forbidden: &["crate::okta", "reqwest", "crate::worker", "crate::http", "crate::cli", "crate::simulator"],

@@ -1,10 +1,11 @@
 //! A broker that authorises: what README says suffices, and what is missing is named and costs no more than it must.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::support::acls::{self, Operation, Permission, Resource};
-use crate::support::broker::{Broker, BrokerOptions};
+use crate::support::authorizer::{self, USER};
+use crate::support::broker::Broker;
 use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::{self, ConfigFile, Connector, Output};
 use crate::support::exactly_once::Difference;
@@ -14,20 +15,6 @@ use crate::support::topics::{Isolation, create_topic, read_all};
 const WAIT: Duration = Duration::from_secs(60);
 /// A connector that another one interrupts goes on within this; it takes about two seconds on an idle machine.
 const SOON: Duration = Duration::from_secs(30);
-const USER: &str = "app";
-const PASSWORD: &str = "app-secret";
-
-/// One broker for the tests of this file that run at the same time.
-fn broker() -> Option<Arc<Broker>> {
-    static BROKER: Mutex<Weak<Broker>> = Mutex::new(Weak::new());
-    let mut shared = BROKER.lock().unwrap();
-    if let Some(broker) = shared.upgrade() {
-        return Some(broker);
-    }
-    let broker = Arc::new(Broker::start(BrokerOptions::default().login(USER, PASSWORD))?);
-    *shared = Arc::downgrade(&broker);
-    Some(broker)
-}
 
 /// A worker whose connectors share one shard, and who logs in as somebody who may do nothing yet.
 struct Scene {
@@ -53,13 +40,8 @@ impl Scene {
     }
 
     fn without_topics(names: &[&str]) -> Option<Self> {
-        let broker = broker()?;
-        let mut config = ConfigYaml::new(&broker.login_address())
-            .kafka("security.protocol: sasl_plaintext")
-            .kafka("sasl.mechanism: PLAIN")
-            .kafka(&format!("sasl.username: {USER}"))
-            .kafka(&format!("sasl.password: {PASSWORD}"))
-            .offsets_partitions(1);
+        let broker = authorizer::broker()?;
+        let mut config = authorizer::config(&broker).offsets_partitions(1);
         config.group_id = format!("group-of-{}", config.offsets_topic);
         let mut orgs = Vec::new();
         for name in names {

@@ -20,6 +20,7 @@ mod okta_client;
 mod simulator;
 
 // The promises: the shipped binary, killed, frozen and lied to, against a real broker. One concept a file.
+mod authorized_operations;
 mod broker_frozen;
 mod broker_restarted;
 mod dead_letters;

@@ -9,6 +9,7 @@
 #![allow(dead_code)]
 
 pub mod acls;
+pub mod authorizer;
 pub mod broker;
 pub mod checkpoint;
 pub mod config_yaml;
