@@ -141,6 +141,29 @@ impl Topics {
         if !wanted.create {
             return Err(TopicError::Missing { topic: wanted.name.to_owned() });
         }
+        self.create(wanted, false)?;
+        // The other brokers hear of it a little later; a metadata answer without it is no failure yet.
+        for _ in 0..50 {
+            if let Some(&partitions) = self.partitions()?.get(wanted.name) {
+                return Ok(TopicState { partitions, created: true });
+            }
+            // No event tells of a topic, and this thread may block.
+            #[allow(clippy::disallowed_methods)]
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Err(self.unreachable_by(RDKafkaErrorCode::UnknownTopicOrPartition))
+    }
+
+    /// Whether `wanted`, which is not there, could be made: the broker is asked, and makes nothing. Blocks.
+    pub fn may_be_created(&self, wanted: &WantedTopic<'_>) -> Result<(), TopicError> {
+        if !wanted.create {
+            return Err(TopicError::Missing { topic: wanted.name.to_owned() });
+        }
+        self.create(wanted, true)
+    }
+
+    /// Makes `wanted`, or only asks whether it could be made. That it is there already is no error.
+    fn create(&self, wanted: &WantedTopic<'_>, validate_only: bool) -> Result<(), TopicError> {
         let mut topic =
             NewTopic::new(wanted.name, wanted.partitions, TopicReplication::Fixed(wanted.replication_factor));
         let replicas = match wanted.replication_factor {
@@ -153,24 +176,18 @@ impl Topics {
         for (key, value) in &wanted.config {
             topic = topic.set(key, value);
         }
-        let not_created = |code| TopicError::NotCreated { topic: wanted.name.to_owned(), code };
-        let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
+        let options = AdminOptions::new()
+            .request_timeout(Some(TIMEOUT))
+            .operation_timeout(Some(TIMEOUT))
+            .validate_only(validate_only);
         let answer = futures_executor::block_on(self.admin.create_topics([&topic], &options));
         match answer.map_err(|error| self.unreachable(&error))?.pop() {
-            Some(Err((_, code))) if is_passing(code) => return Err(self.unreachable_by(code)),
-            Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => return Err(not_created(code)),
-            _ => {}
-        }
-        // The other brokers hear of it a little later; a metadata answer without it is no failure yet.
-        for _ in 0..50 {
-            if let Some(&partitions) = self.partitions()?.get(wanted.name) {
-                return Ok(TopicState { partitions, created: true });
+            Some(Err((_, code))) if is_passing(code) => Err(self.unreachable_by(code)),
+            Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {
+                Err(TopicError::NotCreated { topic: wanted.name.to_owned(), code })
             }
-            // No event tells of a topic, and this thread may block.
-            #[allow(clippy::disallowed_methods)]
-            std::thread::sleep(Duration::from_millis(100));
+            _ => Ok(()),
         }
-        Err(self.unreachable_by(RDKafkaErrorCode::UnknownTopicOrPartition))
     }
 
     /// What a lost broker could cost, as a warning that ends in the fix; `None` where the topic is safe, or where the

@@ -72,20 +72,9 @@ pub fn ensure(
     connector: &ConnectorConfig,
     cold: bool,
 ) -> Result<BTreeMap<String, String>, ConnectorTopicError> {
-    let now = clock::wall();
-    let age = Duration::try_from(now.duration_since(connector.since.resolve(now))).unwrap_or_default();
-    let retention = RETENTION.max(age + RETENTION_MARGIN).as_millis().to_string();
-    let mut config = connector.topic.config.clone();
-    let _ = config.entry("retention.ms".to_owned()).or_insert_with(|| retention.clone());
-    // A broker's own default may be the time of arrival.
-    let _ = config.entry("message.timestamp.type".to_owned()).or_insert_with(|| "CreateTime".to_owned());
-    let data = wanted(connector, &connector.topic.name, config);
+    let age = age(connector);
+    let [data, dead_letters] = wanted(connector, age);
     let _ = topics.ensure(&data).map_err(ConnectorTopicError::Topic)?;
-    let dead_letter_config = BTreeMap::from([
-        ("retention.ms".to_owned(), retention),
-        ("max.message.bytes".to_owned(), DEAD_LETTER_MAX_BYTES.to_string()),
-    ]);
-    let dead_letters = wanted(connector, &connector.dead_letter_topic, dead_letter_config);
     let _ = topics.ensure(&dead_letters).map_err(ConnectorTopicError::Topic)?;
     for warning in [data.name, dead_letters.name].into_iter().filter_map(|name| topics.durability_warning(name)) {
         warn!(connector = connector.name, "{warning}");
@@ -99,23 +88,41 @@ pub fn ensure(
         return Ok(BTreeMap::new());
     };
     if cold {
-        check_time(&settings, connector, age)?;
+        judge_time(&settings, connector, age)?;
     }
     Ok(settings)
 }
 
-fn wanted<'a>(connector: &ConnectorConfig, name: &'a str, config: BTreeMap<String, String>) -> WantedTopic<'a> {
-    WantedTopic {
-        name,
-        partitions: connector.topic.partitions,
-        replication_factor: connector.topic.replication_factor,
-        create: connector.topic.create,
-        config,
-    }
+/// The age that a cold start asks for.
+pub fn age(connector: &ConnectorConfig) -> Duration {
+    let now = clock::wall();
+    Duration::try_from(now.duration_since(connector.since.resolve(now))).unwrap_or_default()
+}
+
+/// The data topic and the dead letter topic, as they are made where they are absent: they keep what is `age` old.
+pub fn wanted(connector: &ConnectorConfig, age: Duration) -> [WantedTopic<'_>; 2] {
+    let retention = RETENTION.max(age + RETENTION_MARGIN).as_millis().to_string();
+    let mut config = connector.topic.config.clone();
+    let _ = config.entry("retention.ms".to_owned()).or_insert_with(|| retention.clone());
+    // A broker's own default may be the time of arrival.
+    let _ = config.entry("message.timestamp.type".to_owned()).or_insert_with(|| "CreateTime".to_owned());
+    let dead_letter_config = BTreeMap::from([
+        ("retention.ms".to_owned(), retention),
+        ("max.message.bytes".to_owned(), DEAD_LETTER_MAX_BYTES.to_string()),
+    ]);
+    [(&connector.topic.name, config), (&connector.dead_letter_topic, dead_letter_config)].map(|(name, config)| {
+        WantedTopic {
+            name,
+            partitions: connector.topic.partitions,
+            replication_factor: connector.topic.replication_factor,
+            create: connector.topic.create,
+            config,
+        }
+    })
 }
 
 /// Kafka applies `retention.ms` to the record's time, which is Okta's: a backlog older than that would be deleted again.
-fn check_time(
+pub fn judge_time(
     settings: &BTreeMap<String, String>,
     connector: &ConnectorConfig,
     age: Duration,

@@ -1,20 +1,18 @@
 //! The thread that keeps this worker in its group, from the look at the offsets topic to the last revoked shard.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{error, warn};
 
 use super::context::WorkerContext;
+use super::offsets_topic;
 use super::ownership::Ownership;
 use super::shutdown::Stop;
 use crate::http::Readiness;
 use crate::kafka::group::{GroupError, GroupMember, Membership, ShardOwner, is_unreleased};
-use crate::kafka::topics::{TopicError, WantedTopic};
+use crate::kafka::topics::TopicError;
 
-/// `segment.bytes` of the offsets topic: small, so that compaction comes to it and a read to the end stays short.
-const SEGMENT_BYTES: u32 = 64 * 1024 * 1024;
 /// How often the offsets topic's partitions are counted again.
 const TOPIC_LOOK: Duration = Duration::from_secs(60);
 /// Between two words about trouble that goes on.
@@ -172,15 +170,8 @@ impl GroupThread {
 
     fn check_offsets_topic(&self) -> Result<(), TopicError> {
         let offsets = &self.context.offsets;
-        let config = [("cleanup.policy", "compact".to_owned()), ("segment.bytes", SEGMENT_BYTES.to_string())];
-        let state = self.context.topics.ensure(&WantedTopic {
-            name: &offsets.topic,
-            partitions: offsets.partitions,
-            replication_factor: offsets.replication_factor,
-            create: true,
-            config: config.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<BTreeMap<_, _>>(),
-        })?;
-        self.compare(state.partitions)?;
+        let state = self.context.topics.ensure(&offsets_topic::wanted(offsets))?;
+        offsets_topic::judge_partitions(offsets, state.partitions)?;
         if let Some(warning) = self.context.topics.durability_warning(&offsets.topic) {
             warn!("{warning}");
         }
@@ -192,31 +183,18 @@ impl GroupThread {
                 topic = offsets.topic,
                 "the broker does not show this topic's settings: check by hand that its cleanup.policy is exactly `compact`, or grant DESCRIBE_CONFIGS on it"
             ),
-            Some(settings) => {
-                let policy = settings.get("cleanup.policy").map_or("", String::as_str);
-                if policy != "compact" {
-                    return Err(TopicError::NotCompacted { topic: offsets.topic.clone(), found: policy.to_owned() });
-                }
-            }
+            Some(settings) => offsets_topic::judge_settings(offsets, &settings)?,
         }
         Ok(())
     }
 
     fn count_partitions(&self) -> Result<(), TopicError> {
-        let topic = &self.context.offsets.topic;
-        match self.context.topics.partitions()?.get(topic) {
-            Some(&found) => self.compare(found),
+        let offsets = &self.context.offsets;
+        match self.context.topics.partitions()?.get(&offsets.topic) {
+            Some(&found) => offsets_topic::judge_partitions(offsets, found),
             // Gone, or not shown at this moment: the shards can't commit then.
             None => Ok(()),
         }
-    }
-
-    fn compare(&self, found: usize) -> Result<(), TopicError> {
-        let configured = self.context.offsets.partitions;
-        if usize::try_from(configured) == Ok(found) {
-            return Ok(());
-        }
-        Err(TopicError::PartitionCount { topic: self.context.offsets.topic.clone(), found, configured })
     }
 
     /// Rests, but not past a stop.

@@ -7,6 +7,7 @@ pub mod committer;
 pub mod connector_topics;
 pub mod context;
 pub mod membership;
+pub mod offsets_topic;
 pub mod ownership;
 pub mod publish;
 pub mod record_time;
