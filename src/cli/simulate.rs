@@ -11,7 +11,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::simulator::{Fault, Faults, Simulator, SimulatorConfig};
+use crate::simulator::{Fault, Faults, Poison, Simulator, SimulatorConfig};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,6 +20,9 @@ Examples:
 
   An org to test a client against, that fails now and then:
     okta-kafka-source simulate --events 20000 --fault http_500=0.1 --fault rate_limit=0.05 --fault truncate=0.1
+
+  An org that cannot answer for events 500 to 519 in time, unless it is asked for ten events or fewer:
+    okta-kafka-source simulate --poison timeout:500-519:10
 
   With a configuration that works with it:
     okta-kafka-source simulate --print-config > simulated.yaml &
@@ -62,6 +65,10 @@ pub struct SimulateArgs {
     /// Something that goes wrong, and how often, from 0 to 1; may be given several times.
     #[arg(long, value_name = "KIND=PROBABILITY")]
     pub fault: Vec<Fault>,
+    /// Events whose pages fail, each time, until they are asked for with this limit or less: timeout is 500 E0000009,
+    /// too_large a page of more than 64 MiB. Events are counted from 0; may be given several times.
+    #[arg(long, value_name = "timeout|too_large:FIRST-LAST:LIMIT")]
+    pub poison: Vec<Poison>,
     /// How late an answer with the fault `slow` comes.
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration)]
     pub slow_delay: Duration,
@@ -93,6 +100,7 @@ pub async fn run(args: SimulateArgs, shutdown: impl Future<Output = ()>) -> anyh
         latency: args.latency,
         rate_limit: args.rate_limit,
         faults,
+        poison: args.poison,
         slow_delay: args.slow_delay,
         rate_limit_wait: args.rate_limit_wait,
         ..SimulatorConfig::default()
@@ -177,6 +185,7 @@ mod tests {
             (vec!["--latency", "-1s"], "unexpected argument"),
             (vec!["--latency=-1s"], "is negative"),
             (vec!["--latency", "soon"], "is not a duration"),
+            (vec!["--poison", "timeout:5"], "is not KIND:FIRST-LAST:LIMIT"),
             (vec!["--events", "3", "--events-file", "f"], "cannot be used with"),
         ] {
             let error = Command::try_parse_from(["simulate"].into_iter().chain(arguments.clone())).err();

@@ -162,23 +162,20 @@ impl Client {
         if response.status() != StatusCode::OK {
             let status = response.status().as_u16();
             // The status says enough where the text cannot be read.
-            let body = self.body(response, ERROR_BODY_CAP).await.unwrap_or_default();
+            let body = self.body(response, ERROR_BODY_CAP, None).await.unwrap_or_default();
             let challenge = text(&headers, &WWW_AUTHENTICATE);
             let okta = OktaError::read(status, &body, challenge, token.expose_secret());
             let answer = RefusedAnswer { asked: url, rate_limit, server_date, location: text(&headers, &LOCATION) };
             return Err(answer.into_error(okta));
         }
-        let body = self.body(response, self.options.body_cap).await?;
-        let lines = headers.get_all(LINK).iter().map(|line| line.as_bytes());
-        let next = link::next_link(lines).map_err(|error| RequestError::BadLink { error })?;
+        // Before the body: where that is too long, the link says what comes behind it.
+        let next = link::next_link(headers.get_all(LINK).iter().map(|line| line.as_bytes()))
+            .map(|next| next.map(|next| PageUrl::checked(&next, &self.org)));
+        let behind = next.as_ref().ok().and_then(|next| next.as_ref()?.as_ref().ok());
+        let body = self.body(response, self.options.body_cap, behind).await?;
+        let next = next.map_err(|error| RequestError::BadLink { error })?;
         let elements = page::split(&body).map_err(|error| RequestError::NotAPage { error })?;
-        Ok(SystemLogPage {
-            elements,
-            next: next.map(|next| PageUrl::checked(&next, &self.org)),
-            body_bytes: body.len(),
-            rate_limit,
-            server_date,
-        })
+        Ok(SystemLogPage { elements, next, body_bytes: body.len(), rate_limit, server_date })
     }
 
     async fn send(&self, url: &PageUrl, token: &SecretString) -> Result<Response, RequestError> {
@@ -196,18 +193,23 @@ impl Client {
         Ssws::new(token).authorize(&mut headers).map_err(|_| RequestError::UnusableCredential)?;
         let request = self.http.get(url.url().clone()).headers(headers);
         request.send().await.map_err(|error| match error.is_timeout() {
-            true if error.is_connect() => RequestError::Timeout { limit: self.options.connect_timeout },
+            true if error.is_connect() => RequestError::ConnectTimeout { limit: self.options.connect_timeout },
             true => RequestError::Timeout { limit: self.options.timeout },
             false => RequestError::Connection { problem: causes(error) },
         })
     }
 
-    /// Reads the body, decompressed, and stops as soon as it is longer than `cap`.
-    async fn body(&self, mut response: Response, cap: usize) -> Result<Bytes, RequestError> {
+    /// Reads the body, decompressed, and stops as soon as it is longer than `cap`; `next` is the link behind the page.
+    async fn body(&self, mut response: Response, cap: usize, next: Option<&PageUrl>) -> Result<Bytes, RequestError> {
+        let too_large = || RequestError::TooLarge { cap, next: next.map(|next| next.as_str().to_owned()) };
+        // Known only of a body that is not compressed.
+        if response.content_length().is_some_and(|length| length > cap as u64) {
+            return Err(too_large());
+        }
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() > cap => return Err(RequestError::TooLarge { cap }),
+                Ok(Some(chunk)) if body.len() + chunk.len() > cap => return Err(too_large()),
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 // Without the spare capacity: the events of a page keep all of this until they are committed.
                 Ok(None) => return Ok(Bytes::from(body.into_boxed_slice())),

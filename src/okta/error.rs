@@ -20,9 +20,15 @@ mod okta_error;
 /// of them holds the credential.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RequestError {
-    /// The answer was not complete in time, be it for the connection, the server or the body.
+    /// The answer was not complete in time, be it for the server or the body.
     #[error("no complete answer within {} s", .limit.as_secs_f64())]
     Timeout {
+        /// The time-out that ran out.
+        limit: Duration,
+    },
+    /// There was no connection in time.
+    #[error("no connection within {} s", .limit.as_secs_f64())]
+    ConnectTimeout {
         /// The time-out that ran out.
         limit: Duration,
     },
@@ -49,6 +55,8 @@ pub enum RequestError {
     TooLarge {
         /// The cap in bytes.
         cap: usize,
+        /// Its `next` link, where it has one that I3 allows: what comes behind it.
+        next: Option<String>,
     },
     /// 200, but the elements of the body cannot be told apart.
     #[error("the answer is not a page: {error}")]
@@ -210,7 +218,9 @@ impl RequestError {
     /// Whether asking again can help.
     pub fn severity(&self) -> Severity {
         let (reason, wait) = match self {
-            Self::Timeout { .. } | Self::RequestTimeout { .. } => (RetryReason::Timeout, None),
+            Self::Timeout { .. } | Self::ConnectTimeout { .. } | Self::RequestTimeout { .. } => {
+                (RetryReason::Timeout, None)
+            }
             Self::Connection { .. }
             | Self::BrokenBody { .. }
             | Self::TooLarge { .. }
@@ -252,6 +262,7 @@ impl RequestError {
             | Self::Redirected { okta, .. }
             | Self::Unexpected { okta } => Some(okta),
             Self::Timeout { .. }
+            | Self::ConnectTimeout { .. }
             | Self::Connection { .. }
             | Self::BrokenBody { .. }
             | Self::TooLarge { .. }
@@ -262,9 +273,17 @@ impl RequestError {
         }
     }
 
-    /// Whether Okta itself gave up on the query after its 30 s (E0000009): a smaller page may get through (I8).
-    pub fn is_query_timeout(&self) -> bool {
-        matches!(self, Self::Server { okta } if okta.code.as_deref() == Some("E0000009"))
+    /// Whether somebody gave up waiting for the page, so that a smaller one may get through (I8).
+    ///
+    /// It is Okta after its 30 s (500 with E0000009; the code stands for other trouble too, and only the code is meant for
+    /// decisions), a gateway before it (504, 408), or we ourselves while the page was on its way. A connection that could
+    /// not be made in time says nothing of the page.
+    pub fn is_page_timeout(&self) -> bool {
+        match self {
+            Self::Server { okta } => okta.status == 504 || okta.code.as_deref() == Some("E0000009"),
+            Self::Timeout { .. } | Self::RequestTimeout { .. } => true,
+            _ => false,
+        }
     }
 }
 

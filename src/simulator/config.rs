@@ -9,6 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::faults::Faults;
+use super::poison::Poison;
 
 /// The settings of a simulated org. [`Default`] is an org on a free port of the loopback, with no faults.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct SimulatorConfig {
     pub live_limit: Option<usize>,
     /// What goes wrong.
     pub faults: Faults,
+    /// Events whose pages fail until they are small enough.
+    pub poison: Vec<Poison>,
     /// Every answer takes at least this long, as seen by the server.
     pub latency: Duration,
     /// Requests in a window of the rate limit.
@@ -62,6 +65,7 @@ impl Default for SimulatorConfig {
             live_rate: 0.0,
             live_limit: None,
             faults: Faults::none(),
+            poison: Vec::new(),
             latency: Duration::ZERO,
             rate_limit: 60_000,
             rate_limit_window: Duration::from_secs(60),

@@ -15,6 +15,7 @@ use super::connection::{CutSwitch, CuttableListener};
 use super::faults::{FaultKind, Faults};
 use super::feed::Feed;
 use super::org::{Org, new_token};
+use super::poison::Poison;
 use super::request_log::RequestRecord;
 use super::server::{Shared, handle};
 use super::store::StoredEvent;
@@ -77,6 +78,11 @@ impl Simulator {
     /// Replaces the faults; holds from the next request on.
     pub fn set_faults(&self, faults: Faults) {
         self.shared.org().faults = faults;
+    }
+
+    /// Replaces the events whose pages fail until they are small enough; holds from the next request on.
+    pub fn set_poison(&self, poison: Vec<Poison>) {
+        self.shared.org().poison = poison;
     }
 
     /// Makes exactly one of the next requests to the System Log meet this fault, for certain. Called several times, one

@@ -40,7 +40,8 @@
 //! # What goes wrong
 //!
 //! [`FaultKind`] lists it. Faults come at random from a seed ([`Simulator::set_faults`]) or one by one for certain
-//! ([`Simulator::inject`]). A request that is refused anyway (wrong token, bucket empty) spends none.
+//! ([`Simulator::inject`]). A request that is refused anyway (wrong token, bucket empty) spends none. [`Poison`] makes
+//! certain pages fail each time, until they are asked for with a smaller `limit`.
 //!
 //! # Where it deviates, or guesses
 //!
@@ -66,6 +67,7 @@ mod generator;
 mod handle;
 mod org;
 mod page;
+mod poison;
 mod query;
 mod rate_limit;
 mod request_log;
@@ -76,5 +78,6 @@ pub use config::{SimulatorConfig, SimulatorError};
 pub use cursor::Cursor;
 pub use faults::{Fault, FaultError, FaultKind, Faults};
 pub use handle::Simulator;
+pub use poison::{LARGE_PAGE_BYTES, Poison, PoisonError, PoisonKind};
 pub use request_log::{Authorization, RequestRecord};
 pub use store::StoredEvent;

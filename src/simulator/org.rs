@@ -9,6 +9,7 @@ use super::error_body::{OktaError, token_text};
 use super::faults::{DrawnFaults, FaultKind, Faults};
 use super::feed::Feed;
 use super::page::Page;
+use super::poison::{self, Poison, PoisonKind};
 use super::query::{LogsQuery, Parameters};
 use super::rate_limit::{RateLimitState, RateLimiter};
 use super::request_log::{Authorization, RequestLog, RequestRecord};
@@ -62,6 +63,7 @@ pub(super) struct Org {
     pub(super) injected: std::collections::VecDeque<FaultKind>,
     pub(super) log: RequestLog,
     pub(super) latency: Duration,
+    pub(super) poison: Vec<Poison>,
     limiter: RateLimiter,
     rng: fastrand::Rng,
     slow_delay: Duration,
@@ -80,6 +82,7 @@ impl Org {
             injected: std::collections::VecDeque::new(),
             log: RequestLog::default(),
             latency: config.latency,
+            poison: config.poison.clone(),
             limiter: RateLimiter::new(config.rate_limit, whole_seconds(config.rate_limit_window)),
             // Another stream than the events', so that faults do not change which events there are.
             rng: fastrand::Rng::with_seed(config.seed ^ 0x6f6b_7461),
@@ -218,7 +221,13 @@ impl Org {
         }
         let asked = Parameters::decode(request.query.as_deref().unwrap_or_default());
         let query = LogsQuery::check(&asked, now)?;
-        let page = Page::of(self.feed.store(), &asked, &query, now)?;
+        let mut page = Page::of(self.feed.store(), &asked, &query, now)?;
+        let hits = |poison: &&Poison| page.first.is_some_and(|first| poison.hits(first, page.events, query.limit));
+        match self.poison.iter().find(hits).map(|poison| poison.kind) {
+            Some(PoisonKind::Timeout) => return Err(OktaError::TookTooLong),
+            Some(PoisonKind::TooLarge) => poison::swell(&mut page.body),
+            None => {}
+        }
         let next_origin = match faults.replaces {
             Some(FaultKind::WrongOrigin) => &self.other_origin,
             _ => &request.origin,

@@ -14,6 +14,8 @@ pub(super) struct Page {
     pub(super) body: Vec<u8>,
     /// How many events it holds.
     pub(super) events: usize,
+    /// The number of its first event in persistence order, where the page polls.
+    pub(super) first: Option<usize>,
     /// The parameters of the `next` link, if there is one.
     pub(super) next: Option<Parameters>,
 }
@@ -36,12 +38,15 @@ impl Page {
                     Some(_) => store.persisted_since(oldest),
                     None => from_since,
                 };
+                // Both are what is left of all events from some place on.
+                let first = store.events().len() - events.len();
                 let events = &events[..events.len().min(query.limit)];
                 // There is always a next link. On an empty page it repeats the link that was asked.
                 let after = events.last().map(|event| event.cursor.to_string()).or_else(|| asked.after.clone());
                 Self {
                     body: body(events.iter()),
                     events: events.len(),
+                    first: Some(first),
                     next: Some(Parameters { after, ..asked.clone() }),
                 }
             }
@@ -55,7 +60,7 @@ impl Page {
                 let more = rest.next().is_some() && !events.is_empty();
                 let next = more
                     .then(|| Parameters { after: Some(range.cursor_of(events.len()).to_string()), ..asked.clone() });
-                Self { body: body(events.iter().copied()), events: events.len(), next }
+                Self { body: body(events.iter().copied()), events: events.len(), first: None, next }
             }
             Range::BoundedDescending { since, until, after } => {
                 let range = store.published_between((*since).max(oldest), *until);
@@ -76,7 +81,7 @@ impl Page {
                         ..asked.clone()
                     })
                 });
-                Self { body: body(events.iter().copied()), events: events.len(), next }
+                Self { body: body(events.iter().copied()), events: events.len(), first: None, next }
             }
         };
         Ok(page)

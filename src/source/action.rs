@@ -28,6 +28,13 @@ pub enum Action {
         /// From now.
         delay: Duration,
     },
+    /// Pages are asked for in another size than until now; [`Request`](Self::Request) has it in its URL.
+    PageSize {
+        /// Events a page.
+        limit: u16,
+        /// Whether it is less than what is configured, or that again.
+        reduced: bool,
+    },
     /// Read the credential from its file again before the next request.
     ReloadCredential,
     /// The checkpoint that this run begins at.

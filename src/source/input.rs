@@ -43,6 +43,16 @@ pub enum Refusal {
         /// As the server said, on its own clock.
         wait: Option<Duration>,
     },
+    /// Okta, something before it, or we gave up waiting for the page: the second in a row is asked for in smaller pages
+    /// (I8).
+    TimedOut,
+    /// The page is over the size cap: it is asked for in smaller pages (I8).
+    TooLarge {
+        /// What it is and what the cap is.
+        problem: String,
+        /// The page's own `next` link, where it has one that I3 allows: what comes behind it.
+        next: Option<String>,
+    },
     /// The credential was refused: it is read again once before the connector fails.
     Unauthorized {
         /// What to do about it.

@@ -6,6 +6,7 @@
 pub mod action;
 pub mod input;
 pub mod offset;
+mod page_size;
 pub mod record;
 pub mod resume;
 pub mod task;

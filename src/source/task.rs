@@ -8,6 +8,8 @@
 //! | fewer, with a `next` link | yes | the `next` link, one interval later |
 //! | none | nothing | the same URL, one interval later |
 //! | some, without a `next` link, or with one that I3 forbids | no (I8) | the connector fails, and asks again later |
+//!
+//! A page that does not get through is asked for in smaller ones (I8): `page_size` has the rules.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,6 +23,7 @@ use crate::okta::query::SystemLogQuery;
 use crate::source::action::{Action, ConnectorState, PageKind};
 use crate::source::input::{Input, Now, PageAnswer, Refusal, RequestId};
 use crate::source::offset::SourceOffset;
+use crate::source::page_size::{Change, PageSize, Smallest};
 use crate::source::record::{PageRecords, Sequence};
 use crate::source::resume::Resume;
 
@@ -80,6 +83,9 @@ pub struct Task {
     committed: Option<SourceOffset>,
     /// Next URL to ask: ahead of `committed` by what is collected; none before a start and after a roll-back.
     head: Option<PageUrl>,
+    /// The URL of the open request: the head, with a smaller or the configured `limit` (I3, I8).
+    asked: Option<PageUrl>,
+    page_size: PageSize,
     collected: VecDeque<Collected>,
     last: Sequence,
     requests: u64,
@@ -96,11 +102,13 @@ impl Task {
     /// A task that waits for [`Input::Started`].
     pub fn new(settings: TaskSettings) -> Self {
         Self {
+            page_size: PageSize::new(settings.query.limit),
             settings,
             phase: Phase::New,
             state: ConnectorState::Starting,
             committed: None,
             head: None,
+            asked: None,
             collected: VecDeque::new(),
             last: Sequence::default(),
             requests: 0,
@@ -147,6 +155,7 @@ impl Task {
     /// Begins, or begins again, at the last confirmed commit (I2), else at what the topic held.
     fn start(&mut self, now: &Now, actions: &mut Vec<Action>) {
         let TaskSettings { org, query, since, .. } = &self.settings;
+        self.page_size.begin();
         let stored = self.committed.clone().map_or_else(|| self.stored.clone(), |committed| Ok(Some(committed)));
         let resume = stored
             .and_then(|stored| Resume::from_stored(stored, org, query, *since).map_err(|error| error.to_string()));
@@ -171,15 +180,15 @@ impl Task {
     }
 
     fn on_page(&mut self, page: PageAnswer, now: &Now, actions: &mut Vec<Action>) {
-        let Some(asked) = self.head.clone() else { return };
+        let Some(asked) = self.asked.take() else { return };
         let count = page.elements.len();
         let kind = match count {
             0 => PageKind::Empty,
             _ if count < asked.limit() => PageKind::Short,
             _ => PageKind::Full,
         };
-        let next = match page.next {
-            Some(Ok(next)) => Some(next),
+        let next = match &page.next {
+            Some(Ok(next)) => Some(next.clone()),
             None if kind == PageKind::Empty => None,
             None => {
                 let message = format!(
@@ -198,6 +207,7 @@ impl Task {
         };
         self.retries = None;
         self.reloaded = false;
+        actions.extend(self.page_size.on_page(&asked, &page, kind == PageKind::Full).and_then(page_size));
         self.drained = kind != PageKind::Full;
         actions.push(Action::PageKind(kind));
         if let Some(next) = next
@@ -223,18 +233,17 @@ impl Task {
     }
 
     fn on_refusal(&mut self, refusal: Refusal, now: &Now, actions: &mut Vec<Action>) {
+        let asked = self.asked.take();
         match refusal {
-            Refusal::Retriable { wait } => {
-                let backoff = self.next_delay().mul_f64(0.5 + now.jitter / 2.0);
-                let delay = match wait {
-                    // Never before the server's time, not all connectors at the same moment after it, and ever later
-                    // where a server goes on refusing after its own time.
-                    Some(wait) => wait.max(backoff) + Duration::from_secs_f64(now.jitter),
-                    None => backoff,
-                };
-                actions.push(Action::Retry { delay });
-                self.rest(delay, ConnectorState::Recovering, now, actions);
+            Refusal::Retriable { wait } => self.retry(wait, now, actions),
+            Refusal::TimedOut => {
+                let change = asked.and_then(|asked| self.page_size.on_timeout(&asked));
+                self.retry_smaller(change, now, actions);
             }
+            Refusal::TooLarge { problem, next } => match asked.map(|asked| self.page_size.on_too_large(&asked)) {
+                Some(Err(Smallest)) => self.fail(single_event(&problem, next.as_deref()), now, actions),
+                halved => self.retry_smaller(halved.and_then(Result::ok), now, actions),
+            },
             Refusal::Unauthorized { .. } if !self.reloaded => {
                 self.reloaded = true;
                 actions.push(Action::ReloadCredential);
@@ -242,6 +251,27 @@ impl Task {
             }
             Refusal::Unauthorized { message } | Refusal::Fatal { message } => self.fail(message, now, actions),
         }
+    }
+
+    fn retry(&mut self, wait: Option<Duration>, now: &Now, actions: &mut Vec<Action>) {
+        let backoff = self.next_delay().mul_f64(0.5 + now.jitter / 2.0);
+        let delay = match wait {
+            // Never before the server's time, not all connectors at the same moment after it, and ever later where a
+            // server goes on refusing after its own time.
+            Some(wait) => wait.max(backoff) + Duration::from_secs_f64(now.jitter),
+            None => backoff,
+        };
+        actions.push(Action::Retry { delay });
+        self.rest(delay, ConnectorState::Recovering, now, actions);
+    }
+
+    fn retry_smaller(&mut self, change: Option<Change>, now: &Now, actions: &mut Vec<Action>) {
+        if let Some(change) = change {
+            // A smaller page is another question: no need to wait longer for it each time.
+            self.retries = None;
+            actions.extend(page_size(change));
+        }
+        self.retry(None, now, actions);
     }
 
     fn on_committed(&mut self, through: Sequence, actions: &mut Vec<Action>) {
@@ -273,7 +303,7 @@ impl Task {
 
     /// Asks the head, or waits for room.
     fn ask(&mut self, actions: &mut Vec<Action>) {
-        let Some(url) = self.head.clone() else { return };
+        let Some(url) = self.head.as_ref().map(|head| self.page_size.url(head)) else { return };
         let bytes: usize = self.collected.iter().map(|page| page.bytes).sum();
         let full = self.collected.len() >= self.settings.ahead_pages || bytes >= self.settings.ahead_bytes;
         // Alone, a page larger than the bound still has to pass.
@@ -285,6 +315,7 @@ impl Task {
         let request = RequestId(self.requests);
         self.phase = Phase::Asking(request);
         self.set_state(ConnectorState::Running, actions);
+        self.asked = Some(url.clone());
         actions.push(Action::Request { request, url });
     }
 
@@ -337,6 +368,24 @@ impl Task {
         };
         self.retries.get_or_insert_with(build).next().unwrap_or(RETRY_MAX)
     }
+}
+
+/// What is said of a change; of a page that becomes smaller still, its retry says enough.
+fn page_size(change: Change) -> Option<Action> {
+    match change {
+        Change::Reduced(limit) => Some(Action::PageSize { limit, reduced: true }),
+        Change::Smaller => None,
+        Change::Restored(limit) => Some(Action::PageSize { limit, reduced: false }),
+    }
+}
+
+fn single_event(problem: &str, next: Option<&str>) -> String {
+    let next = next.map_or_else(|| "the `next` link of that answer".to_owned(), |next| format!("`{next}`"));
+    format!(
+        "{problem}, and it is one event alone, which can't be asked for in smaller parts; nothing was published and the \
+         checkpoint has not moved: look at the event with `curl`, and to go on without it, set the checkpoint behind it \
+         with `offsets alter` and the checkpoint URL {next}"
+    )
 }
 
 fn resumed_from(offset: &SourceOffset, url: &PageUrl, cold: bool) -> Action {

@@ -222,7 +222,13 @@ impl Runner {
             Severity::Retriable { reason, wait } => {
                 self.metrics.retry(reason.as_str());
                 self.refused = Some((reason, error.to_string()));
-                Refusal::Retriable { wait }
+                match error {
+                    RequestError::TooLarge { next, .. } => {
+                        Refusal::TooLarge { problem: error.to_string(), next: next.clone() }
+                    }
+                    error if error.is_page_timeout() => Refusal::TimedOut,
+                    _ => Refusal::Retriable { wait },
+                }
             }
             Severity::Fatal if error.is_unauthorized() => Refusal::Unauthorized { message: error.to_string() },
             Severity::Fatal => Refusal::Fatal { message: error.to_string() },
@@ -244,6 +250,12 @@ impl Runner {
                 let page = OwnedPage { owner: self.owner, records };
                 // The shard is gone: then so is this runner in a moment.
                 let _ = self.to_shard.send(ShardInput::Page { life: self.life, page });
+            }
+            Action::PageSize { limit, reduced: true } => {
+                warn!(connector = connector.name, org = %connector.org, limit, "a page does not get through: asking for smaller ones");
+            }
+            Action::PageSize { limit, reduced: false } => {
+                info!(connector = connector.name, org = %connector.org, limit, "the page size is back to what is configured");
             }
             Action::ReloadCredential => match connector.auth.reload() {
                 Ok(true) => info!(connector = connector.name, "credential read again: it changed"),

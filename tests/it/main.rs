@@ -35,6 +35,7 @@ mod kill9;
 mod least_privilege;
 mod offsets_topic;
 mod org_faults;
+mod poison;
 mod shutdown;
 mod token_nowhere;
 mod topic_limits;

@@ -241,9 +241,25 @@ async fn i8_the_cap_counts_what_was_decompressed() {
             let outcome = ask_with(&server, ClientOptions { body_cap: cap, ..options() }).await;
             match outcome.result {
                 Ok(page) => assert!(fits && page.body_bytes == body.len()),
-                Err(error) => assert!(!fits && error == RequestError::TooLarge { cap }, "{error}"),
+                Err(error) => assert!(!fits && error == RequestError::TooLarge { cap, next: None }, "{error}"),
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_page_over_the_cap_says_what_comes_behind_it() {
+    let server = Server::start([]);
+    let behind = format!("{}/api/v1/logs?after=1_1", org(&server));
+    let body = format!("[{}]", " ".repeat(5_000));
+    for (link, expected) in [(behind.as_str(), Some(&behind)), ("http://evil.example/api/v1/logs?after=1_1", None)] {
+        let link = format!("link: <{link}>; rel=\"next\"");
+        server.will_say([vec![Step::Send(answer("200 OK", &[&link], body.as_bytes()))]]);
+        let outcome = ask_with(&server, ClientOptions { body_cap: 5_000, ..options() }).await;
+        assert_eq!(
+            outcome.result.expect_err("5,002 bytes"),
+            RequestError::TooLarge { cap: 5_000, next: expected.cloned() }
+        );
     }
 }
 

@@ -79,6 +79,21 @@ pub struct World {
     pub caught_up: bool,
     pub reloads: usize,
     pub failures: Vec<String>,
+    /// Events that no page may hold that was asked for with more than so many.
+    pub poison: Vec<Poison>,
+    /// The `limit` of each request, in order.
+    pub limits: Vec<usize>,
+}
+
+/// An event that makes a page fail.
+#[derive(Debug, Clone, Copy)]
+pub struct Poison {
+    /// Its number.
+    pub event: usize,
+    /// The greatest `limit` with which a page that holds it gets through.
+    pub up_to: usize,
+    /// Whether the page is too large, rather than too late.
+    pub too_large: bool,
 }
 
 impl World {
@@ -97,6 +112,8 @@ impl World {
             caught_up: false,
             reloads: 0,
             failures: Vec::new(),
+            poison: Vec::new(),
+            limits: Vec::new(),
         };
         world.restart();
         world
@@ -116,14 +133,17 @@ impl World {
         let now = Now { monotonic: self.time, wall: Timestamp::UNIX_EPOCH, jitter: 0.5 };
         for action in self.task.on(input, &now) {
             match action {
-                Action::Request { request, url } => self.open = Some((request, url)),
+                Action::Request { request, url } => {
+                    self.limits.push(url.limit());
+                    self.open = Some((request, url));
+                }
                 Action::Publish(records) => self.collected.push_back(records),
                 Action::WakeAt(at) => self.wake = Some(at),
                 Action::State(state) => self.state = state,
                 Action::CaughtUp => self.caught_up = true,
                 Action::ReloadCredential => self.reloads += 1,
                 Action::Failed { message, .. } => self.failures.push(message),
-                Action::ResumedFrom { .. } | Action::PageKind(_) | Action::Retry { .. } => {}
+                Action::ResumedFrom { .. } | Action::PageKind(_) | Action::PageSize { .. } | Action::Retry { .. } => {}
             }
         }
     }
@@ -134,7 +154,18 @@ impl World {
         let from = position(url.as_str());
         let count = (self.org_has - from).min(url.limit());
         self.caught_up = false;
-        self.give(Input::Page { request, page: answer(from, count) });
+        let is_in_page = |poison: &&Poison| (from..from + count).contains(&poison.event) && url.limit() > poison.up_to;
+        if let Some(poison) = self.poison.iter().find(is_in_page) {
+            let refusal = match poison.too_large {
+                true => Refusal::TooLarge { problem: "too large".to_owned(), next: None },
+                false => Refusal::TimedOut,
+            };
+            return self.give(Input::Refused { request, refusal });
+        }
+        let mut page = answer(from, count);
+        // As Okta does: a link repeats the limit of its request.
+        page.next = page.next.map(|next| next.map(|next| next.with_limit(u16::try_from(url.limit()).expect("small"))));
+        self.give(Input::Page { request, page });
     }
 
     pub fn refuse(&mut self, refusal: Refusal) {
@@ -188,12 +219,18 @@ impl World {
         }
     }
 
+    /// A page is asked for with the configured size, or with less than that.
+    fn check_limits(&self) {
+        assert!(self.limits.iter().all(|limit| (1..=usize::from(LIMIT)).contains(limit)), "{:?}", self.limits);
+    }
+
     /// All goes well until the org has nothing new.
     pub fn settle(&mut self) {
         for _ in 0..10_000 {
             self.commit(usize::MAX);
             if self.open.is_some() {
                 self.answer();
+                self.check_limits();
             } else if self.topic.len() < self.org_has || !self.caught_up {
                 self.wake();
             } else {
