@@ -4,7 +4,7 @@
 CARGO ?= cargo
 RELEASE := --release --locked
 
-.PHONY: help build demo test test-unit test-integration kafka prove bench fmt lint deny clean-kafka
+.PHONY: help build demo test test-unit test-integration kafka prove bench fuzz fmt lint deny clean-kafka
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ prove: build kafka ## The long runs in full (an hour and more); writes docs/prov
 
 bench: kafka ## Throughput, latency and memory beside a bare loop; the figures in docs/measurements.md
 	$(CARGO) bench --locked
+
+fuzz: ## Each fuzz target for FUZZ_SECONDS (600), one after the other, on one core (needs cargo-fuzz)
+	fuzz/run
 
 fmt: ## Formats the sources
 	$(CARGO) fmt --all

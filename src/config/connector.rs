@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::keys;
 use super::section::{Context, Field, Section};
 use super::ssws::{Ssws, SswsError};
 use super::time::{self, DAY, Since};
 use super::topic::{self, TopicConfig, TopicFields};
-use super::{keys, text};
 use crate::okta::origin::{Origin, OriginError};
 
 /// What Okta's page size may be (1000 is accepted today, 100 is the guide's maximum).
@@ -248,6 +248,8 @@ fn read_auth(context: &mut Context<'_>, field: &Field<'_>, loopback: bool) -> Op
     };
     let text = context.text(field)?;
     let literal = text.template.is_literal();
+    // A part of the token may stand beside the placeholder.
+    let shown = if text.template.has_literal() { String::new() } else { format!("`{}`: ", text.shown()) };
     match Ssws::from_template(text.template) {
         Ok(ssws) => {
             if literal && !loopback {
@@ -258,10 +260,7 @@ fn read_auth(context: &mut Context<'_>, field: &Field<'_>, loopback: bool) -> Op
             Some(ssws)
         }
         Err(error) => {
-            let place = match (&error, literal) {
-                (SswsError::Interpolation(_), _) | (_, true) => String::new(),
-                _ => format!("`{}`: ", text::shown(&text.written)),
-            };
+            let place = if matches!(error, SswsError::Interpolation(_)) { "" } else { shown.as_str() };
             context.refuse(field, format!("{place}{error}"));
             None
         }

@@ -106,6 +106,11 @@ impl Template {
         self.parts.iter().all(|part| matches!(part, Part::Literal(_)))
     }
 
+    /// Whether any part of the value stands in the configuration file itself.
+    pub fn has_literal(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Literal(_)))
+    }
+
     /// The value, its files read now.
     pub fn render(&self) -> Result<String, InterpolationError> {
         let mut text = String::new();

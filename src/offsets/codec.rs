@@ -3,17 +3,18 @@
 
 use thiserror::Error;
 
+use crate::okta::excerpt::excerpt;
 use crate::source::offset::{SourceOffset, SourcePartition};
 
-/// Why a record of the offsets topic is not one of ours.
+/// Why a record of the offsets topic is not one of ours. What it shows of the record is short, and on one line.
 #[derive(Debug, Error)]
 pub enum CodecError {
     /// A key is a list of a name and a map (Connect's `OffsetUtils.processPartitionKey`).
     #[error("key is not Connect's `[\"<connector>\",{{<source partition>}}]`: {0}")]
-    Key(serde_json::Error),
+    Key(String),
     /// A value is an object with at least `v`, `checkpointUrl` and `query`.
     #[error("value is not an offset of this program, `{{\"v\":1,\"checkpointUrl\":…,\"query\":…}}`: {0}")]
-    Value(serde_json::Error),
+    Value(String),
 }
 
 /// The bytes under which a connector's offset is kept: one spelling, since lookup and compaction compare bytes.
@@ -23,7 +24,7 @@ pub fn encode_key(connector: &str, partition: &SourcePartition) -> Vec<u8> {
 
 /// Reads a key; whatever the order and the blanks in it.
 pub fn decode_key(bytes: &[u8]) -> Result<(String, SourcePartition), CodecError> {
-    serde_json::from_slice(bytes).map_err(CodecError::Key)
+    serde_json::from_slice(bytes).map_err(|error| CodecError::Key(excerpt(&error.to_string())))
 }
 
 /// The bytes of an offset; members in the contract's order, always all five.
@@ -33,7 +34,7 @@ pub fn encode_value(offset: &SourceOffset) -> Vec<u8> {
 
 /// Reads an offset that this program or a tool of Connect's wrote.
 pub fn decode_value(bytes: &[u8]) -> Result<SourceOffset, CodecError> {
-    serde_json::from_slice(bytes).map_err(CodecError::Value)
+    serde_json::from_slice(bytes).map_err(|error| CodecError::Value(excerpt(&error.to_string())))
 }
 
 #[cfg(test)]
@@ -66,6 +67,14 @@ mod tests {
             decode_key(&encode_key("a.b_c-1", &partition())).expect("our own"),
             ("a.b_c-1".to_owned(), partition())
         );
+    }
+
+    #[test]
+    fn a_foreign_record_is_not_repeated_at_length() {
+        let long = format!("\"{}\\n\"", "x".repeat(1_000_000));
+        let key = decode_key(long.as_bytes()).expect_err("no key").to_string();
+        let value = decode_value(long.as_bytes()).expect_err("no value").to_string();
+        assert!(key.len() < 500 && value.len() < 500, "{key}\n{value}");
     }
 
     #[test]

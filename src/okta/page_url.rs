@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use thiserror::Error;
 use url::Url;
 
+use super::excerpt::excerpt;
 use super::origin::Origin;
 
 /// The path of the System Log API.
 pub const LOGS_PATH: &str = "/api/v1/logs";
 
-/// Why a link or a stored checkpoint is never asked (I3).
+/// Why a link or a stored checkpoint is never asked (I3). What it shows of the link is short, and on one line.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PageUrlError {
     /// Not a URL.
@@ -46,20 +47,21 @@ pub struct PageUrl {
 impl PageUrl {
     /// Accepts `text` where its origin is the org's and its path is the System Log's.
     pub fn checked(text: &str, org: &Origin) -> Result<Self, PageUrlError> {
+        let not_a_url = || PageUrlError::NotAUrl(excerpt(text));
         // Parsing would drop these without a word, so that another text were sent than the one that is kept.
         if text.bytes().any(|byte| byte.is_ascii_control() || byte == b' ') {
-            return Err(PageUrlError::NotAUrl(text.escape_debug().to_string()));
+            return Err(not_a_url());
         }
-        let url = Url::parse(text).map_err(|_| PageUrlError::NotAUrl(text.to_owned()))?;
-        let found = Origin::of(&url).ok_or_else(|| PageUrlError::NotAUrl(text.to_owned()))?;
+        let url = Url::parse(text).map_err(|_| not_a_url())?;
+        let found = Origin::of(&url).ok_or_else(not_a_url)?;
         if found != *org {
-            return Err(PageUrlError::OtherOrigin { found: found.to_string(), org: org.to_string() });
+            return Err(PageUrlError::OtherOrigin { found: excerpt(&found.to_string()), org: org.to_string() });
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(PageUrlError::HasLogin);
         }
         if url.path() != LOGS_PATH {
-            return Err(PageUrlError::OtherPath(url.path().to_owned()));
+            return Err(PageUrlError::OtherPath(excerpt(url.path())));
         }
         Ok(Self { text: text.to_owned(), url })
     }
@@ -89,27 +91,31 @@ impl PageUrl {
     /// The same page asked with another page size: the one edit that I3 allows. Every other byte stays.
     #[must_use]
     pub fn with_limit(&self, limit: u16) -> Self {
-        let (rest, fragment) = self.text.split_once('#').unwrap_or((&self.text, ""));
+        let (rest, fragment) = match self.text.split_once('#') {
+            Some((rest, fragment)) => (rest, Some(fragment)),
+            None => (self.text.as_str(), None),
+        };
         let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let limit = format!("limit={limit}");
         let mut found = false;
-        let mut pairs: Vec<String> = query
+        let mut pairs: Vec<&str> = query
             .split('&')
             .filter(|pair| !pair.is_empty())
-            .map(|pair| match pair.split_once('=') {
-                Some(("limit", _)) => {
-                    found = true;
-                    format!("limit={limit}")
-                }
-                _ => pair.to_owned(),
+            .map(|pair| {
+                // The name as the server reads it: `%6cimit` is one, too.
+                let is_limit = url::form_urlencoded::parse(pair.as_bytes()).any(|(name, _)| name == "limit");
+                found |= is_limit;
+                if is_limit { limit.as_str() } else { pair }
             })
             .collect();
         if !found {
-            pairs.push(format!("limit={limit}"));
+            pairs.push(&limit);
         }
-        let hash = if fragment.is_empty() { String::new() } else { format!("#{fragment}") };
-        let text = format!("{before}?{}{hash}", pairs.join("&"));
+        let query = pairs.join("&");
+        let hash = fragment.map_or_else(String::new, |fragment| format!("#{fragment}"));
+        let text = format!("{before}?{query}{hash}");
         let mut url = self.url.clone();
-        url.set_query(Some(&pairs.join("&")));
+        url.set_query(Some(&query));
         Self { text, url }
     }
 }
@@ -174,11 +180,17 @@ mod tests {
             ("?limit=100#a?b", "?limit=10#a?b"),
             ("#a?b", "?limit=10#a?b"),
             ("", "?limit=10"),
+            ("?limit=100#", "?limit=10#"),
+            // Percent-encoding hides no second limit: the server decodes names as well.
+            ("?%6cimit=7&limit=9&after=1_1", "?limit=10&limit=10&after=1_1"),
+            ("?limit&Limit=5", "?limit=10&Limit=5"),
         ] {
             let base = "https://acme.okta.com/api/v1/logs";
             let url = PageUrl::checked(&format!("{base}{text}"), &org()).expect("a link of the org");
             assert_eq!(url.with_limit(10).as_str(), format!("{base}{expected}"));
             assert_eq!(url.with_limit(10).limit(), 10);
+            let stored = PageUrl::checked(url.with_limit(10).as_str(), &org()).expect("a link of the org");
+            assert_eq!(stored, url.with_limit(10), "what is stored is what is sent");
         }
     }
 }

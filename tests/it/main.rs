@@ -16,6 +16,7 @@ mod self_contained;
 
 // Parts of the program through their public surface, without a broker.
 mod config;
+mod fuzz;
 mod okta_client;
 mod simulator;
 

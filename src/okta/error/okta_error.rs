@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-/// The longest text that is kept of each member, in characters.
-const MAX_TEXT: usize = 300;
+use crate::okta::excerpt::excerpt;
 
 /// How many of `errorCauses` are kept.
 const MAX_CAUSES: usize = 5;
@@ -50,9 +49,9 @@ impl OktaError {
     /// `secret` is what was sent and may be repeated by whoever answers: it is replaced wherever it occurs.
     pub fn read(status: u16, body: &[u8], www_authenticate: Option<&str>, secret: &str) -> Self {
         let keep = |text: String| match secret {
-            "" => clean(&text),
+            "" => excerpt(&text),
             // Before the text is shortened, or a part of the secret could remain.
-            secret => clean(&text.replace(secret, "***")),
+            secret => excerpt(&text.replace(secret, "***")),
         };
         let mut read = Self { status, code: None, summary: None, id: None, causes: Vec::new() };
         if let Ok(body) = serde_json::from_slice::<Body>(body) {
@@ -109,26 +108,4 @@ fn parameter(challenge: &str, name: &str) -> Option<String> {
         }
         rest = others;
     }
-}
-
-fn clean(text: &str) -> String {
-    let text = text.trim();
-    let mut clean = String::with_capacity(text.len().min(MAX_TEXT));
-    for (count, character) in text.chars().enumerate() {
-        if count == MAX_TEXT {
-            clean.push('…');
-            break;
-        }
-        if character.is_control() || is_directional(character) {
-            clean.extend(character.escape_unicode());
-        } else {
-            clean.push(character);
-        }
-    }
-    clean
-}
-
-/// Characters that make a terminal show a text in another order than it is written.
-fn is_directional(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -78,6 +78,7 @@ fn no_secret_is_in_any_message_or_debug_output() {
         MINIMAL.replace("${env:TOKEN}", &format!("{SECRET}é")),
         MINIMAL.replace("${env:TOKEN}", &format!("{SECRET}${{x{SECRET}}}")),
         MINIMAL.replace("${env:TOKEN}", &format!("{SECRET}${{env:NOPE}}")),
+        MINIMAL.replace("${env:TOKEN}", &format!("{SECRET} ${{env:TOKEN}}")),
         MINIMAL.replace("ssws: \"${env:TOKEN}\"", &format!("ssws:{SECRET}")),
         MINIMAL.replace("ssws: \"${env:TOKEN}\"", SECRET),
         MINIMAL.replace("{ssws: \"${env:TOKEN}\"}", SECRET),

@@ -1,0 +1,31 @@
+//! The pure modules of the program, compiled for the fuzz targets alone: see ADR 0030.
+//!
+//! A module that names tokio, rdkafka or reqwest can't be here, and needs not: what parses what comes from outside is
+//! pure (tests/it/layers.rs).
+
+#![allow(dead_code)]
+
+#[path = "../../src/clock.rs"]
+pub mod clock;
+#[path = "../../src/config/mod.rs"]
+pub mod config;
+#[path = "../../src/dead_letter.rs"]
+pub mod dead_letter;
+#[path = "../../src/offsets/mod.rs"]
+pub mod offsets;
+#[path = "../../src/source/mod.rs"]
+pub mod source;
+
+/// `okta` without its client and its credentials.
+#[path = "../../src/okta"]
+pub mod okta {
+    pub mod error;
+    pub(crate) mod excerpt;
+    pub mod link;
+    pub mod log_event;
+    pub mod origin;
+    pub mod page;
+    pub mod page_url;
+    pub mod query;
+    pub mod rate_limit;
+}

@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../properties/config.rs"]
+mod config;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| config::check(input));
