@@ -47,11 +47,6 @@ pub fn judge(code: RDKafkaErrorCode) -> Verdict {
     }
 }
 
-/// Whether no broker took a record within `message.timeout.ms`.
-pub fn is_timeout(code: RDKafkaErrorCode) -> bool {
-    code == Code::MessageTimedOut
-}
-
 /// What to do about a code that stops a connector: ends in the next action.
 pub fn advice(code: RDKafkaErrorCode, topic: &str) -> String {
     let name = code.to_string();

@@ -13,7 +13,7 @@ use tracing::{trace, warn};
 use super::client_config;
 use super::deliveries::{Deliveries, Tag, Undelivered};
 use super::error::{Verdict, code_of, judge};
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::config::KafkaProperties;
 
 /// Longest single wait inside librdkafka: between two of them we look whether we are to stop.
@@ -52,9 +52,10 @@ pub enum TransactionEnd {
         /// Where the offsets partition ends now: after the last offset record and the commit marker.
         end: Option<i64>,
     },
-    /// `abort_transaction` returned Ok: nothing of it will ever be seen by a `read_committed` reader.
+    /// `abort_transaction` returned Ok: nothing of it will ever be seen by a `read_committed` reader. The producer may go on
+    /// only where a record was refused for good (docs/adr/0032).
     Aborted {
-        /// Records that were refused, with the reason; all transient ones are worth another try as they are.
+        /// Records that were not taken, with the reason.
         undelivered: Vec<Undelivered>,
         /// The first reason.
         code: RDKafkaErrorCode,
@@ -153,6 +154,7 @@ impl TransactionalProducer {
         give_up: &dyn Fn() -> bool,
     ) -> TransactionEnd {
         let clock = Clock::new();
+        let began = clock::unix_seconds();
         self.deliveries.reset();
         if let Err(error) = self.producer.begin_transaction() {
             let code = code_of(&error);
@@ -187,7 +189,14 @@ impl TransactionalProducer {
         match reports.failed.first() {
             Some(first) => {
                 let code = first.code;
-                self.abort(reports.failed, code, give_up)
+                let end = self.abort(reports.failed, code, give_up);
+                match end {
+                    // A process that stood still: the coordinator may have forgotten the id, and given it away since.
+                    TransactionEnd::Aborted { undelivered, code } if took_too_long(&clock, began) => {
+                        TransactionEnd::Unknown { code, undelivered }
+                    }
+                    other => other,
+                }
             }
             // Before anything can be seen: what is not confirmed by count is not committed.
             None if reports.delivered != expected => {
@@ -298,6 +307,13 @@ impl TransactionalProducer {
             }
         }
     }
+}
+
+/// Whether a transaction took longer than the coordinator lets one be open, so that our id may be another's by now
+/// (docs/adr/0032). `began` is in Unix seconds: a suspended machine stops its monotonic clock.
+fn took_too_long(clock: &Clock, began: f64) -> bool {
+    let longest = Duration::from_millis(u64::from(client_config::TRANSACTION_TIMEOUT_MS));
+    clock.elapsed() > longest || clock::unix_seconds() - began > longest.as_secs_f64()
 }
 
 /// The split that librdkafka makes of a transaction's errors, to be looked at in this order.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::context::WorkerContext;
 use super::publish::{self, Destination, OwnedPage};
@@ -21,8 +21,6 @@ use crate::source::record::Sequence;
 
 /// How often the group is told how the connectors are.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
-/// First and longest delay before an aborted transaction is tried again.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// Why a life of a shard ended.
 #[derive(Debug)]
@@ -73,14 +71,6 @@ struct Collected {
     given_up: BTreeMap<usize, u32>,
     /// Whether this life has committed.
     committed: bool,
-    /// Aborted transactions in a row.
-    aborted: u32,
-    /// Whether the last transaction was aborted because no broker took its records in time.
-    ///
-    /// Twice in a row may be more than brokers that are away: after a freeze a producer was seen to go on like this for
-    /// minutes, though the broker was back. librdkafka drops every broker that a metadata answer does not name, and an only
-    /// broker that comes back may name none for a moment.
-    timed_out: bool,
 }
 
 impl Committer<'_> {
@@ -150,21 +140,15 @@ impl Committer<'_> {
                 // The abort marker moved the end of our partition.
                 self.end = None;
                 let refused = self.refused(&undelivered);
-                self.give_up(collected, &refused);
-                let timed_out = refused.is_empty() && error::is_timeout(code);
-                if timed_out && collected.timed_out {
+                // docs/adr/0032: librdkafka may have been given another producer id by this abort, although the checkpoint
+                // was altered or the shard taken over meanwhile. Only what Kafka itself refused proves the id.
+                if refused.is_empty() {
+                    self.count_retry(pages);
                     return failed(format!(
-                        "no broker took a record for two transactions in a row ({code}): the producer is made anew, and looks for the brokers from `bootstrap.servers` on; check that they are up"
+                        "transaction aborted ({code}): nothing of it was committed, and its pages are asked for again with a new producer; check that the brokers are up"
                     ));
                 }
-                collected.timed_out = timed_out;
-                if refused.is_empty() {
-                    let delay = RETRY.0.saturating_mul(1 << collected.aborted.min(10)).min(RETRY.1);
-                    collected.aborted += 1;
-                    self.count_retry(&collected.pages);
-                    warn!(shard = self.number, retry_in = ?delay, "transaction aborted ({code}): its pages are kept and tried again");
-                    self.wait(delay, collected);
-                }
+                self.give_up(collected, &refused);
                 None
             }
             _ if stop.is_stopped() => Some(LifeEnd::Stopped),
@@ -219,8 +203,6 @@ impl Committer<'_> {
             self.tell(owner, FromShard::Committed(through));
         }
         collected.committed = true;
-        collected.aborted = 0;
-        collected.timed_out = false;
     }
 
     /// Connectors whose records Kafka will not take as they are, and what to do about it.
@@ -250,18 +232,6 @@ impl Committer<'_> {
             let _ = collected.given_up.insert(*owner, generation);
             collected.pages.retain(|page| page.owner != *owner);
             self.tell(*owner, FromShard::PublishRefused { generation, message: message.clone() });
-        }
-    }
-
-    /// Waits, while pages go on coming in.
-    fn wait(&self, delay: Duration, collected: &mut Collected) {
-        let until = self.now() + delay;
-        while !self.stop.is_stopped() {
-            let left = until.saturating_sub(self.now());
-            match self.inbox.recv_timeout(left) {
-                Ok(input) => self.take(input, collected),
-                Err(_) => return,
-            }
         }
     }
 

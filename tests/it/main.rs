@@ -37,10 +37,12 @@ mod least_privilege;
 mod offsets_topic;
 mod org_faults;
 mod poison;
+mod quiet;
 mod shutdown;
 mod token_nowhere;
 mod topic_limits;
 mod warm_start;
+mod zombies;
 
 // What a person meets first.
 mod demo;

@@ -10,7 +10,6 @@ use crate::support::exactly_once::Difference;
 use crate::support::org::Org;
 use crate::support::prove;
 use crate::support::shared_broker::shared_broker;
-use crate::support::topics::{Isolation, read_all};
 
 const KINDS: [FaultKind; 6] = [
     FaultKind::Http500,
@@ -28,8 +27,7 @@ fn a_faulty_org_loses_and_doubles_nothing() {
     let Some(kafka) = shared_broker() else { return };
     // Delays grow up to a minute while nothing but faults comes, so the run is bounded by its time and not by its pages.
     let (backlog, faulty_for) = prove::scale((10_000, Duration::from_secs(600)), (2_000, Duration::from_secs(25)));
-    let seed = std::env::var("OKS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
-    println!("OKS_SEED={seed}");
+    let seed = prove::seed();
     let org = Org::start(SimulatorConfig {
         events: 100,
         seed,
@@ -71,13 +69,9 @@ fn a_faulty_org_loses_and_doubles_nothing() {
         assert_eq!(counted, Some(met(&org, kinds) as f64), "retries_total of {reason}");
     }
     assert_eq!(worker.of("acme", "events_committed_total", &[]), Some(all));
-    worker.terminate();
-    assert_eq!(worker.wait(Duration::from_secs(10)).code(), Some(0));
+    worker.stop();
 
-    let records = read_all(kafka.bootstrap(), &topic, Isolation::ReadCommitted);
-    let uuids = org.uuids();
-    let difference = Difference::between(uuids.iter().map(String::as_str), &records);
-    assert!(difference.is_none(), "{difference}; OKS_SEED={seed}");
+    let difference = Difference::must_be_none(kafka.bootstrap(), &topic, &org, &format!("OKS_SEED={seed}"));
     assert_eq!(org.requests_in_rate_limit_window(), 0, "requests inside a 429's window; OKS_SEED={seed}");
     let counts = KINDS.map(|kind| format!("{} {kind}", met(&org, &[kind])));
     prove::row(

@@ -122,6 +122,11 @@ impl Broker {
         format!("127.0.0.1:{port}")
     }
 
+    /// Its `log.dirs`: what it stored.
+    pub fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
     /// SIGSTOP: it answers nobody, and keeps all connections. Returns at once, so it may be called from a proxy's hook.
     pub fn freeze(&self) {
         self.signal(Signal::SIGSTOP);

@@ -1,5 +1,9 @@
 //! Checkpoints as Kafka Connect's tools write them, spelled out by hand: nothing of the program's own codec is used.
 
+use super::config_yaml::ConfigYaml;
+use super::java_partitioner;
+use super::org::Org;
+use super::producers::write_fencing;
 use super::topics::{Isolation, OwnedRecord, read_all};
 
 /// The SHA-256 of a line feed: the hash of a query with neither `filter` nor `q` (`printf '\n' | sha256sum`).
@@ -33,4 +37,13 @@ pub fn last_url(bootstrap: &str, topic: &str, key: &str) -> Option<String> {
     let last = all(bootstrap, topic, key).pop()?;
     let value: serde_json::Value = serde_json::from_slice(last.value.as_deref()?).unwrap();
     value["checkpointUrl"].as_str().map(str::to_owned)
+}
+
+/// Writes a connector's checkpoint as a tool should: under the transactional id of its shard. `bootstrap` is where the tool
+/// comes in, which may be another address than the worker's.
+pub fn alter(bootstrap: &str, config: &ConfigYaml, connector: &str, org: &Org, url: &str) {
+    let key = key(connector, &org.authority());
+    let shard = java_partitioner::partition(key.as_bytes(), i32::try_from(config.offsets_partitions).unwrap());
+    let id = format!("{}-{shard}", config.offsets_topic);
+    write_fencing(bootstrap, &id, &config.offsets_topic, shard, &key, &value(url, None));
 }

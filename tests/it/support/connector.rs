@@ -130,6 +130,12 @@ impl Connector {
         self.process.terminate();
     }
 
+    /// SIGTERM, and the end that is promised: with 0, within 10 s.
+    pub fn stop(&self) {
+        self.terminate();
+        assert_eq!(self.wait(Duration::from_secs(10)).code(), Some(0), "{}", self.process.tail(40));
+    }
+
     /// SIGSTOP: a worker that does not know that time passes.
     pub fn freeze(&self) {
         self.process.signal(Signal::SIGSTOP);

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::topics::OwnedRecord;
+use super::org::Org;
+use super::topics::{Isolation, OwnedRecord, read_all};
 
 /// The difference between the uuids of an org's events and the keys of a topic's records.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,19 @@ impl Difference {
             }
         }
         difference.strange.extend(counts.into_keys().map(str::to_owned));
+        difference
+    }
+
+    /// Compares what a `read_committed` reader of `topic` sees with all of the org's events.
+    pub fn of_topic(bootstrap: &str, topic: &str, org: &Org) -> Self {
+        let records = read_all(bootstrap, topic, Isolation::ReadCommitted);
+        Self::between(org.uuids().iter().map(String::as_str), &records)
+    }
+
+    /// As [`Difference::of_topic`], and panics where there is any; `when` says in what circumstances.
+    pub fn must_be_none(bootstrap: &str, topic: &str, org: &Org, when: &str) -> Self {
+        let difference = Self::of_topic(bootstrap, topic, org);
+        assert!(difference.is_none(), "{difference}; {when}");
         difference
     }
 

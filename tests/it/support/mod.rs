@@ -27,6 +27,7 @@ pub mod ports;
 pub mod process;
 pub mod producers;
 pub mod prove;
+pub mod raw_log;
 pub mod rust_paths;
 pub mod shared_broker;
 pub mod skip;

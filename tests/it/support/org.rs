@@ -57,6 +57,21 @@ impl Org {
         self.requests().into_iter().rfind(|request| request.events > 0).expect("a page with events was asked for")
     }
 
+    /// How many events lie before the page that was asked for last: those behind it are still to be asked for.
+    pub fn asked(&self) -> usize {
+        let target = self.requests().pop().map(|request| request.target).unwrap_or_default();
+        let after = target.split(['?', '&']).find_map(|pair| pair.strip_prefix("after=")).map(str::to_owned);
+        let Some(after) = after else { return 0 };
+        self.events().iter().position(|event| event.cursor.to_string() == after).map_or(0, |place| place + 1)
+    }
+
+    /// A checkpoint URL behind the first `events` events, as Okta would write it.
+    pub fn checkpoint_behind(&self, events: usize) -> String {
+        let since = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(30 * 24);
+        let since = since.to_string().replace(':', "%3A");
+        format!("{}/api/v1/logs?since={since}&limit=100&after={}", self.url(), self.events()[events - 1].cursor)
+    }
+
     /// Asks for `target` (path and query) as a client of its own does, and gives the `next` link of the answer.
     pub fn next_link_of(&self, target: &str) -> String {
         let mut stream = TcpStream::connect(self.address()).unwrap();

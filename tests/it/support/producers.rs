@@ -43,6 +43,11 @@ impl Open {
         open
     }
 
+    /// Takes the transactional id from whoever has it, and does nothing with it.
+    pub fn fence(bootstrap: &str, transactional_id: &str) {
+        drop(Self::begin(bootstrap, transactional_id));
+    }
+
     /// Commits it.
     pub fn commit(self) {
         self.producer.commit_transaction(CALL).unwrap();

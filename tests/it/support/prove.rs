@@ -13,6 +13,13 @@ pub fn scale<T>(in_full: T, shortened: T) -> T {
     if full() { in_full } else { shortened }
 }
 
+/// The seed of a test that draws moments: printed, so that a failing run can be made again with `OKS_SEED`.
+pub fn seed() -> u64 {
+    let seed = std::env::var("OKS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
+    println!("OKS_SEED={seed}");
+    seed
+}
+
 /// Records one row: what is promised, what was done, and what came of it. To be called at the end of a test that
 /// passed. `id` stands in tests/prove/rows.txt: the table fails without it, so that no proof is forgotten.
 pub fn row(id: &str, promise: &str, done: &str, result: &str) {
