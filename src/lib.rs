@@ -8,7 +8,7 @@
 //! Dependencies point inwards, from what talks to what decides:
 //!
 //! ```text
-//! main → cli → worker, demo → okta::client, kafka, http → source, offsets, convert, dead_letter, okta's parsers
+//! main → cli → worker, check, demo → okta::client, kafka, http → source, offsets, convert, dead_letter, okta's parsers
 //! ```
 //!
 //! * Pure, so that every rule is a table test: [`source`] (the state machine of one connector), [`offsets`] (Kafka
@@ -16,7 +16,8 @@
 //!   [`dead_letter`], and [`okta`] but for its client and its credentials. They take bytes and times, and name no tokio,
 //!   no rdkafka, no reqwest, no clock and no dice.
 //! * Input and output: [`okta::client`] (one request, one page), [`kafka`] (the only folder that names rdkafka), [`http`].
-//! * What puts them together: [`worker`] (membership, shards, runners), [`cli`] (one file a command), [`config`].
+//! * What puts them together: [`worker`] (membership, shards, runners), [`check`] (what `run` needs, tried beforehand),
+//!   [`cli`] (one file a command), [`config`].
 //! * For trying and testing: [`simulator`], which shares no code with the rest, and [`demo`].
 //!
 //! `kafka` and `okta` never name each other. tests/it/layers.rs holds all of this.
@@ -51,6 +52,7 @@
 //! | I9 | A secret has no Debug, no Display and no way into a record. |
 //! | I10 | Every element of a committed page is in the topic or in the dead letter topic: the counts add up. |
 
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;

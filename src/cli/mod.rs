@@ -1,5 +1,6 @@
 //! The command line: one file a command, exit codes in one place.
 
+pub mod check;
 pub mod demo;
 pub mod exit;
 pub mod offsets;
@@ -36,6 +37,8 @@ struct Cli {
 enum Command {
     /// Run all connectors of the file that this worker owns, until SIGTERM or SIGINT
     Run(run::RunArgs),
+    /// Try everything that `run` needs (file, orgs, brokers, permissions, topics), and say what to do
+    Check(check::CheckArgs),
     /// Show the whole pipeline with nothing installed: a simulated org and an embedded broker
     Demo(demo::DemoArgs),
     /// Look at the stored checkpoints
@@ -75,6 +78,7 @@ pub fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let log_filter = match &cli.command {
+        Command::Check(_) => check::LOG_FILTER,
         Command::Demo(_) => demo::LOG_FILTER,
         _ => "info",
     };
@@ -89,6 +93,7 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match cli.command {
             Command::Run(args) => run::run(args).await,
+            Command::Check(args) => interruptible(check::run(args)).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Offsets(command) => interruptible(offsets::run(command)).await,
             Command::Simulate(args) => simulate::run(args, signals::any()).await,

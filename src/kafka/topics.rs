@@ -79,6 +79,14 @@ pub enum TopicError {
     },
 }
 
+impl TopicError {
+    /// Whether somebody has to grant something.
+    pub fn is_refused(&self) -> bool {
+        use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed};
+        matches!(self, Self::NotCreated { code: TopicAuthorizationFailed | ClusterAuthorizationFailed, .. })
+    }
+}
+
 /// A topic as we want it.
 #[derive(Debug, Clone)]
 pub struct WantedTopic<'a> {
@@ -131,6 +139,13 @@ impl Topics {
         }
         let known = metadata.topics().iter().filter(|topic| topic.error().is_none());
         Ok(known.map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect())
+    }
+
+    /// `host:port` of each broker, as clients are told to reach it. Blocks for up to 5 s.
+    pub fn brokers(&self) -> Result<Vec<String>, TopicError> {
+        let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT).map_err(|error| self.unreachable(&error))?;
+        let brokers = metadata.brokers().iter();
+        Ok(brokers.map(|broker| format!("{}:{}", broker.host(), broker.port())).collect())
     }
 
     /// Makes sure that `wanted` is there. Blocks.
@@ -207,8 +222,8 @@ impl Topics {
         ))
     }
 
-    /// What `-1` means to this cluster; `None` where the broker does not answer such questions.
-    fn default_replication_factor(&self) -> Option<i32> {
+    /// What `-1` means to this cluster; `None` where the broker does not answer such questions, or not to us. Blocks.
+    pub fn default_replication_factor(&self) -> Option<i32> {
         let broker = self.any_broker()?;
         let settings = self.describe(&ResourceSpecifier::Broker(broker), broker)?;
         settings.get("default.replication.factor")?.parse().ok()

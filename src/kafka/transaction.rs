@@ -104,6 +104,13 @@ pub enum InitError {
     },
 }
 
+impl InitError {
+    /// Whether somebody has to grant something.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused { code: RDKafkaErrorCode::TransactionalIdAuthorizationFailed, .. })
+    }
+}
+
 /// The producer of one shard, with its transactional id acquired.
 pub struct TransactionalProducer {
     producer: ThreadedProducer<Deliveries>,
@@ -205,6 +212,13 @@ impl TransactionalProducer {
             // The marker that the commit writes takes one offset more.
             None => self.commit(reports.delivered, reports.last_offset_record.map(|offset| offset + 2), give_up),
         }
+    }
+
+    /// Begins a transaction and aborts it with nothing in it, for `check`: no broker stores anything of it.
+    pub fn abort_nothing(&self) -> Result<(), RDKafkaErrorCode> {
+        self.producer.begin_transaction().map_err(|error| code_of(&error))?;
+        #[allow(clippy::disallowed_methods)] // here is where it is allowed
+        self.producer.abort_transaction(SLICE).map_err(|error| code_of(&error))
     }
 
     /// Topics that may not be written, by the coordinator's answer in the last transaction. All of its records are

@@ -142,7 +142,8 @@ pub fn judge_time(
     }
 }
 
-fn shown(duration: Duration) -> String {
+/// A duration in the words of a message: hours, or days.
+pub fn shown(duration: Duration) -> String {
     let hours = duration.as_secs_f64() / HOUR.as_secs_f64();
     if hours < 48.0 { format!("{hours:.1} hours") } else { format!("{:.1} days", hours / 24.0) }
 }

@@ -23,6 +23,7 @@ fn a_bad_command_line_is_2_and_help_is_0() {
         (&["offsets", "list", "--help"], 0, "Example"),
         (&["simulate", "--help"], 0, "Example"),
         (&["demo", "--help"], 0, "Example"),
+        (&["check", "--help"], 0, "Example"),
         (&[], 2, "Usage"),
         (&["run"], 2, "--config"),
         (&["fly"], 2, "fly"),
@@ -61,7 +62,9 @@ connectors:
 ";
     let file = ConfigFile::new(text);
     let path = file.path();
-    for command in [&["run"][..], &["offsets", "list"], &["offsets", "get", "acme"]] {
+    for command in
+        [&["run"][..], &["check"], &["check", "--offline"], &["offsets", "list"], &["offsets", "get", "acme"]]
+    {
         let arguments: Vec<&str> = command.iter().copied().chain(["-c", utf8(&path)]).collect();
         let output = connector::run(&arguments, &[], WAIT);
         assert_eq!(output.code(), 2, "{output:?}");

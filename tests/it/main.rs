@@ -24,6 +24,7 @@ mod simulator;
 mod authorized_operations;
 mod broker_frozen;
 mod broker_restarted;
+mod check;
 mod dead_letters;
 mod events_once;
 mod exit_codes;

@@ -28,6 +28,7 @@ pub mod process;
 pub mod producers;
 pub mod prove;
 pub mod raw_log;
+pub mod report;
 pub mod rust_paths;
 pub mod shared_broker;
 pub mod skip;

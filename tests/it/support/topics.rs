@@ -132,6 +132,12 @@ pub fn topic_exists(bootstrap: &str, topic: &str) -> bool {
     metadata.topics().iter().any(|found| found.name() == topic)
 }
 
+/// Every topic that the broker knows.
+pub fn all_topics(bootstrap: &str) -> Vec<String> {
+    let metadata = consumer(bootstrap, Isolation::ReadUncommitted).fetch_metadata(None, CALL_TIMEOUT).unwrap();
+    metadata.topics().iter().map(|found| found.name().to_owned()).collect()
+}
+
 /// First and end offset of every partition, as they are for a reader of uncommitted records: transactions that are
 /// open and markers of ended ones are counted.
 pub fn end_offsets(bootstrap: &str, topic: &str) -> HashMap<i32, (i64, i64)> {

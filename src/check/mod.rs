@@ -1,0 +1,96 @@
+//! What `check` tries before anything runs: orgs and credentials, brokers, permissions, topics and their settings.
+//!
+//! It uses the rules that `run` starts by, and changes nothing: no topic is made, no record is written, no group is joined
+//! and no shard's transactional id is touched, so it may be run beside a worker at work.
+
+pub mod broker;
+pub mod line;
+pub mod org;
+pub mod permission;
+pub mod topics;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use self::line::Line;
+use crate::config::{Config, ConnectorConfig};
+
+/// All orgs are asked at once, and the connectors of one org one after the other; together they have this long.
+const ORGS_WITHIN: Duration = Duration::from_secs(20);
+/// Everything has this long.
+const ALL_WITHIN: Duration = Duration::from_secs(28);
+
+/// Looks at all that the network is needed for, and says each line when its turn has come: connectors in the file's
+/// order, then Kafka. Takes at most half a minute. Must be called within a tokio runtime.
+///
+/// `waiting` is told what is waited for meanwhile.
+pub async fn all<E>(
+    config: Config,
+    mut waiting: impl FnMut(&str),
+    mut say: impl FnMut(Line) -> Result<(), E>,
+) -> Result<(), E> {
+    let connectors: Vec<Arc<ConnectorConfig>> = config.connectors.iter().cloned().map(Arc::new).collect();
+    let deadline = tokio::time::Instant::now() + ALL_WITHIN;
+    let orgs_deadline = tokio::time::Instant::now() + ORGS_WITHIN;
+    let mut of_connectors = ask_orgs(&connectors);
+    let (sender, mut of_kafka) = unbounded_channel();
+    // librdkafka blocks. What is still open at the deadline is left to the end of the process.
+    drop(tokio::task::spawn_blocking(move || broker::check(&config, &mut |line| drop(sender.send(line)))));
+    for (connector, lines) in connectors.iter().zip(&mut of_connectors) {
+        waiting(&format!("asking {}", connector.org));
+        match tokio::time::timeout_at(orgs_deadline, lines.recv()).await {
+            Ok(Some(lines)) => lines.into_iter().try_for_each(&mut say)?,
+            Ok(None) | Err(_) => say(Line::fail(
+                org::what(connector),
+                format!("{} was not asked within {ORGS_WITHIN:?}; run `check` again", connector.org),
+            ))?,
+        }
+    }
+    waiting("asking Kafka");
+    loop {
+        match tokio::time::timeout_at(deadline, of_kafka.recv()).await {
+            Ok(Some(line)) => say(line)?,
+            Ok(None) => return Ok(()),
+            Err(_) => {
+                return say(Line::fail(
+                    "broker",
+                    "it answers too slowly for the rest to be looked at; look at the brokers' load and logs, and run `check` again",
+                ));
+            }
+        }
+    }
+}
+
+/// Asks each org on a task of its own; gives what each connector's lines come from.
+fn ask_orgs(connectors: &[Arc<ConnectorConfig>]) -> Vec<UnboundedReceiver<Vec<Line>>> {
+    type Asking = Vec<(Arc<ConnectorConfig>, UnboundedSender<Vec<Line>>)>;
+    let mut by_org: BTreeMap<String, Asking> = BTreeMap::new();
+    let mut receivers = Vec::new();
+    for connector in connectors {
+        let (sender, receiver) = unbounded_channel();
+        by_org.entry(connector.org.to_string()).or_default().push((Arc::clone(connector), sender));
+        receivers.push(receiver);
+    }
+    for asking in by_org.into_values() {
+        drop(tokio::spawn(async move {
+            let mut no_answer: Option<String> = None;
+            for (connector, lines) in asking {
+                let said = match &no_answer {
+                    // An org that does not answer one does not answer the others.
+                    Some(said) => vec![Line::fail(org::what(&connector), said)],
+                    None => {
+                        let check = org::ask(&connector).await;
+                        no_answer = check.no_answer;
+                        check.lines
+                    }
+                };
+                // Nobody there any more: then the command is over.
+                let _ = lines.send(said);
+            }
+        }));
+    }
+    receivers
+}
