@@ -16,6 +16,12 @@ use std::time::Duration;
 
 use rdkafka::bindings as native;
 use rdkafka::client::{Client, ClientContext};
+use rdkafka::types::RDKafkaRespErr as Code;
+
+use crate::clock::Clock;
+
+/// Where there is no answer, or one that says nothing.
+const NO_ANSWER: Code = Code::RD_KAFKA_RESP_ERR__NOENT;
 
 /// What may be done with a resource: those of Kafka's operations that concern us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,7 +81,7 @@ pub fn of_topics<C: ClientContext>(client: &Client<C>, broker: i32, topics: &[&s
     else {
         return Allowed::new();
     };
-    let Some(answer) = ask(client, timeout, |queue| {
+    let Ok(answer) = ask(client, timeout, |queue| {
         let mut pointers = names.pointers();
         // SAFETY: `pointers` holds `pointers.len()` C strings that `names` keeps alive; they are copied by the call.
         let topics = unsafe { native::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len()) };
@@ -111,19 +117,48 @@ pub fn of_topics<C: ClientContext>(client: &Client<C>, broker: i32, topics: &[&s
         };
         // SAFETY: both are as the two lines above say, and live as long as the event.
         let allowed = unsafe { allowed(error, operations, count) };
-        allowed.map(|allowed| (name.to_string_lossy().into_owned(), allowed))
+        allowed.ok().map(|allowed| (name.to_string_lossy().into_owned(), allowed))
     };
     described.iter().filter_map(one).collect()
 }
 
-/// What may be done with this consumer group; `None` where the broker does not say. Blocks for up to `timeout`.
+/// What may be done with this consumer group; `None` where the broker does not say. Blocks for up to twice `timeout`.
 ///
-/// A group that nobody is in yet answers as any other.
+/// A group that nobody is in yet answers as any other. A coordinator that is just taking its place, as on a cluster that
+/// never had a group, is asked again.
 pub fn of_group<C: ClientContext>(client: &Client<C>, group: &str, timeout: Duration) -> Option<BTreeSet<Operation>> {
+    let clock = Clock::new();
+    loop {
+        match of_group_now(client, group, timeout) {
+            Ok(allowed) => return Some(allowed),
+            Err(code) if is_passing(code) && clock.elapsed() < timeout => {
+                // No event tells of a coordinator, and this thread may block.
+                #[allow(clippy::disallowed_methods)]
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            Err(_) => return None,
+        }
+    }
+}
+
+fn is_passing(code: Code) -> bool {
+    matches!(
+        code,
+        Code::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS
+            | Code::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE
+            | Code::RD_KAFKA_RESP_ERR_NOT_COORDINATOR
+    )
+}
+
+fn of_group_now<C: ClientContext>(
+    client: &Client<C>,
+    group: &str,
+    timeout: Duration,
+) -> Result<BTreeSet<Operation>, Code> {
     let names = Names::new(&[group]);
     // The coordinator is asked, whichever broker it is.
-    let options =
-        Options::new(client, native::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, None, timeout)?;
+    let question = native::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS;
+    let options = Options::new(client, question, None, timeout).ok_or(NO_ANSWER)?;
     let answer = ask(client, timeout, |queue| {
         let mut pointers = names.pointers();
         // SAFETY: client, names, options and queue are alive; librdkafka copies what it needs of them before it returns.
@@ -140,13 +175,13 @@ pub fn of_group<C: ClientContext>(client: &Client<C>, group: &str, timeout: Dura
     // SAFETY: the event is alive; the result is NULL where the event is none of this kind, and else lives as long.
     let result = unsafe { native::rd_kafka_event_DescribeConsumerGroups_result(answer.0.as_ptr()) };
     if result.is_null() {
-        return None;
+        return Err(NO_ANSWER);
     }
     let mut count = 0;
     // SAFETY: `result` is not NULL, and `count` is a valid place for the number.
     let described = unsafe { native::rd_kafka_DescribeConsumerGroups_result_groups(result, &raw mut count) };
     // SAFETY: librdkafka gives an array of `count` pointers, each to a description that lives as long as the event.
-    let group = *unsafe { array(described.cast_const(), count) }.first()?;
+    let group = *unsafe { array(described.cast_const(), count) }.first().ok_or(NO_ANSWER)?;
     // SAFETY: `group` is a description that lives as long as the event; so do its error (or NULL) and its operations (an
     // array of `count`, or NULL).
     unsafe {
@@ -164,25 +199,24 @@ unsafe fn allowed(
     error: *const native::rd_kafka_error_t,
     operations: *const native::rd_kafka_AclOperation_t,
     count: usize,
-) -> Option<BTreeSet<Operation>> {
-    use native::rd_kafka_resp_err_t as Code;
+) -> Result<BTreeSet<Operation>, Code> {
     // SAFETY: the caller's promise; librdkafka takes NULL for "no error" here.
     let code = unsafe { native::rd_kafka_error_code(error) };
     match code {
         Code::RD_KAFKA_RESP_ERR_NO_ERROR => {}
         Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED | Code::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED => {
-            return Some(BTreeSet::new());
+            return Ok(BTreeSet::new());
         }
-        _ => return None,
+        code => return Err(code),
     }
     if operations.is_null() {
-        return None;
+        return Err(NO_ANSWER);
     }
     // Read as numbers, which a C enum is: a Rust enum of a value that Rust does not know would be undefined.
     // SAFETY: the caller's promise; the enum is `repr(u32)`.
     let codes = unsafe { array(operations.cast::<u32>(), count) };
     let is_in = |operation: &Operation| codes.iter().any(|&code| i32::try_from(code) == Ok(operation.code()));
-    Some(Operation::ALL.into_iter().filter(is_in).collect())
+    Ok(Operation::ALL.into_iter().filter(is_in).collect())
 }
 
 /// A C array as a slice; one of no elements may be NULL or point nowhere.
@@ -197,23 +231,23 @@ unsafe fn array<'a, T>(pointer: *const T, count: usize) -> &'a [T] {
     unsafe { slice::from_raw_parts(pointer, count) }
 }
 
-/// Sends a question whose answer comes to a queue of its own, and waits for it. `None` without a good answer in time.
+/// Sends a question whose answer comes to a queue of its own, and waits for it.
 fn ask<C: ClientContext>(
     client: &Client<C>,
     timeout: Duration,
     send: impl FnOnce(*mut native::rd_kafka_queue_t),
-) -> Option<Event> {
+) -> Result<Event, Code> {
     // librdkafka itself answers at the request's time-out; this is for the case that it does not.
     const MARGIN: Duration = Duration::from_secs(1);
     // SAFETY: the client is alive for as long as the queue, which does not leave this function.
-    let queue = Queue(NonNull::new(unsafe { native::rd_kafka_queue_new(client.native_ptr()) })?);
+    let queue = Queue(NonNull::new(unsafe { native::rd_kafka_queue_new(client.native_ptr()) }).ok_or(NO_ANSWER)?);
     send(queue.0.as_ptr());
     // SAFETY: the queue is alive; the event, or NULL, is ours to destroy.
     let event = unsafe { native::rd_kafka_queue_poll(queue.0.as_ptr(), milliseconds(timeout + MARGIN)) };
-    let event = Event(NonNull::new(event)?);
+    let event = Event(NonNull::new(event).ok_or(NO_ANSWER)?);
     // SAFETY: the event is alive.
     let code = unsafe { native::rd_kafka_event_error(event.0.as_ptr()) };
-    (code == native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR).then_some(event)
+    if code == Code::RD_KAFKA_RESP_ERR_NO_ERROR { Ok(event) } else { Err(code) }
 }
 
 fn milliseconds(duration: Duration) -> i32 {
@@ -279,7 +313,7 @@ impl Options {
                 native::rd_kafka_error_destroy(error);
                 return None;
             }
-            let ok = native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+            let ok = Code::RD_KAFKA_RESP_ERR_NO_ERROR;
             let (place, length) = (text.as_mut_ptr(), text.len());
             let limit = milliseconds(timeout);
             if native::rd_kafka_AdminOptions_set_request_timeout(options.0.as_ptr(), limit, place, length) != ok {

@@ -247,7 +247,7 @@ impl Topics {
         authorized_operations::of_topics(self.admin.inner(), broker, topics, TIMEOUT)
     }
 
-    /// What we may do with this consumer group; `None` where the broker does not say. Blocks for up to 6 s.
+    /// What we may do with this consumer group; `None` where the broker does not say. Blocks for up to 11 s.
     pub fn allowed_on_group(&self, group_id: &str) -> Option<BTreeSet<Operation>> {
         authorized_operations::of_group(self.admin.inner(), group_id, TIMEOUT)
     }
