@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::signals::Signal;
 use crate::config::ConfigError;
 use crate::kafka::group::GroupError;
+use crate::kafka::offset_writer::OffsetWriteError;
 use crate::kafka::topics::TopicError;
 use crate::worker::WorkerError;
 
@@ -45,6 +46,9 @@ pub fn code(result: anyhow::Result<()>) -> ExitCode {
     }
     if let Some(TopicError::Config(_)) = error.downcast_ref::<TopicError>() {
         return ExitCode::from(USAGE);
+    }
+    if let Some(OffsetWriteError::Fenced { .. }) = error.downcast_ref::<OffsetWriteError>() {
+        return ExitCode::from(FENCED);
     }
     match error.downcast_ref::<WorkerError>() {
         Some(WorkerError::Group(GroupError::InstanceFenced(_))) => ExitCode::from(FENCED),

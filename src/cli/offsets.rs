@@ -1,5 +1,10 @@
-//! `offsets list` and `offsets get`: the stored checkpoints, as Kafka Connect shows them.
+//! `offsets`: the stored checkpoints, as Kafka Connect shows them; `alter` and `reset` have files of their own.
 
+mod alter;
+mod change;
+mod reset;
+
+use std::collections::BTreeSet;
 use std::io::{Write, stdout};
 
 use anyhow::{Context, bail};
@@ -8,6 +13,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::ConfigArg;
+use crate::config::Config;
 use crate::kafka::offset_log::{self, OffsetLog};
 use crate::kafka::topics::Topics;
 use crate::offsets::codec;
@@ -23,6 +29,10 @@ pub enum OffsetsCommand {
     List(ListArgs),
     /// Print one connector's checkpoints in Kafka Connect's form
     Get(GetArgs),
+    /// Put another checkpoint in the place of a connector's; a running worker goes on from it
+    Alter(alter::AlterArgs),
+    /// Delete a connector's checkpoint; a running worker starts it cold, at `since`
+    Reset(reset::ResetArgs),
 }
 
 /// Arguments of `offsets list`.
@@ -76,17 +86,19 @@ struct Stored<'a> {
 
 /// Runs the subcommand.
 pub async fn run(command: OffsetsCommand) -> anyhow::Result<()> {
-    // Reading calls librdkafka, which blocks.
+    // All of it calls librdkafka, which blocks.
     tokio::task::spawn_blocking(move || match command {
         OffsetsCommand::List(args) => list(&args),
         OffsetsCommand::Get(args) => get(&args),
+        OffsetsCommand::Alter(args) => alter::run(&args),
+        OffsetsCommand::Reset(args) => reset::run(&args),
     })
     .await
     .context("the command's thread ended early")?
 }
 
 fn list(args: &ListArgs) -> anyhow::Result<()> {
-    let log = read(&args.config)?;
+    let log = read(&args.config.load()?, None)?;
     let mut out = stdout().lock();
     for stored in stored(&log) {
         let line = Line {
@@ -104,7 +116,7 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
 }
 
 fn get(args: &GetArgs) -> anyhow::Result<()> {
-    let log = read(&args.config)?;
+    let log = read(&args.config.load()?, None)?;
     let all: Vec<Stored<'_>> = stored(&log).collect();
     let offsets: Vec<ConnectorOffset<'_>> = all
         .iter()
@@ -112,10 +124,11 @@ fn get(args: &GetArgs) -> anyhow::Result<()> {
         .map(|stored| ConnectorOffset { partition: &stored.partition, offset: stored.offset })
         .collect();
     if offsets.is_empty() {
-        let mut names: Vec<&str> = all.iter().map(|stored| stored.connector.as_str()).collect();
-        names.dedup();
-        let there = if names.is_empty() { "none".to_owned() } else { format!("`{}`", names.join("`, `")) };
-        bail!("no stored offset of connector `{}`; there are: {there}", args.name);
+        bail!(
+            "no stored offset of connector `{}`; there are: {}",
+            args.name,
+            names(all.iter().map(|stored| stored.connector.as_str()))
+        );
     }
     let mut out = stdout().lock();
     serde_json::to_writer(&mut out, &ConnectorOffsets { offsets }).map_err(std::io::Error::from)?;
@@ -123,15 +136,31 @@ fn get(args: &GetArgs) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-fn read(config: &ConfigArg) -> anyhow::Result<OffsetLog> {
-    let config = config.load()?;
+/// Each name once, as an error shows them.
+fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
+    let names: BTreeSet<&str> = all.collect();
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    format!("`{}`", names.into_iter().collect::<Vec<_>>().join("`, `"))
+}
+
+/// Reads one shard of the offsets topic, or all.
+fn read(config: &Config, shard: Option<i32>) -> anyhow::Result<OffsetLog> {
     let topic = &config.offsets.topic;
-    let partitions = Topics::new(&config.kafka)?.partitions()?;
-    let Some(&count) = partitions.get(topic) else {
-        bail!("offsets topic `{topic}` is not there: it is created by the first `run`; check `offsets.topic`");
+    let all: Vec<i32> = match shard {
+        Some(shard) => vec![shard],
+        None => (0..partition_count(config, &Topics::new(&config.kafka)?)?).collect(),
     };
-    let all: Vec<i32> = (0..i32::try_from(count)?).collect();
     Ok(offset_log::read_to_end(&config.kafka, &config.group_id, topic, &all, &|| false)?)
+}
+
+fn partition_count(config: &Config, topics: &Topics) -> anyhow::Result<i32> {
+    let topic = &config.offsets.topic;
+    match topics.partitions()?.get(topic) {
+        Some(&count) => Ok(i32::try_from(count)?),
+        None => bail!("offsets topic `{topic}` is not there: it is created by the first `run`; check `offsets.topic`"),
+    }
 }
 
 /// Every record that is one of ours; others are named on stderr and passed over, as Connect does.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
-
 use super::keys;
 use super::section::{Context, Field, Section};
 use super::ssws::{Ssws, SswsError};
@@ -18,10 +16,6 @@ const DEFAULT_LIMIT: u16 = 100;
 
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
 const DEFAULT_SINCE: Since = Since::Ago(Duration::from_secs(7 * 86_400));
-
-/// Okta keeps the System Log for 90 days; it refuses a `since` of more than 180.
-const RETENTION: Duration = Duration::from_secs(90 * 86_400);
-const OLDEST_SINCE: Duration = Duration::from_secs(180 * 86_400);
 
 /// Longest name of a connector.
 const MAX_NAME: usize = 100;
@@ -297,21 +291,16 @@ fn read_since(context: &mut Context<'_>, field: &Field<'_>) -> Option<Since> {
             return None;
         }
     };
-    let age = context.now.duration_since(since.resolve(context.now));
-    let longer_than = |limit: Duration| SignedDuration::try_from(limit).is_ok_and(|limit| age > limit);
-    if age.is_negative() {
-        context.refuse(field, format!("`{}` is in the future: write a time in the past, or `now`", text.shown()));
-        return None;
-    }
-    if longer_than(OLDEST_SINCE) {
-        let message = format!("`{}` is more than 180 days ago, which Okta refuses: write `90d` or less", text.shown());
-        context.refuse(field, message);
-        return None;
-    }
-    if longer_than(RETENTION) {
-        let message =
-            format!("`{}` is more than 90 days ago, and Okta keeps events for 90: write `90d` or less", text.shown());
-        context.warning(&field.path, field.node.line, message);
+    match since.judge(context.now) {
+        Ok(None) => {}
+        Ok(Some(unwise)) => {
+            let message = format!("`{}` {unwise}", text.shown());
+            context.warning(&field.path, field.node.line, message);
+        }
+        Err(refused) => {
+            context.refuse(field, format!("`{}` {refused}", text.shown()));
+            return None;
+        }
     }
     Some(since)
 }

@@ -7,6 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 /// The units of the contract and their milliseconds.
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
+/// Okta keeps the System Log for 90 days; it refuses a `since` of more than 180.
+const RETENTION: Duration = Duration::from_secs(90 * 86_400);
+const OLDEST_SINCE: Duration = Duration::from_secs(180 * 86_400);
+
 /// One day.
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
@@ -53,7 +57,7 @@ impl Since {
     }
 
     /// Reads an age, an RFC 3339 time, or `now`; the error says what to write, without the value.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text == "now" {
             return Ok(Self::Now);
         }
@@ -64,6 +68,21 @@ impl Since {
         duration(text).map(Self::Ago).map_err(|_| {
             "is not a start: write an age (`7d`), an RFC 3339 time (`2026-01-31T00:00:00Z`) or `now`".to_owned()
         })
+    }
+
+    /// Whether Okta would take it at `now`: an error where it would not, a warning where it keeps nothing that old; both
+    /// without the value.
+    pub fn judge(&self, now: Timestamp) -> Result<Option<&'static str>, &'static str> {
+        let age = now.duration_since(self.resolve(now));
+        let longer_than = |limit: Duration| SignedDuration::try_from(limit).is_ok_and(|limit| age > limit);
+        if age.is_negative() {
+            return Err("is in the future: write a time in the past, or `now`");
+        }
+        if longer_than(OLDEST_SINCE) {
+            return Err("is more than 180 days ago, which Okta refuses: write `90d` or less");
+        }
+        let unwise = "is more than 90 days ago, and Okta keeps events for 90: write `90d` or less";
+        Ok(longer_than(RETENTION).then_some(unwise))
     }
 }
 

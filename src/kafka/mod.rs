@@ -10,6 +10,7 @@ pub mod embedded;
 pub mod error;
 pub mod group;
 pub mod offset_log;
+pub mod offset_writer;
 pub mod record_reader;
 pub mod topics;
 pub mod transaction;

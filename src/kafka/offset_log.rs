@@ -34,3 +34,22 @@ pub fn read_to_end(
     })?;
     Ok(OffsetLog { fold, ends })
 }
+
+/// The last value that `key` had before the record at `offset` of its partition; none where it had none, or where that
+/// was a tombstone. Blocks.
+pub fn value_before(
+    kafka: &KafkaProperties,
+    group_id: &str,
+    topic: &str,
+    (partition, offset): (i32, i64),
+    key: &[u8],
+) -> Result<Option<Vec<u8>>, RecordReaderError> {
+    let mut last = None;
+    let each = |record: record_reader::Record| {
+        if record.offset < offset && record.key.as_deref() == Some(key) {
+            last = record.value;
+        }
+    };
+    let _ = record_reader::read_to_end(kafka, group_id, topic, &[partition], READ_TIMEOUT, &|| false, each)?;
+    Ok(last)
+}

@@ -174,7 +174,14 @@ pub fn read_to_end(
     while !unread.is_empty() {
         go_on()?;
         match reader.consumer.poll(SLICE) {
-            Some(Ok(message)) => each(Record::from_message(&message)),
+            Some(Ok(message)) => {
+                // Where somebody goes on writing, the end of the partition may be announced long after this end was reached.
+                let partition = message.partition();
+                if unread.get(&partition).is_some_and(|end| message.offset() + 1 >= *end) {
+                    let _ = unread.remove(&partition);
+                }
+                each(Record::from_message(&message));
+            }
             Some(Err(KafkaError::PartitionEOF(partition))) => drop(unread.remove(&partition)),
             Some(Err(error)) if !is_passing(&error) => return Err(refused(topic, &error)),
             Some(Err(_)) | None => {}

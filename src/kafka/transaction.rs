@@ -32,8 +32,8 @@ pub struct ProducerRecord<'a> {
     pub partition: Option<i32>,
     /// Key.
     pub key: &'a [u8],
-    /// Value.
-    pub value: &'a [u8],
+    /// Value; a tombstone has none.
+    pub value: Option<&'a [u8]>,
     /// Milliseconds since the epoch; the time of sending where there is none.
     pub timestamp: Option<i64>,
     /// Names and values.
@@ -132,11 +132,14 @@ impl TransactionalProducer {
             config.create_with_context(Deliveries::default()).map_err(|error| InitError::Config(error.to_string()))?;
         let clock = Clock::new();
         let mut said = Duration::ZERO;
+        let mut last = None;
         loop {
             if give_up() {
-                return Err(InitError::Stopped);
+                let refused = |code| InitError::Refused { id: id.to_owned(), code, advice: init_advice(code) };
+                return Err(last.map_or(InitError::Stopped, refused));
             }
             let Err(error) = producer.init_transactions(SLICE) else { break };
+            last = Some(code_of(&error));
             if clock.elapsed() >= said + SILENCE {
                 said = clock.elapsed();
                 let code = code_of(&error);
@@ -238,8 +241,8 @@ impl TransactionalProducer {
         for (key, value) in record.headers {
             headers = headers.insert(Header { key, value: Some(*value) });
         }
-        let mut next =
-            BaseRecord::with_opaque_to(record.topic, record.tag.pack()).key(record.key).payload(record.value);
+        let mut next = BaseRecord::with_opaque_to(record.topic, record.tag.pack()).key(record.key);
+        next.payload = record.value;
         if !record.headers.is_empty() {
             next = next.headers(headers);
         }

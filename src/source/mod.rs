@@ -4,6 +4,7 @@
 //! The runner in `worker` carries them out. So every rule of the guide's pseudocode is a table test.
 
 pub mod action;
+pub mod alteration;
 pub mod input;
 pub mod offset;
 mod page_size;

@@ -84,7 +84,7 @@ pub fn each_record(
                 topic: &to.dead_letter_topic,
                 partition: None,
                 key: key.as_bytes(),
-                value: &element.bytes,
+                value: Some(&element.bytes),
                 timestamp: None,
                 headers: &headers,
                 tag: Tag { kind: RecordKind::DeadLetter, ..tag },
@@ -101,7 +101,7 @@ pub fn each_record(
             topic: offsets_topic,
             partition: Some(shard),
             key: &destinations[owner].offset_key,
-            value: &codec::encode_value(offset),
+            value: Some(&codec::encode_value(offset)),
             timestamp: None,
             headers: &[],
             tag: Tag { owner, kind: RecordKind::Offset },
@@ -150,7 +150,7 @@ fn send_event(
         topic: &to.topic,
         partition: None,
         key: event.uuid.as_bytes(),
-        value: json::value(event),
+        value: Some(json::value(event)),
         timestamp: event.published.as_ref().and_then(|published| to.record_time.of(published.millis, now)),
         headers: &headers[..count],
         tag,
@@ -193,7 +193,7 @@ mod tests {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
         each_record(pages, &[destination("a"), destination("b")], "offsets", 3, &mut |record| {
             assert_eq!(record.partition, (record.topic == "offsets").then_some(3));
-            sent.push((record.topic.to_owned(), text(record.key), text(record.value)));
+            sent.push((record.topic.to_owned(), text(record.key), text(record.value.unwrap_or_default())));
             sent.len() < take
         });
         sent

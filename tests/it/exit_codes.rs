@@ -21,6 +21,8 @@ fn a_bad_command_line_is_2_and_help_is_0() {
         (&["offsets", "--help"], 0, "Example"),
         (&["offsets", "get", "--help"], 0, "Example"),
         (&["offsets", "list", "--help"], 0, "Example"),
+        (&["offsets", "alter", "--help"], 0, "Example"),
+        (&["offsets", "reset", "--help"], 0, "Example"),
         (&["simulate", "--help"], 0, "Example"),
         (&["demo", "--help"], 0, "Example"),
         (&["check", "--help"], 0, "Example"),
@@ -63,7 +65,7 @@ connectors:
     let file = ConfigFile::new(text);
     let path = file.path();
     for command in
-        [&["run"][..], &["check"], &["check", "--offline"], &["offsets", "list"], &["offsets", "get", "acme"]]
+        [&["run"][..], &["check"], &["check", "--offline"], &["offsets", "list"], &["offsets", "reset", "acme"]]
     {
         let arguments: Vec<&str> = command.iter().copied().chain(["-c", utf8(&path)]).collect();
         let output = connector::run(&arguments, &[], WAIT);

@@ -35,6 +35,7 @@ mod http_endpoints;
 mod isolation;
 mod kill9;
 mod least_privilege;
+mod offsets_alter;
 mod offsets_topic;
 mod org_faults;
 mod poison;

@@ -1,0 +1,125 @@
+//! What `alter` and `reset` have in common: the question, the write, and the record before and after.
+
+use std::io::{IsTerminal, Write, stderr, stdin, stdout};
+
+use anyhow::bail;
+use clap::Args;
+use clap::error::ErrorKind;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{ConnectorOffset, ConnectorOffsets};
+use crate::cli::ConfigArg;
+use crate::config::Config;
+use crate::kafka::offset_log;
+use crate::kafka::offset_writer::{self, OffsetRecord};
+use crate::kafka::topics::Topics;
+use crate::source::offset::SourcePartition;
+use crate::worker::offsets_topic;
+
+/// What both commands take.
+#[derive(Args)]
+pub(super) struct ChangeArgs {
+    /// The connector's name
+    pub name: String,
+    #[command(flatten)]
+    pub config: ConfigArg,
+    /// Do it, though it loses or repeats events
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// The change of one record.
+pub(super) struct Change<'a> {
+    pub shard: i32,
+    pub key: &'a [u8],
+    pub partition: &'a SourcePartition,
+    /// As it was when it was looked at.
+    pub before: Option<Vec<u8>>,
+    /// Null is a tombstone.
+    pub after: Option<Vec<u8>>,
+}
+
+/// A connector's offsets as `offsets get` shows them, before and after; null where there are none.
+#[derive(Serialize)]
+pub(super) struct Changed<'a> {
+    before: Option<ConnectorOffsets<'a>>,
+    after: Option<ConnectorOffsets<'a>>,
+}
+
+/// Shards are where the configuration says only in a topic of so many partitions: as `run`, refuses another.
+pub(super) fn check_partitions(config: &Config, topics: &Topics) -> anyhow::Result<()> {
+    let found = usize::try_from(super::partition_count(config, topics)?)?;
+    Ok(offsets_topic::judge_partitions(&config.offsets, found)?)
+}
+
+/// An error of the command line, for what the parser can't judge by itself: exit code 2.
+pub(super) fn usage(message: &str) -> anyhow::Error {
+    clap::Error::raw(ErrorKind::ValueValidation, format!("{message}\n")).into()
+}
+
+/// Goes on only when whoever started the command wants what it does: by `--yes`, or by an answer on the terminal.
+pub(super) fn confirm(args: &ChangeArgs, effect: &str) -> anyhow::Result<()> {
+    let name = &args.name;
+    if args.yes {
+        tracing::info!(connector = name, "{effect}");
+        return Ok(());
+    }
+    if !stdin().is_terminal() || !stderr().is_terminal() {
+        return Err(usage(&format!(
+            "connector `{name}`: {effect}; nothing was written: add `--yes` where that is wanted"
+        )));
+    }
+    write!(stderr(), "connector `{name}`: {effect}.\nGo on? [y/N] ")?;
+    let mut answer = String::new();
+    let _ = stdin().read_line(&mut answer)?;
+    if !matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        bail!("nothing was written");
+    }
+    Ok(())
+}
+
+/// Writes the changes one by one, each under its shard's transactional id, and prints the record before and after.
+pub(super) fn carry_out(config: &Config, mut changes: Vec<Change<'_>>) -> anyhow::Result<()> {
+    let topic = &config.offsets.topic;
+    for change in &mut changes {
+        let &mut Change { shard, key, .. } = change;
+        let record = OffsetRecord { topic, shard, key, value: change.after.as_deref() };
+        let Some(offset) = offset_writer::write(&config.kafka, &record)? else { continue };
+        // A worker may have gone on between the look and the write: what it committed last is what was replaced.
+        match offset_log::value_before(&config.kafka, &config.group_id, topic, (shard, offset), key) {
+            // Tried twice, the record before ours may be ours.
+            Ok(before) if before == change.after => {}
+            Ok(before) => change.before = before,
+            Err(problem) => tracing::warn!("`before` is as it was just before the change: {problem}"),
+        }
+    }
+    print(&changes)
+}
+
+/// Prints one JSON object: `{"before":…,"after":…}`.
+pub(super) fn print(changes: &[Change<'_>]) -> anyhow::Result<()> {
+    let changed = Changed {
+        before: offsets(changes, |change| change.before.as_deref())?,
+        after: offsets(changes, |change| change.after.as_deref())?,
+    };
+    let mut out = stdout().lock();
+    serde_json::to_writer(&mut out, &changed).map_err(std::io::Error::from)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+fn offsets<'a>(
+    changes: &'a [Change<'_>],
+    side: impl Fn(&'a Change<'_>) -> Option<&'a [u8]>,
+) -> anyhow::Result<Option<ConnectorOffsets<'a>>> {
+    let mut offsets = Vec::new();
+    for change in changes {
+        let Some(value) = side(change) else { continue };
+        match serde_json::from_slice::<&RawValue>(value) {
+            Ok(offset) => offsets.push(ConnectorOffset { partition: change.partition, offset }),
+            Err(problem) => tracing::warn!(shard = change.shard, "a record that is not JSON is not shown: {problem}"),
+        }
+    }
+    Ok(Some(ConnectorOffsets { offsets }).filter(|shown| !shown.offsets.is_empty()))
+}

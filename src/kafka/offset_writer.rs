@@ -1,0 +1,105 @@
+//! One record written into a shard's partition of the offsets topic, by somebody who is not its worker.
+
+use std::time::Duration;
+
+use rdkafka::error::RDKafkaErrorCode;
+use thiserror::Error;
+use tracing::debug;
+
+use super::deliveries::{RecordKind, Tag, Undelivered};
+use super::error::{TOPIC_REFUSED, Verdict, advice, judge};
+use super::transaction::{InitError, ProducerRecord, TransactionEnd, TransactionalProducer};
+use crate::clock::Clock;
+use crate::config::KafkaProperties;
+
+/// How often a write begins anew that lost its transactional id before its commit.
+const TRIES: u32 = 5;
+/// Longest time for all of them together.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Why the record is not known to be there; each message ends in the next thing to do.
+#[derive(Debug, Error)]
+pub enum OffsetWriteError {
+    /// No transactional id.
+    #[error(transparent)]
+    Init(#[from] InitError),
+    /// The worker, or another writer, was faster each time.
+    #[error(
+        "another writer took transactional id `{id}` back {TRIES} times in a row, so nothing was written: look for a second `offsets alter`, or a second deployment with the same offsets topic, and try again"
+    )]
+    Fenced {
+        /// The transactional id.
+        id: String,
+    },
+    /// Kafka does not take the record.
+    #[error("{0}")]
+    Refused(String),
+    /// No broker took it in time.
+    #[error(
+        "Kafka did not take the record ({0}), so nothing was written: check that the brokers are up, and try again"
+    )]
+    NotTaken(RDKafkaErrorCode),
+    /// No answer to the commit.
+    #[error("nobody knows whether the record was written ({0}): look at it with `offsets get`, and try again")]
+    Unknown(RDKafkaErrorCode),
+}
+
+/// Where a record goes.
+#[derive(Debug, Clone, Copy)]
+pub struct OffsetRecord<'a> {
+    /// The offsets topic.
+    pub topic: &'a str,
+    /// Its partition: the shard.
+    pub shard: i32,
+    /// Connect's key.
+    pub key: &'a [u8],
+    /// Connect's value; none is a tombstone.
+    pub value: Option<&'a [u8]>,
+}
+
+/// Writes the record with the shard's transactional id (I5), which fences the worker that has it, and gives its offset
+/// where the broker told it. Blocks, for a minute at most.
+///
+/// The worker may take its id back between our first and last step: then all of it is done again, a few times. Where the
+/// end is not known it is done again as well, since the record that would be there twice is the same.
+pub fn write(kafka: &KafkaProperties, record: &OffsetRecord<'_>) -> Result<Option<i64>, OffsetWriteError> {
+    let id = format!("{}-{}", record.topic, record.shard);
+    let clock = Clock::new();
+    let give_up = || clock.elapsed() >= TIMEOUT;
+    let tag = Tag { owner: 0, kind: RecordKind::Offset };
+    let mut failed = OffsetWriteError::Fenced { id: id.clone() };
+    // An end that nobody knows stays so, whatever the next try comes to, until one is confirmed.
+    let mut unknown = None;
+    for attempt in 1..=TRIES {
+        let producer = TransactionalProducer::init(kafka, &id, None, &give_up)?;
+        let send = |send: &mut dyn FnMut(ProducerRecord<'_>) -> bool| {
+            let OffsetRecord { topic, shard, key, value } = *record;
+            let record =
+                ProducerRecord { topic, partition: Some(shard), key, value, timestamp: None, headers: &[], tag };
+            let _ = send(record);
+        };
+        let ended = producer.publish(1, send, &give_up);
+        debug!(id, attempt, ?ended, "offset record");
+        let (undelivered, code) = match &ended {
+            // The commit's marker is behind the record.
+            TransactionEnd::Committed { end, .. } => return Ok(end.map(|end| end - 2)),
+            TransactionEnd::Aborted { undelivered, code }
+            | TransactionEnd::Fenced { undelivered, code }
+            | TransactionEnd::Unknown { undelivered, code } => (undelivered.as_slice(), *code),
+            TransactionEnd::Miscounted { .. } => (&[][..], RDKafkaErrorCode::Unknown),
+        };
+        if producer.refused_topics().contains(record.topic) {
+            return Err(OffsetWriteError::Refused(advice(TOPIC_REFUSED, record.topic)));
+        }
+        let is_final = |one: &&Undelivered| matches!(judge(one.code), Verdict::Record | Verdict::Topic);
+        if let Some(refused) = undelivered.iter().find(is_final) {
+            return Err(OffsetWriteError::Refused(advice(refused.code, record.topic)));
+        }
+        match ended {
+            TransactionEnd::Fenced { .. } => failed = OffsetWriteError::Fenced { id: id.clone() },
+            TransactionEnd::Aborted { .. } => failed = OffsetWriteError::NotTaken(code),
+            _ => unknown = Some(OffsetWriteError::Unknown(code)),
+        }
+    }
+    Err(unknown.unwrap_or(failed))
+}

@@ -1,0 +1,287 @@
+//! `offsets alter` and `offsets reset`, beside workers that are idle, busy, and not there at all.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use okta_kafka_source::simulator::SimulatorConfig;
+use serde_json::Value;
+
+use crate::support::broker::{Broker, BrokerOptions};
+use crate::support::checkpoint;
+use crate::support::config_yaml::ConfigYaml;
+use crate::support::connector::{self, ConfigFile, Connector, Output, utf8};
+use crate::support::end_txn_proxy::{EndTxnProxy, Moment};
+use crate::support::java_partitioner;
+use crate::support::org::Org;
+use crate::support::producers::Open;
+use crate::support::prove;
+use crate::support::shared_broker::shared_broker;
+use crate::support::topics::{Isolation, create_topic, random_name, read_all};
+
+const WAIT: Duration = Duration::from_secs(60);
+
+/// `offsets <command> <arguments> -c FILE`.
+fn offsets(config: &ConfigYaml, arguments: &[&str]) -> Output {
+    let file = ConfigFile::new(&config.render());
+    let path = file.path();
+    let all: Vec<&str> = ["offsets"].iter().chain(arguments).copied().chain(["-c", utf8(&path)]).collect();
+    connector::run(&all, &[], WAIT)
+}
+
+/// What `alter` and `reset` print.
+fn changed(output: &Output) -> (Value, Value) {
+    assert_eq!(output.code(), 0, "{output:?}");
+    assert_eq!(output.stdout.lines().count(), 1, "{output:?}");
+    let mut printed: Value = serde_json::from_str(&output.stdout).unwrap();
+    (printed["before"].take(), printed["after"].take())
+}
+
+/// The `next` link behind the event at that place.
+fn link_behind(org: &Org, place: usize) -> String {
+    let since = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(30 * 24)).to_string().replace(':', "%3A");
+    format!("{}/api/v1/logs?since={since}&limit=100&after={}", org.url(), org.events()[place - 1].cursor)
+}
+
+/// How often each event of the org is in the topic, by place; panics where the topic holds another one.
+fn counts(org: &Org, kafka: &str, topic: &str) -> Vec<usize> {
+    let places: HashMap<String, usize> = org.uuids().into_iter().zip(0..).collect();
+    let mut counts = vec![0; places.len()];
+    for record in read_all(kafka, topic, Isolation::ReadCommitted) {
+        counts[places[record.key_text()]] += 1;
+    }
+    counts
+}
+
+/// In the middle of a backlog, forwards: the old position commits nothing after the new one, so exactly what lies
+/// between the last page before it and the new cursor is left out. Then, idle, backwards: exactly that is there twice.
+#[test]
+fn an_altered_checkpoint_wins_over_a_busy_and_an_idle_worker() {
+    let Some(kafka) = shared_broker() else { return };
+    let bootstrap = kafka.bootstrap();
+    let simulated =
+        SimulatorConfig { events: 8_000, latency: Duration::from_millis(150), ..SimulatorConfig::default() };
+    let org = Org::start(simulated);
+    let acme = org.connector("acme").interval("1s");
+    let topic = acme.topic.clone();
+    let config = ConfigYaml::new(bootstrap).connector(acme);
+    let worker = Connector::spawn(&config, &[]);
+    let key = checkpoint::key("acme", &org.authority());
+    let _ = worker.await_of("acme", "events_committed_total", &[], |value| value >= 500.0, WAIT);
+    let url = link_behind(&org, 7_500);
+    let (before, after) = changed(&offsets(&config, &["alter", "acme", "--checkpoint-url", &url, "--yes"]));
+    let busy = Instant::now();
+    worker.await_caught_up(&org, "acme", WAIT);
+    let busy = busy.elapsed();
+    assert_eq!(after["offsets"][0]["offset"]["checkpointUrl"], url.as_str());
+    assert_eq!(after["offsets"][0]["offset"]["published"], Value::Null);
+    assert_eq!(after["offsets"][0]["partition"]["org"], org.authority());
+    // What was replaced is the last thing that the worker had committed.
+    let stored = checkpoint::all(bootstrap, &config.offsets_topic, &key);
+    let place = stored.iter().position(|record| record.value_text() == checkpoint::value(&url, None)).unwrap();
+    let replaced: Value = serde_json::from_str(stored[place - 1].value_text()).unwrap();
+    assert_eq!(before["offsets"][0]["offset"], replaced);
+    let found = counts(&org, bootstrap, &topic);
+    let begun = org.uuids().iter().position(|uuid| *uuid == replaced["uuid"].as_str().unwrap()).unwrap() + 1;
+    assert!((500..7_500).contains(&begun), "{begun} events were committed: it was not in the middle of the backlog");
+    let expected: Vec<usize> = (0..8_000).map(|place| usize::from(!(begun..7_500).contains(&place))).collect();
+    assert!(found == expected, "{begun} before, {} in all", found.iter().sum::<usize>());
+    assert!(worker.log().contains("fenced"), "{}", worker.process().tail(40));
+
+    // Idle: it is found out by a look at the partition.
+    let url = link_behind(&org, 7_700);
+    let asked = org.request_count();
+    let output = offsets(&config, &["alter", "acme", "--checkpoint-url", &url, "--yes"]);
+    let idle = Instant::now();
+    let (before, _) = changed(&output);
+    assert_eq!(before["offsets"][0]["offset"]["uuid"], org.uuids()[7_999].as_str());
+    let is_asked = || org.requests()[asked..].iter().any(|one| format!("{}{}", org.url(), one.target) == url);
+    while !is_asked() {
+        assert!(idle.elapsed() < Duration::from_secs(15), "not asked:\n{}", worker.process().tail(40));
+        org.await_requests(org.request_count() + 1, WAIT);
+    }
+    let idle = idle.elapsed();
+    worker.await_caught_up(&org, "acme", WAIT);
+    let found = counts(&org, bootstrap, &topic);
+    let again: usize = found.iter().zip(&expected).map(|(now, before)| now - before).sum();
+    assert!(found[7_700..].iter().all(|count| *count == 2) && again == 300, "{again} were published again");
+    prove::row(
+        "offsets-alter",
+        "`offsets alter` beside a running worker: the altered checkpoint wins, and nothing of the old position is committed after it",
+        "forwards in the middle of a backlog of 8000 events, then backwards while the connector rests",
+        &format!(
+            "busy: {begun} events before it, exactly those up to the new cursor left out, caught up {:.1} s later; idle: asked \
+             from the new cursor {:.1} s later, exactly the 300 events behind it there twice",
+            busy.as_secs_f64(),
+            idle.as_secs_f64()
+        ),
+    );
+}
+
+/// A tombstone under the shard's transactional id is a cold start, and only where that is wanted.
+#[test]
+fn a_reset_is_a_cold_start() {
+    let Some(kafka) = shared_broker() else { return };
+    let bootstrap = kafka.bootstrap();
+    let org = Org::with_events(350);
+    let acme = org.connector("acme").interval("1s");
+    let topic = acme.topic.clone();
+    let config = ConfigYaml::new(bootstrap).connector(acme);
+    let worker = Connector::spawn(&config, &[]);
+    worker.await_caught_up(&org, "acme", WAIT);
+    let key = checkpoint::key("acme", &org.authority());
+    let stored = checkpoint::all(bootstrap, &config.offsets_topic, &key);
+
+    let output = offsets(&config, &["reset", "acme"]);
+    assert_eq!((output.code(), output.stdout.as_str()), (2, ""), "{output:?}");
+    let says = ["`acme`", "cold start", "goes back by 30.0 days", "there twice", "nothing was written", "`--yes`"];
+    assert!(says.iter().all(|part| output.stderr.contains(part)), "{}", output.stderr);
+    assert_eq!(checkpoint::all(bootstrap, &config.offsets_topic, &key), stored);
+
+    let cold = |line: &str| line.contains("resumed from") && line.contains("cold=true");
+    let mark = worker.process().lines().iter().position(|line| cold(&line.text)).unwrap() + 1;
+    let (before, after) = changed(&offsets(&config, &["reset", "acme", "--yes"]));
+    let since = Instant::now();
+    let line = worker.process().wait_for_line_after(mark, cold, Duration::from_secs(30));
+    assert!(line.is_some(), "no second cold start:\n{}", worker.process().tail(40));
+    let within = since.elapsed();
+    let last: Value = serde_json::from_str(stored.last().unwrap().value_text()).unwrap();
+    assert_eq!((&before["offsets"][0]["offset"], &after), (&last, &Value::Null));
+    worker.await_caught_up(&org, "acme", WAIT);
+    assert!(counts(&org, bootstrap, &topic).iter().all(|count| *count == 2));
+    worker.terminate();
+    let _ = worker.wait(WAIT);
+
+    // Renamed in the file: the old name is in the topic only, and its shard is known from there.
+    let mut renamed = config.clone();
+    renamed.connectors[0].name = "new-acme".to_owned();
+    let output = offsets(&renamed, &["reset", "nobody", "--yes"]);
+    assert_eq!((output.code(), output.stdout.as_str()), (1, ""), "{output:?}");
+    assert!(output.stderr.contains("`nobody`") && output.stderr.contains("`acme`, `new-acme`"), "{}", output.stderr);
+    let (before, after) = changed(&offsets(&renamed, &["reset", "acme", "--yes"]));
+    assert_eq!((&before["offsets"][0]["partition"]["org"], &after), (&org.authority().into(), &Value::Null));
+    assert_eq!(offsets(&renamed, &["list"]).stdout, "");
+    // Nothing is there any more: nothing is lost by doing it again.
+    assert_eq!(changed(&offsets(&config, &["reset", "acme"])), (Value::Null, Value::Null));
+    prove::row(
+        "offsets-reset",
+        "`offsets reset` beside a running worker is a cold start, and without `--yes` nothing at all",
+        "without `--yes`; with it, while the connector rests; of a connector that was renamed in the file",
+        &format!(
+            "refused with what it would repeat; cold start {:.1} s later, each of {} events there twice; deleted",
+            within.as_secs_f64(),
+            org.event_count()
+        ),
+    );
+}
+
+/// What can't be a checkpoint of the connector is refused before anything is written, with what to do.
+#[test]
+fn a_checkpoint_that_does_not_fit_is_refused() {
+    let Some(kafka) = shared_broker() else { return };
+    let bootstrap = kafka.bootstrap();
+    let org = Org::with_events(200);
+    let acme = org.connector("acme").extra("filter: 'eventType sw \"user.\"'");
+    let config = ConfigYaml::new(bootstrap).connector(acme);
+    let missing = offsets(&config, &["alter", "acme", "--since", "2d"]);
+    assert!(missing.code() == 1 && missing.stderr.contains("is not there"), "{missing:?}");
+    create_topic(bootstrap, &config.offsets_topic, 4, &[("cleanup.policy", "compact")]);
+    let base = format!("{}/api/v1/logs", org.url());
+    let fits = format!("{base}?after=1795319716774_1&filter=eventType%20sw%20%22user.%22");
+    // Where nothing is stored, nothing can be lost or repeated that is known of.
+    let (before, after) = changed(&offsets(&config, &["alter", "acme", "--checkpoint-url", &fits]));
+    assert_eq!((&before, &after["offsets"][0]["offset"]["checkpointUrl"]), (&Value::Null, &fits.as_str().into()));
+    let key = checkpoint::key("acme", &org.authority());
+    let stored = checkpoint::all(bootstrap, &config.offsets_topic, &key);
+    assert_eq!(stored.len(), 1);
+
+    let other_filter = fits.replace("user.", "group.");
+    let other_org = fits.replace(&org.authority(), "127.0.0.1:1");
+    for (arguments, code, says) in [
+        (
+            &["acme", "--checkpoint-url", &other_filter, "--yes"][..],
+            2,
+            &["filter `eventType sw \"group.\"`", "is `eventType sw \"user.\"`", "change `filter` first"][..],
+        ),
+        (
+            &["acme", "--checkpoint-url", &other_org, "--yes"],
+            2,
+            &["127.0.0.1:1", "is not the configured org", "`next` link of the connector's own org"],
+        ),
+        (&["acme", "--checkpoint-url", "https://x", "--since", "2d"], 2, &["cannot be used with"]),
+        (&["acme", "--yes"], 2, &["--checkpoint-url <URL>|--since <T>"]),
+        (&["acme", "--since", "200d", "--yes"], 2, &["more than 180 days ago", "`90d` or less"]),
+        (&["acme", "--since", "2126-01-01T00:00:00Z", "--yes"], 2, &["in the future"]),
+        (&["acme", "--since", "2", "--yes"], 2, &["write an age (`7d`)"]),
+        (&["nobody", "--since", "2d", "--yes"], 1, &["`nobody`", "there are: `acme`"]),
+        (&["acme", "--since", "2d"], 2, &["can't be known", "nothing was written", "`--yes`"]),
+    ] {
+        let arguments: Vec<&str> = ["alter"].iter().chain(arguments).copied().collect();
+        let output = offsets(&config, &arguments);
+        assert_eq!((output.code(), output.stdout.as_str()), (code, ""), "{arguments:?}: {output:?}");
+        assert!(says.iter().all(|part| output.stderr.contains(part)), "{arguments:?}: {}", output.stderr);
+    }
+    let same = changed(&offsets(&config, &["alter", "acme", "--checkpoint-url", &fits]));
+    assert_eq!(same.0, same.1);
+    assert_eq!(checkpoint::all(bootstrap, &config.offsets_topic, &key), stored, "none of these wrote anything");
+
+    let recipe = offsets(&config.clone().offsets_partitions(5), &["alter", "acme", "--since", "2d", "--yes"]);
+    assert!(recipe.code() == 1 && recipe.stderr.contains("has 4 partitions"), "{recipe:?}");
+    let mut short = config.clone();
+    short.connectors[0].topic = random_name("keeps-a-day");
+    create_topic(bootstrap, &short.connectors[0].topic, 1, &[("retention.ms", "86400000")]);
+    let output = offsets(&short, &["alter", "acme", "--since", "2d", "--yes"]);
+    assert!(output.code() == 1 && output.stderr.contains("raise its `retention.ms`"), "{output:?}");
+    // Later than the `since` that was stored before: what lies between is left out.
+    let (before, after) = changed(&offsets(&config, &["alter", "acme", "--since", "3d", "--yes"]));
+    assert_eq!(before["offsets"][0]["offset"]["checkpointUrl"], fits.as_str());
+    assert!(
+        after["offsets"][0]["offset"]["checkpointUrl"]
+            .as_str()
+            .unwrap()
+            .contains("filter=eventType%20sw%20%22user.%22")
+    );
+    let output = offsets(&config, &["alter", "acme", "--since", "1d"]);
+    assert!(output.code() == 2 && output.stderr.contains("goes forward by 2.0 days"), "{output:?}");
+
+    let gone = ConfigYaml { bootstrap: "127.0.0.1:9".to_owned(), ..config.clone() };
+    let began = Instant::now();
+    let output = offsets(&gone, &["alter", "acme", "--since", "2d", "--yes"]);
+    assert!(output.code() == 1 && output.stderr.contains("127.0.0.1:9"), "{output:?}");
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+}
+
+/// A worker that takes its transactional id back just before the commit: all is done again, and given up in the end.
+#[test]
+fn an_alteration_that_is_fenced_is_done_again() {
+    let proxy = EndTxnProxy::listen();
+    let Some(broker) = Broker::start(BrokerOptions::default().behind_proxy(proxy.port())) else { return };
+    proxy.forward_to(&broker.proxied_address());
+    let bootstrap = broker.bootstrap();
+    let org = Org::with_events(10);
+    let config = ConfigYaml::new(&proxy.bootstrap()).connector(org.connector("acme"));
+    create_topic(&bootstrap, &config.offsets_topic, 4, &[("cleanup.policy", "compact")]);
+    let key = checkpoint::key("acme", &org.authority());
+    let shard = java_partitioner::partition(key.as_bytes(), 4);
+    let id = format!("{}-{shard}", config.offsets_topic);
+    for (fenced, code) in [(3, 0), (5, 3)] {
+        let (bootstrap, fenced_id) = (bootstrap.clone(), id.clone());
+        let before = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&before);
+        proxy.on_end_txn(move |end_txn| {
+            if end_txn.moment == Moment::BeforeForwarding && seen.fetch_add(1, Ordering::Relaxed) < fenced {
+                Open::fence(&bootstrap, &fenced_id);
+            }
+        });
+        let output = offsets(&config, &["alter", "acme", "--since", "2d", "--yes"]);
+        assert_eq!(output.code(), code, "{output:?}");
+        let stored = checkpoint::all(&broker.bootstrap(), &config.offsets_topic, &key);
+        assert_eq!(stored.len(), 1, "one alteration was committed");
+        if code == 3 {
+            assert!(output.stdout.is_empty() && output.stderr.contains(&format!("`{id}`")), "{output:?}");
+            assert!(output.stderr.contains("5 times") && output.stderr.contains("try again"), "{}", output.stderr);
+        }
+        assert_eq!(before.load(Ordering::Relaxed), if code == 0 { fenced + 1 } else { fenced });
+    }
+}
