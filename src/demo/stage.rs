@@ -42,8 +42,8 @@ impl DemoBroker {
         let kafka = KafkaProperties::for_brokers(bootstrap);
         let answered = blocking(move || Topics::new(&kafka)?.partitions()).await?;
         answered.map_err(|error| match error {
-            TopicError::Unreachable { code, .. } => anyhow!(
-                "Kafka at `{bootstrap}` can't be reached without TLS and password ({code}): start it, mend the address, or leave out `--bootstrap` for the embedded broker"
+            TopicError::Unreachable { why, .. } => anyhow!(
+                "Kafka at `{bootstrap}` can't be reached without TLS and password: {why}; or leave out `--bootstrap` for the embedded broker"
             ),
             other => other.into(),
         })?;

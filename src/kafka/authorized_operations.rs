@@ -1,7 +1,7 @@
 //! What this principal may do on a topic or a group, as the broker itself says (KIP-430).
 //!
 //! rdkafka has no word for it, and there is no other way to know of a missing WRITE before a transaction has failed by it
-//! (docs/adr/0028). So this is the one file that calls librdkafka's C functions, through the bindings that rdkafka is
+//! (docs/adr/0028). So this file, as `native`, calls librdkafka's C functions, through the bindings that rdkafka is
 //! built on.
 
 #![allow(unsafe_code)]

@@ -1,6 +1,7 @@
 //! The librdkafka configuration of each kind of client: the user's properties, then ours.
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 
 use crate::config::KafkaProperties;
 
@@ -23,15 +24,32 @@ pub const DEAD_LETTER_MAX_BYTES: u32 = 8 * 1024 * 1024;
 
 fn client(properties: impl IntoIterator<Item = (String, String)>) -> ClientConfig {
     let mut config = ClientConfig::new();
-    // Errors of a broker's connection are retried by librdkafka; a line for each is for debugging.
-    let _ = config.set("log.connection.close", "false");
+    // A broker that closes a connection at once tells so that the protocol is wrong: `kafka::connection` listens.
+    let _ = config.set("log.connection.close", "true");
+    if !matches!(config.log_level, RDKafkaLogLevel::Debug) {
+        let _ = config.set_log_level(RDKafkaLogLevel::Info);
+    }
     // An only broker that comes back names no broker for a moment, and librdkafka forgets all that it knew: it is to start
     // from `bootstrap.servers` again soon, not after its default of five minutes.
     let _ = config.set("metadata.recovery.rebootstrap.trigger.ms", REBOOTSTRAP_MS.to_string());
     for (name, value) in properties {
         let _ = config.set(name, value);
     }
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some());
+    trust_this_machine(&mut config, named);
     config
+}
+
+/// TLS without a CA of the user's: that of the machine it runs on.
+///
+/// OpenSSL is inside the program, and its own default is a folder of the machine that it was built on. `probe` looks where
+/// systems keep their CAs, but does not look at OpenSSL's environment variables, which come first where they are `named`.
+fn trust_this_machine(config: &mut ClientConfig, named: bool) {
+    let tls = config.get("security.protocol").is_some_and(|protocol| protocol.to_ascii_lowercase().ends_with("ssl"));
+    let given = ["ssl.ca.location", "ssl.ca.pem"].iter().any(|name| config.get(name).is_some());
+    if tls && !given && !named {
+        let _ = config.set("ssl.ca.location", "probe");
+    }
 }
 
 fn owned<'a>(properties: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(String, String)> {
@@ -139,4 +157,28 @@ pub fn group_member(kafka: &KafkaProperties, group_id: &str, group_instance_id: 
 /// A client for questions about topics.
 pub fn admin(kafka: &KafkaProperties) -> ClientConfig {
     client(owned(kafka.shared()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tls_without_a_ca_takes_the_machines() {
+        for (properties, named, wanted) in [
+            (&[("security.protocol", "sasl_ssl")][..], false, Some("probe")),
+            (&[("security.protocol", "SSL")], false, Some("probe")),
+            (&[("security.protocol", "ssl")], true, None),
+            (&[("security.protocol", "ssl"), ("ssl.ca.pem", "x")], false, None),
+            (&[("security.protocol", "ssl"), ("ssl.ca.location", "/ca")], false, Some("/ca")),
+            (&[("security.protocol", "sasl_plaintext")], false, None),
+        ] {
+            let mut config = ClientConfig::new();
+            for (name, value) in properties {
+                let _ = config.set(*name, *value);
+            }
+            trust_this_machine(&mut config, named);
+            assert_eq!(config.get("ssl.ca.location"), wanted, "{properties:?} {named}");
+        }
+    }
 }

@@ -11,7 +11,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::ProducerContext;
 
-use super::{context, error};
+use super::connection::Connection;
+use super::error;
+use crate::config::KafkaProperties;
 
 /// Which of a connector's topics a record goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,14 +72,30 @@ pub struct Reports {
 }
 
 /// Context of a shard's producer: collects the delivery reports.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Deliveries {
+    connection: Connection,
     reports: Mutex<Reports>,
     changed: Condvar,
     refused_topics: Mutex<BTreeSet<String>>,
 }
 
 impl Deliveries {
+    /// Of a producer with these properties.
+    pub(super) fn new(kafka: &KafkaProperties) -> Self {
+        Self {
+            connection: Connection::new(kafka),
+            reports: Mutex::default(),
+            changed: Condvar::new(),
+            refused_topics: Mutex::default(),
+        }
+    }
+
+    /// What is known of the producer's connections.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Starts a new transaction's count. Called only when nothing is outstanding.
     pub(super) fn reset(&self) {
         *self.lock() = Reports::default();
@@ -147,11 +165,11 @@ impl ClientContext for Deliveries {
         if let Some(topic) = refused_topic(facility, message) {
             let _ = self.refused().insert(topic.to_owned());
         }
-        context::forward(level, facility, message);
+        self.connection.hear_log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        context::report(&error, reason);
+        self.connection.hear_error(&error, reason);
     }
 }
 

@@ -16,7 +16,7 @@ use thiserror::Error;
 use tracing::debug;
 
 use super::client_config;
-use super::context;
+use super::connection::Connection;
 use super::error::code_of;
 use crate::config::KafkaProperties;
 
@@ -86,6 +86,8 @@ pub fn is_unreleased(code: RDKafkaErrorCode) -> bool {
 #[derive(Debug, Clone)]
 pub struct GroupTrouble {
     code: RDKafkaErrorCode,
+    /// Why no broker is reached.
+    why: Option<String>,
     membership: Membership,
 }
 
@@ -119,12 +121,16 @@ impl fmt::Display for GroupTrouble {
             RDKafkaErrorCode::TopicAuthorizationFailed => {
                 write!(f, "Kafka refuses offsets topic `{topic}` ({code}): grant READ, WRITE and DESCRIBE on it")
             }
-            _ => write!(f, "group `{group_id}`: {code}; check the brokers and the credentials"),
+            _ => match &self.why {
+                Some(why) => f.write_str(why),
+                None => write!(f, "group `{group_id}`: {code}; check the brokers and the credentials"),
+            },
         }
     }
 }
 
 struct GroupContext {
+    connection: Connection,
     topic: String,
     owner: Arc<dyn ShardOwner>,
 }
@@ -137,11 +143,11 @@ impl GroupContext {
 
 impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        context::forward(level, facility, message);
+        self.connection.hear_log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        context::report(&error, reason);
+        self.connection.hear_error(&error, reason);
     }
 }
 
@@ -186,7 +192,7 @@ impl GroupMember {
         owner: Arc<dyn ShardOwner>,
     ) -> Result<Self, GroupError> {
         let config = client_config::group_member(kafka, &membership.group_id, membership.group_instance_id.as_deref());
-        let context = GroupContext { topic: membership.topic.clone(), owner };
+        let context = GroupContext { connection: Connection::new(kafka), topic: membership.topic.clone(), owner };
         let consumer: BaseConsumer<GroupContext> =
             config.create_with_context(context).map_err(|error| GroupError::Config(error.to_string()))?;
         consumer.subscribe(&[&membership.topic]).map_err(|error| GroupError::Config(error.to_string()))?;
@@ -208,13 +214,22 @@ impl GroupMember {
                 Err(GroupError::InstanceFenced(self.membership.group_instance_id.clone().unwrap_or_default()))
             }
             (Some(code), _) => Err(GroupError::Fatal(code)),
-            (None, code) => Ok(code.map(|code| GroupTrouble { code, membership: self.membership.clone() })),
+            (None, code) => Ok(code.map(|code| GroupTrouble {
+                code,
+                why: self.consumer.context().connection.trouble(),
+                membership: self.membership.clone(),
+            })),
         }
     }
 
     /// Whether the group has taken us in, with shards or without.
     pub fn has_joined(&self) -> bool {
         !matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::None)
+    }
+
+    /// Brokers answer: what was wrong with connections before is over.
+    pub fn is_well(&self) {
+        self.consumer.context().connection.answered();
     }
 
     /// A fresh answer of the group that the shard is ours (I6): commits its offset with `report` as metadata, and waits

@@ -3,12 +3,16 @@
 //! Calls of librdkafka that block are made from threads of the shards and of the group, never from the async runtime.
 
 pub mod authorized_operations;
+mod certificate;
 pub mod client_config;
-pub mod context;
+pub mod connection;
+mod connection_error;
 pub mod deliveries;
 pub mod embedded;
 pub mod error;
+mod event_thread;
 pub mod group;
+mod native;
 pub mod offset_log;
 pub mod offset_writer;
 pub mod record_reader;

@@ -11,7 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use thiserror::Error;
 
 use super::client_config::{self, Isolation};
-use super::context::LogContext;
+use super::connection::Connection;
 use super::error::code_of;
 use crate::clock::Clock;
 use crate::config::KafkaProperties;
@@ -27,6 +27,14 @@ pub enum RecordReaderError {
     /// A property that librdkafka does not take.
     #[error("librdkafka refuses the consumer's configuration: {0}; mend the `kafka` section")]
     Config(String),
+    /// No broker's answer.
+    #[error("can't read topic `{topic}`: {why}")]
+    Unreachable {
+        /// The topic.
+        topic: String,
+        /// The reason, ending in the next thing to do.
+        why: String,
+    },
     /// A broker's answer.
     #[error(
         "can't read topic `{topic}` ({code}): check that the topic is there, READ and DESCRIBE on it, and READ on `group_id`"
@@ -90,7 +98,7 @@ impl Record {
 
 /// Follows a topic.
 pub struct RecordReader {
-    consumer: BaseConsumer<LogContext>,
+    consumer: BaseConsumer<Connection>,
     topic: String,
 }
 
@@ -194,18 +202,25 @@ fn consumer(
     kafka: &KafkaProperties,
     group_id: &str,
     isolation: Isolation,
-) -> Result<BaseConsumer<LogContext>, RecordReaderError> {
+) -> Result<BaseConsumer<Connection>, RecordReaderError> {
     client_config::reader(kafka, group_id, isolation)
-        .create_with_context(LogContext)
+        .create_with_context(Connection::new(kafka))
         .map_err(|error| RecordReaderError::Config(error.to_string()))
 }
 
 fn watermarks(
-    consumer: &BaseConsumer<LogContext>,
+    consumer: &BaseConsumer<Connection>,
     topic: &str,
     partition: i32,
 ) -> Result<(i64, i64), RecordReaderError> {
-    consumer.fetch_watermarks(topic, partition, END_TIMEOUT).map_err(|error| refused(topic, &error))
+    consumer.fetch_watermarks(topic, partition, END_TIMEOUT).map_err(|error| {
+        // What librdkafka said meanwhile is heard when it is polled.
+        while consumer.poll(Duration::ZERO).is_some() {}
+        match consumer.context().trouble() {
+            Some(why) if is_passing(&error) => RecordReaderError::Unreachable { topic: topic.to_owned(), why },
+            _ => refused(topic, &error),
+        }
+    })
 }
 
 fn refused(topic: &str, error: &KafkaError) -> RecordReaderError {

@@ -1,7 +1,7 @@
 //! The topics: looked at before they are used, created when absent and allowed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
@@ -10,8 +10,9 @@ use thiserror::Error;
 
 use super::authorized_operations::{self, Allowed, Operation};
 use super::client_config;
-use super::context::LogContext;
+use super::connection::Connection;
 use super::error::code_of;
+use super::event_thread::EventThread;
 use crate::config::KafkaProperties;
 
 /// How long a broker may take for one answer.
@@ -29,15 +30,18 @@ pub enum TopicError {
     /// A property that librdkafka does not take.
     #[error("librdkafka refuses the client's configuration: {0}; mend the `kafka` section")]
     Config(String),
+    /// No thread for the client's events.
+    #[error("no thread for the client that looks at topics: {0}; raise the limit of threads")]
+    Thread(String),
     /// No answer.
-    #[error(
-        "Kafka at `{bootstrap}` can't be reached ({code}): check `kafka.bootstrap.servers`, the network and the credentials"
-    )]
+    #[error("Kafka at `{bootstrap}` can't be reached: {why}")]
     Unreachable {
         /// `bootstrap.servers`.
         bootstrap: String,
         /// librdkafka's word for it.
         code: RDKafkaErrorCode,
+        /// The reason, ending in the next thing to do.
+        why: String,
     },
     /// Not there, and not to be created.
     #[error("topic `{topic}` is not there: create it, or set `create: true`")]
@@ -113,7 +117,8 @@ pub struct TopicState {
 
 /// Asks and makes.
 pub struct Topics {
-    admin: AdminClient<LogContext>,
+    admin: Arc<AdminClient<Connection>>,
+    _events: EventThread,
     bootstrap: String,
     /// Topics that a warning was given for: one a process, not one for each connector and each life of its shard.
     warned: Mutex<BTreeSet<String>>,
@@ -122,10 +127,12 @@ pub struct Topics {
 impl Topics {
     /// A client for topics; connects when first asked.
     pub fn new(kafka: &KafkaProperties) -> Result<Self, TopicError> {
-        let admin = client_config::admin(kafka)
-            .create_with_context(LogContext)
+        let admin: AdminClient<Connection> = client_config::admin(kafka)
+            .create_with_context(Connection::new(kafka))
             .map_err(|error| TopicError::Config(error.to_string()))?;
-        Ok(Self { admin, bootstrap: kafka.bootstrap_servers().to_owned(), warned: Mutex::default() })
+        let admin = Arc::new(admin);
+        let events = EventThread::start(Arc::clone(&admin)).map_err(TopicError::Thread)?;
+        Ok(Self { admin, _events: events, bootstrap: kafka.bootstrap_servers().to_owned(), warned: Mutex::default() })
     }
 
     /// Number of partitions of each topic that is there. Blocks for up to 5 s.
@@ -137,6 +144,7 @@ impl Topics {
         if metadata.brokers().is_empty() {
             return Err(self.unreachable_by(RDKafkaErrorCode::BrokerNotAvailable));
         }
+        self.admin.inner().context().answered();
         let known = metadata.topics().iter().filter(|topic| topic.error().is_none());
         Ok(known.map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect())
     }
@@ -278,7 +286,10 @@ impl Topics {
     }
 
     fn unreachable_by(&self, code: RDKafkaErrorCode) -> TopicError {
-        TopicError::Unreachable { bootstrap: self.bootstrap.clone(), code }
+        let why = self.admin.inner().context().trouble().unwrap_or_else(|| {
+            format!("no answer in time ({code}); check `bootstrap.servers`, the network and the brokers' logs")
+        });
+        TopicError::Unreachable { bootstrap: self.bootstrap.clone(), code, why }
     }
 }
 

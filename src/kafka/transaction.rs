@@ -129,7 +129,7 @@ impl TransactionalProducer {
     ) -> Result<Self, InitError> {
         let config = client_config::transactional_producer(kafka, id, batch_bytes);
         let producer: ThreadedProducer<Deliveries> =
-            config.create_with_context(Deliveries::default()).map_err(|error| InitError::Config(error.to_string()))?;
+            config.create_with_context(Deliveries::new(kafka)).map_err(|error| InitError::Config(error.to_string()))?;
         let clock = Clock::new();
         let mut said = Duration::ZERO;
         let mut last = None;
@@ -143,7 +143,9 @@ impl TransactionalProducer {
             if clock.elapsed() >= said + SILENCE {
                 said = clock.elapsed();
                 let code = code_of(&error);
-                warn!(id, "the transactional id can't be had yet ({code}): {}; trying on", init_advice(code));
+                let advice = producer.context().connection().trouble();
+                let advice = advice.as_deref().unwrap_or(init_advice(code));
+                warn!(id, "the transactional id can't be had yet ({code}): {advice}; trying on");
             }
             if !is_retriable(&error) {
                 let code = code_of(&error);
@@ -151,6 +153,7 @@ impl TransactionalProducer {
             }
         }
         let deliveries = Arc::clone(producer.context());
+        deliveries.connection().answered();
         Ok(Self { producer, deliveries })
     }
 

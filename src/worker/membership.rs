@@ -161,6 +161,9 @@ impl GroupThread {
                     }
                 }
             }
+            if joined && !away && refused.is_none() {
+                member.is_well();
+            }
             if joined && !away && refused.is_none_or(|refused| self.now() >= refused + REFUSED_SILENCE) {
                 self.readiness.ready();
             }

@@ -41,6 +41,8 @@ mod org_faults;
 mod poison;
 mod quiet;
 mod shutdown;
+mod tls;
+mod tls_errors;
 mod token_nowhere;
 mod topic_limits;
 mod warm_start;

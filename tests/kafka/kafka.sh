@@ -11,6 +11,10 @@
 #                                        a client that bootstraps through a TCP proxy on ADVERTISED stays behind it
 #     --login PORT:USER:PASSWORD         one more listener, where USER logs in (SASL/PLAIN, no TLS), and an authoriser that
 #                                        lets USER do only what ACLs grant; who comes without a login may do everything
+#     --listener NAME:PORT:PROTOCOL      one more listener, as TLS:9094:SASL_SSL, repeatable; its settings come with --set,
+#                                        as --set listener.name.tls.ssl.keystore.location=…
+#     --scram USER:PASSWORD              a user of SCRAM-SHA-512, stored when DIR is made
+#     --java OPTION                      one more option of the Java machine, repeatable
 #     --set KEY=VALUE                    one more line of server.properties, repeatable; the last one wins
 #     --properties FILE                  more lines of server.properties, from a file
 #     --initial-controllers LIST         several brokers: `1@127.0.0.1:P1:DIRECTORY_ID,2@…`, the same for each; with it
@@ -102,13 +106,17 @@ start() {
   [ $# -ge 2 ] || die "usage: kafka.sh start DIR PORT [OPTION...]"
   local dir=$1 port=$2
   shift 2
-  local controller_port=$((port + 1)) proxied='' login='' archive_to='' initial=(--standalone) extra=() files=()
+  local controller_port=$((port + 1)) proxied='' login='' scram='' archive_to='' initial=(--standalone) extra=() files=()
+  local more=() java_more=()
   while [ $# -gt 0 ]; do
     [ $# -ge 2 ] || die "$1 needs a value"
     case $1 in
       --controller-port) controller_port=$2 ;;
       --proxied) proxied=$2 ;;
       --login) login=$2 ;;
+      --listener) more+=("$2") ;;
+      --scram) scram=$2 ;;
+      --java) java_more+=("$2") ;;
       --set) extra+=("$2") ;;
       --properties) files+=("$2") ;;
       --initial-controllers) initial=(--initial-controllers "$2") ;;
@@ -122,6 +130,13 @@ start() {
   mkdir -p "$dir"
   dir=$(cd "$dir" && pwd)
   local listeners="PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port"
+  local protocols=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT,LOGIN:SASL_PLAINTEXT
+  local listener name listener_port protocol
+  for listener in ${more[@]+"${more[@]}"}; do
+    IFS=: read -r name listener_port protocol <<<"$listener"
+    listeners="$listeners,$name://127.0.0.1:$listener_port"
+    protocols="$protocols,$name:$protocol"
+  done
   local advertised=$listeners
   if [ -n "$proxied" ]; then
     advertised="$listeners,PROXIED://127.0.0.1:${proxied#*:}"
@@ -140,7 +155,7 @@ node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:$controller_port
 listeners=$listeners
 advertised.listeners=$advertised
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT,LOGIN:SASL_PLAINTEXT
+listener.security.protocol.map=$protocols
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$dir/data
@@ -181,10 +196,13 @@ PROPERTIES
   # Formatted once, and only then marked: a start that was killed half-way formats again.
   if [ ! -e "$dir/formatted" ]; then
     rm -rf "$dir/data"
+    local credentials=()
+    if [ -n "$scram" ]; then credentials=(--add-scram "SCRAM-SHA-512=[name=${scram%%:*},password=${scram#*:}]"); fi
     "${java[@]}" -cp "$classes" kafka.tools.StorageTool format \
-      "${initial[@]}" -t "$cluster_id" -c "$dir/server.properties"
+      ${credentials[@]+"${credentials[@]}"} "${initial[@]}" -t "$cluster_id" -c "$dir/server.properties"
     touch "$dir/formatted"
   fi
+  java+=(${java_more[@]+"${java_more[@]}"})
   if [ -n "$archive_to" ]; then java+=("-XX:ArchiveClassesAtExit=$archive_to"); fi
   exec "${java[@]}" "-Dkafka.logs.dir=$dir" -cp "$classes" kafka.Kafka "$dir/server.properties"
 }

@@ -22,8 +22,23 @@ pub struct BrokerOptions {
     pub proxied_port: Option<u16>,
     /// A user, who logs in at a listener of his own and may do only what ACLs grant him.
     pub login: Option<Login>,
+    /// More listeners, each on a port of its own; their settings are properties.
+    pub listeners: Vec<Listener>,
+    /// A user of SCRAM-SHA-512.
+    pub scram: Option<Login>,
+    /// Options of the Java machine.
+    pub java: Vec<String>,
     /// More lines of server.properties; they win over the script's own.
     pub properties: Vec<(String, String)>,
+}
+
+/// A listener beside the plain one.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Its name in capitals.
+    pub name: &'static str,
+    /// As `SASL_SSL`.
+    pub protocol: &'static str,
 }
 
 /// A name and its password.
@@ -37,6 +52,25 @@ impl BrokerOptions {
     /// An authoriser that lets this user do only what ACLs grant him; see [`Broker::login_address`].
     pub fn login(mut self, user: &'static str, password: &'static str) -> Self {
         self.login = Some(Login { user, password });
+        self
+    }
+
+    /// One more listener; see [`Broker::listener_address`]. `settings` are its own, without `listener.name.<name>.`.
+    pub fn listener(mut self, name: &'static str, protocol: &'static str, settings: &[(&str, &str)]) -> Self {
+        self.listeners.push(Listener { name, protocol });
+        let prefix = format!("listener.name.{}", name.to_lowercase());
+        settings.iter().fold(self, |options, (key, value)| options.set(&format!("{prefix}.{key}"), value))
+    }
+
+    /// A user of SCRAM-SHA-512.
+    pub fn scram(mut self, user: &'static str, password: &'static str) -> Self {
+        self.scram = Some(Login { user, password });
+        self
+    }
+
+    /// One more option of the Java machine.
+    pub fn java(mut self, option: &str) -> Self {
+        self.java.push(option.to_owned());
         self
     }
 
@@ -63,6 +97,9 @@ pub struct Broker {
     controller_port: u16,
     proxied: Option<(u16, u16)>,
     login: Option<(u16, Login)>,
+    listeners: Vec<(u16, Listener)>,
+    scram: Option<Login>,
+    java: Vec<String>,
     properties: Vec<(String, String)>,
 }
 
@@ -99,6 +136,9 @@ impl Broker {
             controller_port: free_port(),
             proxied: options.proxied_port.map(|advertised| (free_port(), advertised)),
             login: options.login.map(|login| (free_port(), login)),
+            listeners: options.listeners.into_iter().map(|listener| (free_port(), listener)).collect(),
+            scram: options.scram,
+            java: options.java,
             properties: options.properties,
         };
         broker.restart();
@@ -125,6 +165,12 @@ impl Broker {
     /// Its `log.dirs`: what it stored.
     pub fn data(&self) -> PathBuf {
         self.directory.join("data")
+    }
+
+    /// `host:port` of the listener of that name.
+    pub fn listener_address(&self, name: &str) -> String {
+        let found = self.listeners.iter().find(|(_, listener)| listener.name == name);
+        format!("127.0.0.1:{}", found.expect("the broker was started with that listener").0)
     }
 
     /// SIGSTOP: it answers nobody, and keeps all connections. Returns at once, so it may be called from a proxy's hook.
@@ -155,6 +201,15 @@ impl Broker {
         }
         if let Some((port, Login { user, password })) = &self.login {
             let _ = command.arg("--login").arg(format!("{port}:{user}:{password}"));
+        }
+        for (port, Listener { name, protocol }) in &self.listeners {
+            let _ = command.arg("--listener").arg(format!("{name}:{port}:{protocol}"));
+        }
+        if let Some(Login { user, password }) = &self.scram {
+            let _ = command.arg("--scram").arg(format!("{user}:{password}"));
+        }
+        for option in &self.java {
+            let _ = command.arg("--java").arg(option);
         }
         for (key, value) in &self.properties {
             let _ = command.arg("--set").arg(format!("{key}={value}"));

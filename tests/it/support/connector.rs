@@ -14,7 +14,9 @@ use super::org::Org;
 use super::process::{Process, Stream};
 
 /// Environment variables that would change what the program does, were they set where the tests run.
-const NOT_INHERITED: [&str; 12] = [
+const NOT_INHERITED: [&str; 14] = [
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
     "KAFKA_BOOTSTRAP",
     "OKTA_KAFKA_SOURCE_CONFIG",
     "OKTA_API_TOKEN",

@@ -11,6 +11,7 @@
 pub mod acls;
 pub mod authorizer;
 pub mod broker;
+pub mod certificates;
 pub mod checkpoint;
 pub mod config_yaml;
 pub mod connector;
@@ -30,6 +31,7 @@ pub mod prove;
 pub mod raw_log;
 pub mod report;
 pub mod rust_paths;
+pub mod secure_broker;
 pub mod shared_broker;
 pub mod skip;
 pub mod tail;

@@ -1,0 +1,137 @@
+//! A client's connections, as its context hears of them: what librdkafka says, and why no broker is reached.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
+use tracing::{debug, trace, warn};
+
+use super::certificate::{self, Trust};
+use super::connection_error::{self, Login, Trouble};
+use crate::clock::Clock;
+use crate::config::KafkaProperties;
+
+/// How long what was seen of a broker's certificate holds.
+const CERTIFICATE_SILENCE: Duration = Duration::from_secs(10);
+
+/// Context of every client, by itself or inside another one.
+///
+/// librdkafka retries a lost connection by itself, and says so in its log. That is for `RUST_LOG=debug`; whoever needs an answer
+/// and gets none asks here why.
+#[derive(Debug)]
+pub struct Connection {
+    login: Login,
+    trust: Trust,
+    clock: Clock,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    trouble: Option<Trouble>,
+    /// When each broker's certificate was last looked at.
+    looked: BTreeMap<String, Duration>,
+}
+
+impl Connection {
+    /// Of a client with these properties.
+    pub fn new(kafka: &KafkaProperties) -> Self {
+        let get = |name: &str| kafka.get_consumer(name);
+        let protocol = get("security.protocol").unwrap_or_default().to_ascii_lowercase();
+        let certificate = ["ssl.certificate.location", "ssl.certificate.pem", "ssl.keystore.location"];
+        let sasl = protocol.starts_with("sasl");
+        let login = Login {
+            mechanism: get("sasl.mechanisms").filter(|_| sasl).unwrap_or_default().to_owned(),
+            has_certificate: certificate.into_iter().any(|name| get(name).is_some()),
+            tls: protocol.ends_with("ssl"),
+        };
+        Self { login, trust: Trust::of(kafka), clock: Clock::new(), state: Arc::default() }
+    }
+
+    /// Takes one line of librdkafka's log.
+    pub fn hear_log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            // Of lost connections, and of their count, whoever needs one speaks.
+            _ if matches!(facility, "FAIL" | "ERROR" | "SSL") => debug!(target: "librdkafka", facility, "{message}"),
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+                warn!(target: "librdkafka", facility, "{message}");
+            }
+            RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => debug!(target: "librdkafka", facility, "{message}"),
+            RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => trace!(target: "librdkafka", facility, "{message}"),
+        }
+        // With `debug` it says the same once more, with the code: as the line is longer, it is another one.
+        if facility == "FAIL" && level as u8 <= RDKafkaLogLevel::Info as u8 {
+            self.failed(message);
+        }
+    }
+
+    /// Takes an error of librdkafka's, which it handles by itself and has logged.
+    pub fn hear_error(&self, error: &KafkaError, reason: &str) {
+        trace!(target: "librdkafka", %error, "{reason}");
+    }
+
+    /// A broker has answered: what was wrong before is over.
+    pub fn answered(&self) {
+        lock(&self.state).trouble = None;
+    }
+
+    /// Why no broker is reached, ending in the next thing to do, where anybody said so since one answered.
+    pub fn trouble(&self) -> Option<String> {
+        lock(&self.state).trouble.as_ref().map(|trouble| trouble.message().to_owned())
+    }
+
+    fn failed(&self, line: &str) {
+        let Some((address, reason)) = connection_error::parse(line) else { return };
+        let trouble = connection_error::explain(address, reason, &self.login);
+        let mut state = lock(&self.state);
+        match (&trouble, &state.trouble) {
+            (Trouble::Certificate(_), _) => {
+                let now = self.clock.elapsed();
+                if state.looked.get(address).is_none_or(|looked| now >= *looked + CERTIFICATE_SILENCE) {
+                    let _ = state.looked.insert(address.to_owned(), now);
+                    state.trouble = Some(trouble);
+                    self.look_at_certificate(address.to_owned());
+                }
+            }
+            // A connection that is closed without a word may be the same trouble once more.
+            (Trouble::Other(_), Some(Trouble::Known(_) | Trouble::Certificate(_))) => {}
+            _ => state.trouble = Some(trouble),
+        }
+    }
+
+    /// On a thread of its own, since this one is librdkafka's.
+    fn look_at_certificate(&self, address: String) {
+        let (trust, state) = (self.trust.clone(), Arc::clone(&self.state));
+        let look = move || {
+            if let Some(message) = certificate::diagnose(&address, &trust) {
+                let mut state = lock(&state);
+                // Not where a broker has answered meanwhile.
+                if state.trouble.is_some() {
+                    state.trouble = Some(Trouble::Known(message));
+                }
+            }
+        };
+        // Without a thread the message stays a general one.
+        drop(std::thread::Builder::new().name("certificate".to_owned()).spawn(look));
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ClientContext for Connection {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.hear_log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.hear_error(&error, reason);
+    }
+}
+
+impl ConsumerContext for Connection {}
