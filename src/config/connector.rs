@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::keys;
 use super::section::{Context, Field, Section};
 use super::ssws::{Ssws, SswsError};
 use super::time::{self, DAY, Since};
 use super::topic::{self, TopicConfig, TopicFields};
+use super::{keys, text};
 use crate::okta::origin::{Origin, OriginError};
 
 /// What Okta's page size may be (1000 is accepted today, 100 is the guide's maximum).
@@ -212,7 +212,16 @@ fn read_org(context: &mut Context<'_>, field: &Field<'_>) -> Option<Origin> {
     // A value that came from outside is named as the file names it.
     let written = text.shown();
     let error = match error {
-        error if text.template.is_literal() => error,
+        OriginError::NotAUrl(found) if text.template.is_literal() => OriginError::NotAUrl(text::shown(&found)),
+        OriginError::NotHttps(found, host) if text.template.is_literal() => {
+            OriginError::NotHttps(text::shown(&found), text::shown(&host))
+        }
+        OriginError::NotAnOrigin(found, origin) if text.template.is_literal() => {
+            OriginError::NotAnOrigin(text::shown(&found), text::shown(&origin))
+        }
+        OriginError::AdminHost(found, origin) if text.template.is_literal() => {
+            OriginError::AdminHost(text::shown(&found), text::shown(&origin))
+        }
         OriginError::NotAUrl(_) => OriginError::NotAUrl(written),
         OriginError::NotHttps(..) => OriginError::NotHttps(written, "HOST".to_owned()),
         OriginError::NotAnOrigin(..) => OriginError::NotAnOrigin(written, "https://HOST".to_owned()),

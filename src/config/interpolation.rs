@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
+use super::text;
+
 /// A secret or a certificate is kilobytes; this stops `/dev/zero` and a log file named by mistake.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
@@ -14,13 +16,13 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, Error)]
 pub enum InterpolationError {
     /// The environment has no such variable.
-    #[error("environment variable `{name}` is not set: set it, or use `${{file:PATH}}`")]
+    #[error("environment variable `{}` is not set: set it, or use `${{file:PATH}}`", text::name(name))]
     Unset {
         /// The variable.
         name: String,
     },
     /// The file cannot be read.
-    #[error("file `{}` cannot be read: {source}: check the path and its permissions", path.display())]
+    #[error("file `{}` cannot be read: {source}: check the path and its permissions", text::path(path))]
     Unreadable {
         /// The file, as written.
         path: PathBuf,
@@ -28,7 +30,7 @@ pub enum InterpolationError {
         source: std::io::Error,
     },
     /// The file is not a secret's size.
-    #[error("file `{}` is larger than 1 MiB: name the file that holds the value alone", path.display())]
+    #[error("file `{}` is larger than 1 MiB: name the file that holds the value alone", text::path(path))]
     TooLarge {
         /// The file, as written.
         path: PathBuf,

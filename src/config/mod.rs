@@ -6,6 +6,7 @@
 
 mod connector;
 mod cross;
+mod findings;
 mod interpolation;
 mod kafka;
 mod keys;
@@ -108,8 +109,11 @@ impl Config {
     /// As [`parse`](Self::parse).
     pub fn parse_at(text: &str, env: &dyn Fn(&str) -> Option<String>, now: Timestamp) -> Result<Self, ConfigError> {
         let invalid = |problems| ConfigError::Invalid { path: PathBuf::from("configuration"), problems };
-        let root = yaml::parse(text).map_err(invalid)?;
+        let (root, problems) = yaml::parse(text).map_err(invalid)?;
         let mut context = Context::new(env, now);
+        for Problem { path, line, message } in problems {
+            context.problem(&path, line, message);
+        }
         let config = read(&mut context, &root);
         let (problems, warnings) = context.findings();
         match config {
@@ -211,11 +215,18 @@ fn read_connectors(
         }
         defaults.check_keys(context, keys::CONNECTOR, keys::CONNECTOR_LATER);
     }
+    let defaults = defaults.map(|defaults| defaults.only(keys::CONNECTOR));
     let fields = connector_fields(context, file, defaults.as_ref());
     if let Some(defaults) = &defaults {
         rehearse_unused(context, defaults, &fields);
     }
-    let read: Vec<_> = fields.iter().map(|fields| fields.read(context)).collect();
+    let mut read = Vec::with_capacity(fields.len());
+    for fields in &fields {
+        if context.is_full() {
+            return None;
+        }
+        read.push(fields.read(context));
+    }
     cross::check(context, &fields, &read, offsets);
     read.into_iter().map(|read| read.config).collect()
 }
@@ -236,6 +247,7 @@ fn connector_fields<'n>(
             context.refuse(field, format!("is empty: {example}"));
             return Vec::new();
         }
+        Value::Refused => return Vec::new(),
         other => {
             context.refuse(field, format!("a list is expected here, not {}: {example}", other.kind()));
             return Vec::new();
@@ -244,6 +256,9 @@ fn connector_fields<'n>(
     let mut fields = Vec::with_capacity(items.len());
     for (index, node) in items.iter().enumerate() {
         let field = Field { path: format!("connectors[{index}]"), line: node.line, node };
+        if context.is_full() {
+            break;
+        }
         let Some(own) = context.section(&field) else { continue };
         own.check_keys(context, keys::CONNECTOR, keys::CONNECTOR_LATER);
         fields.push(ConnectorFields::new(context, own, defaults));

@@ -1,10 +1,10 @@
 //! Reading typed values out of the tree, noting every problem on the way.
 
-use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 
+use super::findings::Findings;
 use super::interpolation::Template;
 use super::problem::Problem;
 use super::yaml::{Entry, Node, Value};
@@ -18,26 +18,6 @@ pub(super) struct Context<'e> {
     pub now: Timestamp,
     problems: Findings,
     warnings: Findings,
-}
-
-/// Each finding once: a value of `connector_defaults` is read for every connector that takes it.
-#[derive(Default)]
-struct Findings {
-    list: Vec<Problem>,
-    seen: HashSet<(usize, String, String)>,
-}
-
-impl Findings {
-    fn add(&mut self, path: &str, line: usize, message: String) {
-        if self.seen.insert((line, path.to_owned(), message.clone())) {
-            self.list.push(Problem { path: path.to_owned(), line, message });
-        }
-    }
-
-    fn sorted(mut self) -> Vec<Problem> {
-        self.list.sort_by_key(|problem| problem.line);
-        self.list
-    }
 }
 
 /// A scalar with its placeholders filled in.
@@ -88,7 +68,12 @@ impl<'e> Context<'e> {
     /// The known name that an unknown one was probably meant to be.
     pub fn nearest<'k>(&self, unknown: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
         // Thousands of unknown names are no slips of the hand: looking for the nearest of each would only take time.
-        if self.problems.list.len() < 200 { text::nearest(unknown, known) } else { None }
+        if self.is_full() { None } else { text::nearest(unknown, known) }
+    }
+
+    /// Whether there are so many problems that no more are kept.
+    pub fn is_full(&self) -> bool {
+        self.problems.is_full()
     }
 
     /// Notes an unknown key, with what was probably meant.
@@ -115,6 +100,7 @@ impl<'e> Context<'e> {
                 self.refuse(field, "has no value: write one, or remove the key");
                 return None;
             }
+            Value::Refused => return None,
             other => {
                 self.refuse(field, format!("a single value is expected here, not {}: write one", other.kind()));
                 return None;
@@ -180,6 +166,7 @@ impl<'e> Context<'e> {
                 self.refuse(field, "has no keys: write some, indented under it, or remove it");
                 None
             }
+            Value::Refused => None,
             other => {
                 // `key:value` without a space is one text to YAML.
                 let hint = match other {
@@ -235,6 +222,12 @@ impl<'n> Section<'n> {
 
     pub fn iter(&self) -> impl Iterator<Item = (&'n str, &Field<'n>)> {
         self.fields.iter().map(|(key, field)| (*key, field))
+    }
+
+    /// This map with only those of its keys that are known.
+    pub fn only(mut self, known: &[&str]) -> Self {
+        self.fields.retain(|(key, _)| known.contains(key));
+        self
     }
 
     /// This map with the keys of another one that it does not have itself.

@@ -1,15 +1,57 @@
 //! How keys and values of a file are shown, and which known name an unknown one was meant to be.
 
+use std::path::Path;
+
 /// The longest text that a message repeats.
 const MAX_SHOWN: usize = 80;
 
-/// A value as it is written in the file, short enough for one line.
+/// The longest path that a message repeats; a longer one is none.
+const MAX_PATH: usize = 500;
+
+/// A value as it is written in the file, short enough for one line, up to what may be a secret.
 ///
 /// Only what stands in the file is ever shown, so `${env:NAME}` stays `${env:NAME}`.
 pub(super) fn shown(written: &str) -> String {
-    let escaped: String = written.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
+    let harmless = &written[..secret_at(written).unwrap_or(written.len())];
+    let escaped: String = harmless.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
     let quotes_kept = escaped.replace("\\\"", "\"").replace("\\'", "'");
-    if written.chars().nth(MAX_SHOWN).is_some() { format!("{quotes_kept}…") } else { quotes_kept }
+    let is_whole = harmless.len() == written.len() && written.chars().nth(MAX_SHOWN).is_none();
+    if is_whole { quotes_kept } else { format!("{quotes_kept}…") }
+}
+
+/// A path as it is written in the file. A brace that is not closed makes a path of the lines that follow.
+pub(super) fn path(path: &Path) -> String {
+    let written = path.to_string_lossy();
+    let end = written.find(|c: char| c.is_control()).unwrap_or(written.len());
+    let end = end.min(written.find(": ").unwrap_or(end));
+    let short: String = written[..end].chars().take(MAX_PATH).collect();
+    if short.len() < written.len() { format!("{short}…") } else { short }
+}
+
+/// Where a text that is to be shown may go on with a secret:
+///
+/// * after `key: `, since a quote that is not closed makes a value of the lines that follow,
+/// * after the name of a secret, as `password=`,
+/// * where it looks like an API token of Okta's, a JSON Web Token or a PEM file, which somebody wrote under the wrong key.
+fn secret_at(text: &str) -> Option<usize> {
+    // Longer than what is ever shown, with all its escapes.
+    let end = text.char_indices().nth(2 * MAX_SHOWN).map_or(text.len(), |(at, _)| at);
+    let text = text[..end].to_ascii_lowercase();
+    let after_key =
+        text.match_indices(':').find(|(at, _)| text[at + 1..].starts_with([' ', '\t', '\n'])).map(|(at, _)| at);
+    let after_name = ["ssws", "password", "passphrase", "secret", "private_key", "private-key", "token", "-----begin"]
+        .iter()
+        .flat_map(|name| text.match_indices(name))
+        .filter(|(at, name)| {
+            let rest = text[at + name.len()..].trim_start_matches([' ', '"', '\'']);
+            rest.starts_with([':', '=']) || matches!(*name, "ssws" | "-----begin")
+        })
+        .map(|(at, name)| at + name.len());
+    let tokens = text
+        .split(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c)))
+        .filter(|word| (word.starts_with("00") && word.len() >= 40) || (word.starts_with("eyj") && word.len() >= 20))
+        .map(|word| word.as_ptr() as usize - text.as_ptr() as usize);
+    after_key.into_iter().chain(after_name).chain(tokens).min()
 }
 
 /// A key as a message may show it: up to the first character that no key has.
@@ -17,7 +59,7 @@ pub(super) fn shown(written: &str) -> String {
 /// `{ssws:00abc}` without a space after the colon is one key to YAML, and what follows the colon a secret.
 pub(super) fn name(key: &str) -> String {
     let end = key.find(|c: char| !(c.is_ascii_alphanumeric() || "._-<".contains(c))).unwrap_or(key.len());
-    let end = end.min(MAX_SHOWN);
+    let end = end.min(MAX_SHOWN).min(secret_at(key).unwrap_or(key.len()));
     if end < key.len() { format!("{}…", &key[..end]) } else { key.to_owned() }
 }
 
@@ -87,6 +129,28 @@ mod tests {
         assert_eq!(name("ssws:00abc"), "ssws…");
         assert_eq!(name("sasl.password=hunter2"), "sasl.password…");
         assert_eq!(name("linger.ms"), "linger.ms");
+    }
+
+    #[test]
+    fn a_shown_value_ends_before_what_may_be_a_secret() {
+        let token = format!("00{}", "aB_-".repeat(10));
+        for (written, expected) in [
+            ("60s auth: {ssws: 00abc}", "60s auth…"),
+            ("60s\n    auth: {ssws:00abc}", "60s\\n    auth…"),
+            ("SSWS 00abc", "SSWS…"),
+            ("sasl.password = hunter2", "sasl.password…"),
+            ("https://acme.okta.com?Token=hunter2", "https://acme.okta.com?Token…"),
+            ("'secret': hunter2", "'secret…"),
+            (&format!("x {token}"), "x …"),
+            ("eyJhbGciOiJSUzI1NiJ9.x.y", "…"),
+            ("-----BEGIN PRIVATE KEY----- MIIx", "-----BEGIN…"),
+            ("${env:OKTA_API_TOKEN}", "${env:OKTA_API_TOKEN}"),
+            ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+            ("https://secret.okta.com:443", "https://secret.okta.com:443"),
+        ] {
+            assert_eq!(shown(written), expected);
+        }
+        assert_eq!(name(&token), "…");
     }
 
     #[test]

@@ -15,6 +15,9 @@ const DEFAULT_PARTITIONS: i32 = 6;
 /// Kafka's limit (org.apache.kafka.common.internals.Topic).
 const MAX_NAME: usize = 249;
 
+/// The most settings that are given to a topic when it is created.
+const MAX_SETTINGS: usize = 100;
+
 /// The topic of a connector, and how it is created when it does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicConfig {
@@ -136,6 +139,12 @@ impl<'n> TopicFields<'n> {
 /// Topic settings are the broker's to judge, apart from one that would undo what records promise.
 fn read_config(context: &mut Context<'_>, field: &Field<'_>) -> Option<BTreeMap<String, String>> {
     let section = context.section(field)?;
+    let count = section.iter().count();
+    if count > MAX_SETTINGS {
+        // Kafka has some thirty; every connector keeps its own.
+        context.refuse(field, format!("has {count} settings: write at most {MAX_SETTINGS}"));
+        return None;
+    }
     let mut config = BTreeMap::new();
     for (key, field) in section.iter() {
         let Some(text) = context.non_empty(field) else { continue };

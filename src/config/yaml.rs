@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use serde_saphyr::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
+use super::findings::Findings;
 use super::problem::Problem;
 
 /// Deeper than any configuration nests; bounds the recursion below.
@@ -31,6 +32,8 @@ pub(super) enum Value {
     List(Vec<Node>),
     /// A mapping, in the file's order, without duplicate keys.
     Map(Vec<Entry>),
+    /// What a problem was noted for already: nothing more is to be said of it.
+    Refused,
 }
 
 impl Value {
@@ -41,6 +44,7 @@ impl Value {
             Self::Scalar(_) => "a single value",
             Self::List(_) => "a list",
             Self::Map(_) => "a map",
+            Self::Refused => "something else",
         }
     }
 }
@@ -55,40 +59,40 @@ pub(super) struct Entry {
     pub node: Node,
 }
 
-/// Reads one document.
+/// Reads one document. With its tree come the problems that leave one: duplicate keys, and the parts of YAML that a
+/// configuration has no use for (anchors, aliases, own tags, keys that are no text, a second document).
 ///
 /// # Errors
-/// Everything that makes the text unusable as a tree: a syntax error (then nothing after it was seen), duplicate keys,
-/// and the parts of YAML that a configuration has no use for (aliases, own tags, keys that are no text).
-pub(super) fn parse(text: &str) -> Result<Node, Vec<Problem>> {
+/// The file is empty or has a syntax error; then nothing after it was seen.
+pub(super) fn parse(text: &str) -> Result<(Node, Vec<Problem>), Vec<Problem>> {
     let options = granit_parser::options! {
         emit_comments: false,
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
     };
-    let mut builder = Builder { parser: Parser::new_from_str_with_options(text, options), problems: Vec::new() };
-    let document = builder.document();
-    let Builder { mut problems, .. } = builder;
-    match document {
-        Ok(Some(node)) if problems.is_empty() => Ok(node),
-        Ok(Some(_)) => Err(problems),
-        Ok(None) => {
-            problems.push(problem(1, "the file is empty: start with `kafka:` and `connectors:`"));
-            Err(problems)
-        }
+    let mut builder =
+        Builder { parser: Parser::new_from_str_with_options(text, options), problems: Findings::default() };
+    match builder.document() {
+        Ok(Some(node)) => return Ok((node, builder.problems.sorted())),
+        Ok(None) => builder.problem(1, "the file is empty: start with `kafka:` and `connectors:`"),
         Err(error) => {
-            problems.push(syntax_problem(&error, text));
-            Err(problems)
+            let (line, message) = syntax_problem(&error, text);
+            builder.problem(line, &message);
         }
     }
+    Err(builder.problems.sorted())
 }
 
 struct Builder<'t> {
     parser: Parser<'t, granit_parser::StrInput<'t>>,
-    problems: Vec<Problem>,
+    problems: Findings,
 }
 
 impl<'t> Builder<'t> {
+    fn problem(&mut self, line: usize, message: &str) {
+        self.problems.add("", line, message.to_owned());
+    }
+
     /// The first document's tree; `None` when there is none.
     fn document(&mut self) -> Result<Option<Node>, ScanError> {
         let mut root = None;
@@ -98,7 +102,7 @@ impl<'t> Builder<'t> {
                 Event::StreamEnd => break,
                 event if root.is_none() => root = Some(self.node(event, &span)?),
                 _ => {
-                    self.problems.push(problem(line(&span), "a second document starts here: write one document"));
+                    self.problem(line(&span), "a second document starts here: write one document");
                     break;
                 }
             }
@@ -134,12 +138,12 @@ impl<'t> Builder<'t> {
                 Value::Map(self.entries()?)
             }
             Event::Alias(_) => {
-                self.problems.push(problem(
+                self.problem(
                     line,
                     "aliases (`*name`) are not supported: write the value out, or put what connectors share into \
                      `connector_defaults`",
-                ));
-                Value::Null
+                );
+                Value::Refused
             }
             // The parser opens and closes what it opened: nothing else can stand where a node is expected.
             _ => Value::Null,
@@ -158,13 +162,22 @@ impl<'t> Builder<'t> {
             let Some((event, span)) = self.next()? else { break };
             let node = self.node(event, &span)?;
             let Value::Scalar(text) = key.value else {
-                self.problems.push(problem(key.line, "a key is text: quote it if it starts with `{`, `[` or `*`"));
+                if !matches!(key.value, Value::Refused) {
+                    self.problem(
+                        key.line,
+                        "a key is text: quote it if it starts with `{` or `[`, and write something before the colon",
+                    );
+                }
                 continue;
             };
+            // `<<: *name` is one mistake, and the alias was told.
+            if text == "<<" && matches!(node.value, Value::Refused) {
+                continue;
+            }
             if let Some(first) = seen.get(&text) {
                 let message =
                     format!("key `{}` is there twice, first on line {first}: remove one", super::text::name(&text));
-                self.problems.push(problem(key.line, &message));
+                self.problem(key.line, &message);
                 continue;
             }
             seen.insert(text.clone(), key.line);
@@ -178,10 +191,10 @@ impl<'t> Builder<'t> {
         if anchor != 0 {
             let message = "anchors (`&name`) are not supported: quote a value that starts with `&`, and put what \
                            connectors share into `connector_defaults`";
-            self.problems.push(problem(line, message));
+            self.problem(line, message);
         }
         if tag.is_some_and(|tag| !tag.is_yaml_core_schema() && tag.suffix() != "!") {
-            self.problems.push(problem(line, "tags (`!name`) are not supported: quote a value that starts with `!`"));
+            self.problem(line, "tags (`!name`) are not supported: quote a value that starts with `!`");
         }
     }
 }
@@ -199,12 +212,8 @@ fn line(span: &Span) -> usize {
     span.start.line()
 }
 
-fn problem(line: usize, message: &str) -> Problem {
-    Problem { path: String::new(), line, message: message.to_owned() }
-}
-
 /// The parser's messages name its own rules and no text of the file, apart from the two kinds taken apart first.
-fn syntax_problem(error: &ScanError, text: &str) -> Problem {
+fn syntax_problem(error: &ScanError, text: &str) -> (usize, String) {
     let reason = match error.kind() {
         ErrorKind::UnexpectedCharacter { .. } => {
             "a value cannot start with this character: put the value into quotes".to_owned()
@@ -224,5 +233,5 @@ fn syntax_problem(error: &ScanError, text: &str) -> Problem {
     // What is missing at the end is reported on the line after it, which is not in the file.
     let line = error.marker().line().min(text.lines().count()).max(1);
     let column = error.marker().col() + 1;
-    problem(line, &format!("not valid YAML near column {column}: {reason}"))
+    (line, format!("not valid YAML near column {column}: {reason}"))
 }

@@ -115,12 +115,11 @@ fn without_admin(host: &str) -> Option<String> {
     OKTA.contains(&domain).then(|| format!("{org}.{domain}"))
 }
 
-/// A login in a URL is a secret: it is shown as `***`.
+/// A login in a URL is a secret: it is shown as `***`, also where the scheme was forgotten.
 fn redact(text: &str) -> String {
-    match (text.find("://"), text.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}***{}", &text[..scheme + 3], &text[at..]),
-        _ => text.to_owned(),
-    }
+    let Some(at) = text.rfind('@') else { return text.to_owned() };
+    let scheme = text[..at].find("://").map_or("", |end| &text[..end + 3]);
+    format!("{scheme}***{}", &text[at..])
 }
 
 #[cfg(test)]
@@ -159,7 +158,11 @@ mod tests {
 
     #[test]
     fn a_login_in_the_url_is_not_repeated() {
-        let error = "https://me:hunter2@acme.okta.com".parse::<Origin>().expect_err("has a login").to_string();
-        assert!(!error.contains("hunter2"), "{error}");
+        for text in
+            ["https://me:hunter2@acme.okta.com", "me:hunter2@acme.okta.com", "https:/me:hunter2@/acme", "hunter2@://x"]
+        {
+            let error = text.parse::<Origin>().expect_err("has a login").to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 }

@@ -17,6 +17,7 @@ mod self_contained;
 // Parts of the program through their public surface, without a broker.
 mod config;
 mod fuzz;
+mod hostile;
 mod okta_client;
 mod simulator;
 
