@@ -1,133 +1,31 @@
 //! A broker that authorises: what README says suffices, and what is missing is named and costs no more than it must.
 
-use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use crate::support::acls::{self, Operation, Permission, Resource};
-use crate::support::authorizer::{self, USER};
-use crate::support::broker::Broker;
+use crate::support::acls::{self, Operation, Resource};
+use crate::support::authorizer::{Scene, dead_letters};
 use crate::support::config_yaml::ConfigYaml;
-use crate::support::connector::{self, ConfigFile, Connector, Output};
-use crate::support::exactly_once::Difference;
-use crate::support::org::Org;
-use crate::support::topics::{Isolation, create_topic, read_all};
+use crate::support::connector::{self, ConfigFile, Output};
+use crate::support::prove;
+use crate::support::report::Report;
+use crate::support::topics::{Isolation, read_all};
 
 const WAIT: Duration = Duration::from_secs(60);
 /// A connector that another one interrupts goes on within this; it takes about two seconds on an idle machine.
 const SOON: Duration = Duration::from_secs(30);
-
-/// A worker whose connectors share one shard, and who logs in as somebody who may do nothing yet.
-struct Scene {
-    broker: Arc<Broker>,
-    orgs: Vec<Org>,
-    config: ConfigYaml,
-    /// Data and dead letter topics.
-    topics: Vec<String>,
-    /// What every transactional id begins with.
-    id_prefix: String,
-}
-
-impl Scene {
-    /// With a connector for each name, and the topics already there.
-    fn with(names: &[&str]) -> Option<Self> {
-        let scene = Self::without_topics(names)?;
-        let bootstrap = scene.broker.bootstrap();
-        create_topic(&bootstrap, &scene.config.offsets_topic, 1, &[("cleanup.policy", "compact")]);
-        for topic in &scene.topics {
-            create_topic(&bootstrap, topic, 3, &[]);
-        }
-        Some(scene)
-    }
-
-    fn without_topics(names: &[&str]) -> Option<Self> {
-        let broker = authorizer::broker()?;
-        let mut config = authorizer::config(&broker).offsets_partitions(1);
-        config.group_id = format!("group-of-{}", config.offsets_topic);
-        let mut orgs = Vec::new();
-        for name in names {
-            let org = Org::with_events(320);
-            config = config.connector(org.connector(name).interval("200ms"));
-            orgs.push(org);
-        }
-        let topics = config.connectors.iter().flat_map(|one| [one.topic.clone(), dead_letters(&one.topic)]).collect();
-        let id_prefix = format!("{}-", config.offsets_topic);
-        Some(Self { broker, orgs, config, topics, id_prefix })
-    }
-
-    /// README's table of permissions, line by line.
-    fn permissions(&self) -> Vec<Permission<'_>> {
-        use Operation::{Describe, DescribeConfigs, Read, Write};
-        let offsets = Resource::Topic(&self.config.offsets_topic);
-        let mut permissions = vec![
-            (Resource::Group(&self.config.group_id), Read),
-            (offsets, Read),
-            (offsets, Write),
-            (offsets, Describe),
-            (offsets, DescribeConfigs),
-            (Resource::TransactionalIdPrefix(&self.id_prefix), Write),
-            (Resource::TransactionalIdPrefix(&self.id_prefix), Describe),
-        ];
-        for topic in &self.topics {
-            permissions.extend([Write, Describe, DescribeConfigs].map(|operation| (Resource::Topic(topic), operation)));
-        }
-        permissions
-    }
-
-    /// Grants the table but for what `missing` says.
-    fn grant_but(&self, missing: impl Fn(&Permission<'_>) -> bool) {
-        let permissions: Vec<_> = self.permissions().into_iter().filter(|permission| !missing(permission)).collect();
-        assert!(permissions.len() < self.permissions().len(), "nothing is missing");
-        self.grant(&permissions);
-    }
-
-    fn grant(&self, permissions: &[Permission<'_>]) {
-        acls::grant(&self.broker.bootstrap(), USER, permissions);
-    }
-
-    fn spawn(&self) -> Connector {
-        Connector::spawn(&self.config, &[])
-    }
-
-    fn org(&self, name: &str) -> &Org {
-        &self.orgs[self.index(name)]
-    }
-
-    fn topic(&self, name: &str) -> &str {
-        &self.config.connectors[self.index(name)].topic
-    }
-
-    fn index(&self, name: &str) -> usize {
-        self.config.connectors.iter().position(|one| one.name == name).unwrap()
-    }
-
-    /// All of the org's events are in the topic, each once.
-    fn assert_exactly_once(&self, name: &str) {
-        let records = read_all(&self.broker.bootstrap(), self.topic(name), Isolation::ReadCommitted);
-        let difference = Difference::between(self.org(name).uuids().iter().map(String::as_str), &records);
-        assert!(difference.is_none(), "{name}: {difference}");
-    }
-
-    fn await_caught_up(&self, worker: &Connector) {
-        for (one, org) in self.config.connectors.iter().zip(&self.orgs) {
-            worker.await_caught_up(org, &one.name, WAIT);
-            self.assert_exactly_once(&one.name);
-        }
-    }
-}
 
 fn offsets_list(config: &ConfigYaml) -> Output {
     let file = ConfigFile::new(&config.render());
     connector::run(&["offsets", "list", "-c", file.path().to_str().unwrap()], &[], WAIT)
 }
 
-fn dead_letters(topic: &str) -> String {
-    format!("{topic}.dlq")
-}
-
 #[test]
 fn what_the_readme_lists_suffices() {
     let Some(scene) = Scene::with(&["acme", "other"]) else { return };
     scene.grant(&scene.permissions());
+    scene.assert_all_ok();
     let worker = scene.spawn();
     scene.await_caught_up(&worker);
     let _ = worker.await_http("/readyz", 200, WAIT);
@@ -152,6 +50,8 @@ fn a_refused_topic_holds_its_connector_only() {
     let (refused, other) = (scene.topic("refused"), dead_letters(scene.topic("refused-dead-letter")));
     let missing = [(Resource::Topic(refused), Operation::Write), (Resource::Topic(&other), Operation::Write)];
     scene.grant_but(|permission| missing.contains(permission));
+    // Without WRITE, nothing else would show that they are there.
+    scene.grant(&missing.map(|(topic, _)| (topic, Operation::Describe)));
     scene.org("refused-dead-letter").append([b"17"]);
     let worker = scene.spawn();
     for (name, topic) in [("refused", refused), ("refused-dead-letter", &other)] {
@@ -268,4 +168,85 @@ fn topics_are_made_where_that_is_granted() {
     let create: Vec<_> = names.map(|name| (Resource::Topic(name), Operation::Create)).collect();
     scene.grant(&create);
     scene.await_caught_up(&worker);
+}
+
+/// `check` says all is well with what README lists, and without each single one of these it names that one, on one line,
+/// with a command that mends it: with the topics there, and with none of them there yet.
+#[test]
+fn check_names_each_missing_permission() {
+    let Some(example) = Scene::without_topics(&["acme"]) else { return };
+    let all = example.all_permissions();
+    let is_cluster = |place: &usize| all[*place].0 == Resource::Cluster;
+    // The cluster is one for all who are at work on it: before anybody has the permission on it, it can be missing.
+    let cluster = (0..all.len()).find(is_cluster).expect("README names the cluster");
+    assert!(assert_named(cluster, false));
+    let cases: Vec<_> =
+        [true, false].iter().flat_map(|are_there| (0..all.len()).map(|place| (place, *are_there))).collect();
+    let (next, named) = (AtomicUsize::new(0), AtomicUsize::new(1));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let _ = scope.spawn(|| {
+                while let Some((place, are_there)) = cases.get(next.fetch_add(1, Relaxed)) {
+                    if *place != cluster && assert_named(*place, *are_there) {
+                        let _ = named.fetch_add(1, Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let named = named.into_inner();
+    assert!(named >= all.len(), "{named} of {}", all.len());
+    prove::row(
+        "least-privilege",
+        "The ACLs of the README suffice, and without each single one `check` names it",
+        &format!(
+            "Kafka's authorizer: `run` with exactly these, `check` with exactly these, and {named} times with all but one of {}, \
+             the topics there or not",
+            all.len()
+        ),
+        "all ok with exactly these; each missing one on one line with resource, operation and command; with that command run, all \
+         ok again",
+    );
+}
+
+/// Grants all but the one at `place`, and follows what `check` says. Whether there is anything to say of that one.
+fn assert_named(place: usize, are_there: bool) -> bool {
+    let scene = if are_there { Scene::with(&["acme"]) } else { Scene::without_topics(&["acme"]) };
+    let scene = scene.expect("the broker is there").with_default_group();
+    let mut permissions = scene.all_permissions();
+    let missing = permissions.remove(place);
+    let (resource, operation) = missing;
+    let is_on_a_topic = matches!(resource, Resource::Topic(_));
+    let is_of_no_use = match operation {
+        // What is there need not be made.
+        Operation::Create => are_there,
+        // Nobody may see the settings of what is not there.
+        Operation::DescribeConfigs => is_on_a_topic && !are_there,
+        // READ shows a topic that is not there as well as WRITE does, and that is all that Kafka says of it.
+        _ => is_on_a_topic && !are_there && resource == Resource::Topic(&scene.config.offsets_topic),
+    };
+    if is_of_no_use {
+        return false;
+    }
+    scene.grant(&permissions);
+    let report = Report::of(&scene.config);
+    let complaints = scene.complaints(&report);
+    let is_warning = operation == Operation::DescribeConfigs;
+    assert_eq!(report.code, i32::from(!is_warning), "{missing:?}: {report}");
+    let &[line] = &complaints[..] else { panic!("not one line of {missing:?}: {complaints:#?}\n{report}") };
+    assert!(line.starts_with(if is_warning { "warn" } else { "FAIL" }), "{missing:?}: {line}");
+    let name = match resource {
+        Resource::Topic(name) | Resource::Group(name) | Resource::TransactionalIdPrefix(name) => name,
+        Resource::Cluster => "cluster",
+    };
+    let (what, command) = line.split_once(" run: kafka-acls.sh ").unwrap_or_else(|| panic!("no command: {line}"));
+    assert!(what.contains(&format!("{} is not granted", operation.name())), "{missing:?}: {line}");
+    assert!(what.contains(name), "{missing:?}: {line}");
+    let command = command.split("; ").next().unwrap_or_default();
+    assert!(command.contains(&format!("--bootstrap-server {} --add", scene.config.bootstrap)), "{line}");
+    let granted = acls::granted_by(command);
+    assert_eq!(granted, [missing], "{line}");
+    scene.grant(&granted);
+    scene.assert_all_ok();
+    true
 }
