@@ -17,6 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use self::line::Line;
 use crate::config::{Config, ConnectorConfig};
+use crate::okta::proxy::Network;
 
 /// All orgs are asked at once, and the connectors of one org one after the other; together they have this long.
 const ORGS_WITHIN: Duration = Duration::from_secs(20);
@@ -35,7 +36,7 @@ pub async fn all<E>(
     let connectors: Vec<Arc<ConnectorConfig>> = config.connectors.iter().cloned().map(Arc::new).collect();
     let deadline = tokio::time::Instant::now() + ALL_WITHIN;
     let orgs_deadline = tokio::time::Instant::now() + ORGS_WITHIN;
-    let mut of_connectors = ask_orgs(&connectors);
+    let mut of_connectors = ask_orgs(&connectors, &config.okta_http);
     let (sender, mut of_kafka) = unbounded_channel();
     // librdkafka blocks. What is still open at the deadline is left to the end of the process.
     drop(tokio::task::spawn_blocking(move || broker::check(&config, &mut |line| drop(sender.send(line)))));
@@ -65,7 +66,7 @@ pub async fn all<E>(
 }
 
 /// Asks each org on a task of its own; gives what each connector's lines come from.
-fn ask_orgs(connectors: &[Arc<ConnectorConfig>]) -> Vec<UnboundedReceiver<Vec<Line>>> {
+fn ask_orgs(connectors: &[Arc<ConnectorConfig>], network: &Network) -> Vec<UnboundedReceiver<Vec<Line>>> {
     type Asking = Vec<(Arc<ConnectorConfig>, UnboundedSender<Vec<Line>>)>;
     let mut by_org: BTreeMap<String, Asking> = BTreeMap::new();
     let mut receivers = Vec::new();
@@ -75,6 +76,7 @@ fn ask_orgs(connectors: &[Arc<ConnectorConfig>]) -> Vec<UnboundedReceiver<Vec<Li
         receivers.push(receiver);
     }
     for asking in by_org.into_values() {
+        let network = network.clone();
         drop(tokio::spawn(async move {
             let mut no_answer: Option<String> = None;
             for (connector, lines) in asking {
@@ -82,7 +84,7 @@ fn ask_orgs(connectors: &[Arc<ConnectorConfig>]) -> Vec<UnboundedReceiver<Vec<Li
                     // An org that does not answer one does not answer the others.
                     Some(said) => vec![Line::fail(org::what(&connector), said)],
                     None => {
-                        let check = org::ask(&connector).await;
+                        let check = org::ask(&connector, &network).await;
                         no_answer = check.no_answer;
                         check.lines
                     }

@@ -9,6 +9,7 @@ use crate::clock;
 use crate::config::ConnectorConfig;
 use crate::okta::client::{Client, ClientOptions, Outcome};
 use crate::okta::error::{RequestError, RetryReason, Severity};
+use crate::okta::proxy::Network;
 use crate::okta::query::SystemLogQuery;
 
 /// Of one request; all of an org's connectors have [`super::ORGS_WITHIN`].
@@ -31,9 +32,14 @@ pub struct OrgCheck {
 }
 
 /// Asks for the first event that a cold start would ask for, which tries org, credential, `filter` and `q`.
-pub async fn ask(connector: &ConnectorConfig) -> OrgCheck {
+pub async fn ask(connector: &ConnectorConfig, network: &Network) -> OrgCheck {
     let what = what(connector);
-    let options = ClientOptions { connect_timeout: CONNECT_TIMEOUT, timeout: TIMEOUT, ..ClientOptions::default() };
+    let options = ClientOptions {
+        connect_timeout: CONNECT_TIMEOUT,
+        timeout: TIMEOUT,
+        network: network.clone(),
+        ..ClientOptions::default()
+    };
     let client = match Client::new(connector.org.clone(), options) {
         Ok(client) => client,
         Err(error) => return OrgCheck { lines: vec![Line::fail(what, error)], no_answer: None },
@@ -100,6 +106,9 @@ fn skew(outcome: &Outcome, now: Timestamp) -> Option<jiff::SignedDuration> {
 
 /// What to do about an error that `run` handles by asking again, so that its own words do not say.
 fn advice(error: &RequestError) -> String {
+    if let Some(advice) = error.advice() {
+        return format!(": {advice}");
+    }
     let Severity::Retriable { reason, wait } = error.severity() else { return String::new() };
     match (reason, wait) {
         (RetryReason::Http5xx, _) => "; try again later, and look at https://status.okta.com".to_owned(),

@@ -4,11 +4,13 @@ use super::kafka::librdkafka;
 
 /// Of the file itself.
 pub(super) const FILE: &[&str] =
-    &["kafka", "group_id", "group_instance_id", "offsets", "http", "connector_defaults", "connectors"];
+    &["kafka", "group_id", "group_instance_id", "offsets", "okta_http", "http", "connector_defaults", "connectors"];
 /// Of the file, in a later version.
-pub(super) const FILE_LATER: &[&str] = &["schema_registry", "okta_http", "email"];
+pub(super) const FILE_LATER: &[&str] = &["schema_registry", "email"];
 /// Of `offsets`.
 pub(super) const OFFSETS: &[&str] = &["topic", "partitions", "replication_factor"];
+/// Of `okta_http`.
+pub(super) const OKTA_HTTP: &[&str] = &["proxy_url", "ca_file"];
 /// Of `http`.
 pub(super) const HTTP: &[&str] = &["listen"];
 /// Of a connector.
@@ -46,11 +48,12 @@ pub(super) const TOPIC: &[&str] = &["name", "partitions", "replication_factor", 
 /// Where a key that stands in the wrong place belongs.
 pub(super) fn home_of(key: &str) -> Option<&'static str> {
     // The order decides for keys that several maps have, as `topic`.
-    let homes: [(&[&str], &str); 6] = [
+    let homes: [(&[&str], &str); 7] = [
         (FILE, "the top level of the file"),
         (CONNECTOR, "a connector, or `connector_defaults`"),
         (AUTH, "the connector's `auth`"),
         (HTTP, "`http`"),
+        (OKTA_HTTP, "`okta_http`"),
         (OFFSETS, "`offsets`, or a connector's `topic`"),
         (TOPIC, "the connector's `topic`"),
     ];

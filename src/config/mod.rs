@@ -10,6 +10,7 @@ mod findings;
 mod interpolation;
 mod kafka;
 mod keys;
+mod okta_http;
 mod problem;
 mod section;
 mod ssws;
@@ -32,6 +33,7 @@ pub use ssws::{Ssws, SswsError};
 pub use time::Since;
 pub use topic::TopicConfig;
 
+use crate::okta::proxy::Network;
 use connector::ConnectorFields;
 use section::{Context, Field, Section};
 use yaml::Value;
@@ -50,6 +52,8 @@ pub struct Config {
     pub group_instance_id: Option<String>,
     /// Where source offsets are kept.
     pub offsets: OffsetsConfig,
+    /// The way to the orgs: `okta_http`, and the environment's proxy.
+    pub okta_http: Network,
     /// Metrics and health.
     pub http: HttpConfig,
     /// At least one; names are unique.
@@ -145,13 +149,17 @@ fn read(context: &mut Context<'_>, root: &yaml::Node) -> Option<Config> {
     };
     let group_instance_id =
         file.get("group_instance_id").map_or(Some(None), |field| topic::read_name(context, field).map(Some));
+    let okta_http = okta_http::read(context, &file);
     let http = read_http(context, &file);
     let connectors = read_connectors(context, &file, offsets.as_ref());
+    let orgs = connectors.iter().flatten().map(|connector| &connector.org);
+    let okta_http = okta_http.and_then(|read| read.for_orgs(context, orgs));
     Some(Config {
         kafka: kafka?,
         group_id: group_id?,
         group_instance_id: group_instance_id?,
         offsets: offsets?,
+        okta_http: okta_http?,
         http: http?,
         connectors: connectors?,
         warnings: Vec::new(),

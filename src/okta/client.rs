@@ -1,7 +1,6 @@
 //! One request, one page. The only file of this folder that talks to the network.
 
 use std::borrow::Cow;
-use std::error::Error;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -21,13 +20,16 @@ use super::link;
 use super::origin::Origin;
 use super::page::{self, SystemLogPage};
 use super::page_url::{PageUrl, PageUrlError};
+use super::proxy::{Network, Proxy};
 use super::rate_limit::RateLimit;
+
+mod diagnosis;
 
 /// The longest body of a refusing answer that is read.
 const ERROR_BODY_CAP: usize = 64 * 1024;
 
 /// How a client asks; the default is what the program uses.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ClientOptions {
     /// For the connection, TLS included.
     pub connect_timeout: Duration,
@@ -37,6 +39,8 @@ pub struct ClientOptions {
     pub body_cap: usize,
     /// The `User-Agent` header, which Okta asks clients to send.
     pub user_agent: String,
+    /// Through which proxy, and whose certificates are good; the default is no proxy, and the system's authorities.
+    pub network: Network,
 }
 
 impl Default for ClientOptions {
@@ -46,6 +50,7 @@ impl Default for ClientOptions {
             timeout: Duration::from_secs(45),
             body_cap: 64 * 1024 * 1024,
             user_agent: concat!("okta-kafka-source/", env!("CARGO_PKG_VERSION")).to_owned(),
+            network: Network::default(),
         }
     }
 }
@@ -54,7 +59,10 @@ impl Default for ClientOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ClientError {
     /// The TLS library or its root certificates.
-    #[error("no HTTPS client: {problem}: install the system's CA certificates (Debian's package is `ca-certificates`)")]
+    #[error(
+        "no HTTPS client: {problem}: install the system's CA certificates (Debian's package is `ca-certificates`), or set \
+         `okta_http.ca_file`"
+    )]
     Setup {
         /// The causes, outermost first.
         problem: String,
@@ -66,6 +74,7 @@ pub enum ClientError {
 pub struct Client {
     org: Origin,
     options: ClientOptions,
+    proxy: Option<Proxy>,
     http: reqwest::Client,
 }
 
@@ -98,8 +107,11 @@ impl Outcome {
 impl Client {
     /// A client for this org.
     ///
-    /// Redirects are not followed (I3). For an org on this machine, neither proxies of the environment nor name servers
-    /// are asked, so that what is called loopback is, and no root certificates are loaded for plain http.
+    /// Redirects are not followed (I3). For an org on this machine, neither proxies nor name servers are asked, so that
+    /// what is called loopback is, and no root certificates are loaded for plain http. For any other, a proxy is asked for
+    /// a tunnel, and all that it then carries is TLS between the org and us: it never sees a credential. The trusted
+    /// authorities are the system's (OpenSSL's places; `SSL_CERT_FILE` and `SSL_CERT_DIR` name others) and those of
+    /// `okta_http.ca_file`.
     pub fn new(org: Origin, options: ClientOptions) -> Result<Self, ClientError> {
         let is_https = org.url().scheme() == "https";
         let mut builder = reqwest::Client::builder()
@@ -114,20 +126,32 @@ impl Client {
             .pool_max_idle_per_host(2)
             .tcp_keepalive(Duration::from_secs(30))
             // Two links that repeat a long filter do not fit into the default 16 KB.
-            .http2_max_header_list_size(256 * 1024);
-        if org.is_loopback() {
-            builder = builder.no_proxy();
-            if let Some(Host::Domain(name)) = org.url().host() {
-                let addresses =
-                    [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
-                builder = builder.resolve_to_addrs(name, &addresses);
-            }
+            .http2_max_header_list_size(256 * 1024)
+            // The environment was read with the configuration.
+            .no_proxy();
+        let setup = |error| ClientError::Setup { problem: diagnosis::causes(error) };
+        let proxy = options.network.proxy_for(&org).cloned();
+        if let Some(proxy) = &proxy {
+            builder = builder.proxy(reqwest::Proxy::https(proxy.url().expose_secret()).map_err(setup)?);
         }
-        if !is_https {
-            builder = builder.tls_certs_only([]);
+        if org.is_loopback()
+            && let Some(Host::Domain(name)) = org.url().host()
+        {
+            let addresses = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
+            builder = builder.resolve_to_addrs(name, &addresses);
         }
-        let http = builder.build().map_err(|error| ClientError::Setup { problem: causes(error) })?;
-        Ok(Self { org, options, http })
+        builder = if is_https {
+            builder.tls_certs_merge(extra_roots(&options.network).map_err(setup)?)
+        } else {
+            builder.tls_certs_only([])
+        };
+        let http = builder.build().map_err(setup)?;
+        Ok(Self { org, options, proxy, http })
+    }
+
+    /// The proxy that this org is asked through.
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
     }
 
     /// Asks for the page at `url`, once.
@@ -192,11 +216,35 @@ impl Client {
         headers.insert(ACCEPT, reqwest::header::HeaderValue::from_static("application/json"));
         Ssws::new(token).authorize(&mut headers).map_err(|_| RequestError::UnusableCredential)?;
         let request = self.http.get(url.url().clone()).headers(headers);
-        request.send().await.map_err(|error| match error.is_timeout() {
-            true if error.is_connect() => RequestError::ConnectTimeout { limit: self.options.connect_timeout },
+        let error = match request.send().await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        let (org, proxy) = (&self.org, self.proxy.as_ref());
+        Err(match error.is_timeout() {
+            true if error.is_connect() => {
+                let advice = diagnosis::connect_timeout_advice(org, proxy);
+                RequestError::ConnectTimeout { limit: self.options.connect_timeout, advice }
+            }
             true => RequestError::Timeout { limit: self.options.timeout },
-            false => RequestError::Connection { problem: causes(error) },
+            false => {
+                let is_refused = diagnosis::is_refused_tunnel(&error);
+                let status = if is_refused { self.status_of_proxy().await } else { None };
+                diagnosis::connection(error, org, proxy, status)
+            }
         })
+    }
+
+    /// What the proxy answers to CONNECT, which the HTTP library does not say of a tunnel that was refused. The request
+    /// has no credential of the org's.
+    async fn status_of_proxy(&self) -> Option<StatusCode> {
+        let proxy = reqwest::Proxy::http(self.proxy.as_ref()?.url().expose_secret()).ok()?;
+        let builder = reqwest::Client::builder().redirect(Policy::none()).timeout(self.options.connect_timeout);
+        let roots = extra_roots(&self.options.network).ok()?;
+        let http = builder.no_proxy().proxy(proxy).tls_certs_merge(roots).build().ok()?;
+        let org = self.org.url();
+        let target = format!("http://{}:{}/", org.host_str()?, org.port_or_known_default()?);
+        http.request(reqwest::Method::CONNECT, target).send().await.ok().map(|answer| answer.status())
     }
 
     /// Reads the body, decompressed, and stops as soon as it is longer than `cap`; `next` is the link behind the page.
@@ -214,10 +262,16 @@ impl Client {
                 // Without the spare capacity: the events of a page keep all of this until they are committed.
                 Ok(None) => return Ok(Bytes::from(body.into_boxed_slice())),
                 Err(error) if error.is_timeout() => return Err(RequestError::Timeout { limit: self.options.timeout }),
-                Err(error) => return Err(RequestError::BrokenBody { problem: causes(error) }),
+                Err(error) => return Err(RequestError::BrokenBody { problem: diagnosis::causes(error) }),
             }
         }
     }
+}
+
+/// The certificates of `okta_http.ca_file`.
+fn extra_roots(network: &Network) -> reqwest::Result<Vec<reqwest::Certificate>> {
+    let certificates = network.ca.iter().flat_map(|ca| ca.certificates.iter());
+    certificates.map(|certificate| reqwest::Certificate::from_der(certificate)).collect()
 }
 
 fn rate_limit(headers: &HeaderMap) -> Option<RateLimit> {
@@ -232,20 +286,4 @@ fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-/// The error with all its causes, each said once, without the URL: it is long and known.
-fn causes(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut problem = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !problem.contains(&text) {
-            problem.push_str(": ");
-            problem.push_str(&text);
-        }
-        cause = error.source();
-    }
-    problem
 }

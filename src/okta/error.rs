@@ -31,6 +31,8 @@ pub enum RequestError {
     ConnectTimeout {
         /// The time-out that ran out.
         limit: Duration,
+        /// What to do about it.
+        advice: String,
     },
     /// The server, or something in front of it, says 408.
     #[error("the server gave up waiting for the request ({okta})")]
@@ -43,6 +45,20 @@ pub enum RequestError {
     Connection {
         /// The causes, outermost first.
         problem: String,
+        /// What to do about it, where that can be told.
+        advice: Option<String>,
+    },
+    /// 407 of the proxy. Asked again at every turn, it might lock the account.
+    #[error(
+        "the proxy `{proxy}` {} (407): write it into `okta_http.proxy_url`, as `http://USER:PASSWORD@HOST:PORT`, best from \
+         `${{env:NAME}}` or `${{file:PATH}}`, with `%40` for `@` and so on",
+        if *.has_login { "refuses our login" } else { "wants a login" }
+    )]
+    ProxyLogin {
+        /// Scheme, host and port.
+        proxy: String,
+        /// Whether we sent one.
+        has_login: bool,
     },
     /// The answer began and its body broke off, or cannot be decompressed.
     #[error("the body broke off: {problem}")]
@@ -236,10 +252,26 @@ impl RequestError {
             | Self::BadRequest { .. }
             | Self::Redirected { .. }
             | Self::Unexpected { .. }
+            | Self::ProxyLogin { .. }
             | Self::UnusableCredential
             | Self::NotSent { .. } => return Severity::Fatal,
         };
         Severity::Retriable { reason, wait }
+    }
+
+    /// What to do about an error that is worth another try, where that can be told and its message does not say it: for
+    /// people, once, not with every try.
+    pub fn advice(&self) -> Option<&str> {
+        match self {
+            Self::ConnectTimeout { advice, .. } => Some(advice),
+            Self::Connection { advice, .. } => advice.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The message, with the advice behind it.
+    pub fn with_advice(&self) -> String {
+        self.advice().map_or_else(|| self.to_string(), |advice| format!("{self}: {advice}"))
     }
 
     /// Whether the credential was refused, so that it is to be read again before the connector is failed.
@@ -268,6 +300,7 @@ impl RequestError {
             | Self::TooLarge { .. }
             | Self::NotAPage { .. }
             | Self::BadLink { .. }
+            | Self::ProxyLogin { .. }
             | Self::UnusableCredential
             | Self::NotSent { .. } => None,
         }

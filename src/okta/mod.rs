@@ -4,7 +4,7 @@
 //! [`query`] makes the first URL of a cold start, [`page`] splits a body into raw events without building a JSON tree,
 //! [`log_event`] reads an event's envelope, [`link`] the `Link` header, [`rate_limit`] the limits, and [`error`] says of
 //! every failure whether asking again can help. [`page_url`] is the one door that a URL passes before a credential
-//! may travel to it (I3).
+//! may travel to it (I3); [`proxy`] says through whom.
 
 pub mod auth;
 pub mod client;
@@ -15,5 +15,6 @@ pub mod log_event;
 pub mod origin;
 pub mod page;
 pub mod page_url;
+pub mod proxy;
 pub mod query;
 pub mod rate_limit;

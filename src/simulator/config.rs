@@ -49,6 +49,9 @@ pub struct SimulatorConfig {
     pub date_offset_seconds: i64,
     /// Where the faults `wrong_origin` and `redirect` point, as `https://host`.
     pub other_origin: String,
+    /// The origin that links name, for an org that stands behind something else, as the end of TLS; `None` is the one
+    /// that the request's `Host` names.
+    pub origin: Option<String>,
     /// Compresses answers for clients that ask for it, as Okta does.
     pub gzip: bool,
 }
@@ -73,6 +76,7 @@ impl Default for SimulatorConfig {
             slow_delay: Duration::from_secs(3),
             date_offset_seconds: 3_600,
             other_origin: "https://not-the-org.example.com".to_owned(),
+            origin: None,
             gzip: true,
         }
     }

@@ -70,6 +70,8 @@ pub(super) struct Org {
     rate_limit_wait: i64,
     date_offset: i64,
     other_origin: String,
+    /// Instead of what the client's `Host` names.
+    origin: Option<String>,
 }
 
 impl Org {
@@ -89,6 +91,7 @@ impl Org {
             slow_delay: config.slow_delay,
             rate_limit_wait: whole_seconds(config.rate_limit_wait),
             date_offset: config.date_offset_seconds,
+            origin: config.origin.clone(),
             other_origin: config.other_origin.trim_end_matches('/').to_owned(),
         }
     }
@@ -228,11 +231,12 @@ impl Org {
             Some(PoisonKind::TooLarge) => poison::swell(&mut page.body),
             None => {}
         }
+        let origin = self.origin.as_ref().unwrap_or(&request.origin);
         let next_origin = match faults.replaces {
             Some(FaultKind::WrongOrigin) => &self.other_origin,
-            _ => &request.origin,
+            _ => origin,
         };
-        answer.links.push(link(&request.origin, &asked, "self"));
+        answer.links.push(link(origin, &asked, "self"));
         answer.links.extend(page.next.iter().map(|next| link(next_origin, next, "next")));
         match faults.replaces {
             // Nothing at all, or the first words of the header.

@@ -37,6 +37,7 @@ use crate::kafka::topics::{TopicError, Topics};
 use crate::metrics::Metrics;
 use crate::offsets::{codec, partitioner};
 use crate::okta::client::{Client, ClientError, ClientOptions};
+use crate::okta::proxy::Network;
 use crate::source::offset::SourcePartition;
 
 /// The longest that a stop may take: then the process ends all the same, and the next one starts at I4.
@@ -95,7 +96,7 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
     );
     let context = Arc::new(WorkerContext {
         topics: Arc::new(Topics::new(&config.kafka)?),
-        clients: clients(&connectors)?,
+        clients: clients(&connectors, &config.okta_http)?,
         kafka: config.kafka,
         group_id: config.group_id.clone(),
         group: GroupHandle::default(),
@@ -138,11 +139,16 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
     Ok(result.map_err(|_| WorkerError::Panicked)??)
 }
 
-fn clients(connectors: &[Arc<ConnectorConfig>]) -> Result<BTreeMap<String, Client>, WorkerError> {
+fn clients(connectors: &[Arc<ConnectorConfig>], network: &Network) -> Result<BTreeMap<String, Client>, WorkerError> {
     let client = |connector: &Arc<ConnectorConfig>| {
-        let made = Client::new(connector.org.clone(), ClientOptions::default());
+        let options = ClientOptions { network: network.clone(), ..ClientOptions::default() };
+        let made = Client::new(connector.org.clone(), options);
         let name = connector.name.clone();
-        made.map(|client| (name.clone(), client)).map_err(|error| WorkerError::Client { connector: name, error })
+        let client = made.map_err(|error| WorkerError::Client { connector: name.clone(), error })?;
+        if let Some(proxy) = client.proxy() {
+            info!(connector = name, org = %connector.org, %proxy, named_by = proxy.named_by(), "asking through a proxy");
+        }
+        Ok((name, client))
     };
     connectors.iter().map(client).collect()
 }

@@ -74,6 +74,8 @@ pub struct Runner {
     pub stop: CancellationToken,
     /// What the last refused request met, until it is known when it is made again.
     pub refused: Option<(RetryReason, String)>,
+    /// The advice that was given since the last page: said once, not with every try.
+    pub advised: Option<String>,
     /// What times its topic takes.
     pub record_time: Arc<RecordTime>,
     /// Kafka refused its records; nothing is asked before that time.
@@ -210,6 +212,7 @@ impl Runner {
         }
         match outcome.result {
             Ok(page) => {
+                self.advised = None;
                 let page = PageAnswer { elements: page.elements, next: page.next, bytes: page.body_bytes };
                 Input::Page { request, page }
             }
@@ -221,7 +224,11 @@ impl Runner {
         match error.severity() {
             Severity::Retriable { reason, wait } => {
                 self.metrics.retry(reason.as_str());
-                self.refused = Some((reason, error.to_string()));
+                let advice = error.advice().map(str::to_owned);
+                let text =
+                    if advice.is_none() || advice == self.advised { error.to_string() } else { error.with_advice() };
+                self.advised = advice.or(self.advised.take());
+                self.refused = Some((reason, text));
                 match error {
                     RequestError::TooLarge { next, .. } => {
                         Refusal::TooLarge { problem: error.to_string(), next: next.clone() }

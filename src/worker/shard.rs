@@ -246,6 +246,7 @@ impl Runners {
                 from_shard: receiver,
                 stop: stop.clone(),
                 refused: None,
+                advised: None,
                 record_time: Arc::clone(&connector.record_time),
                 held: connector.held.clone(),
                 clock: shard.context.clock,

@@ -1,6 +1,7 @@
 //! The configuration file: one row for each rule, secrets that stay secret, defaults, and the contract's example.
 
 mod kafka;
+mod okta_http;
 mod rules;
 mod secrets;
 

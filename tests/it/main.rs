@@ -40,6 +40,7 @@ mod offsets_alter;
 mod offsets_topic;
 mod org_faults;
 mod poison;
+mod proxy;
 mod quiet;
 mod shutdown;
 mod tls;

@@ -136,7 +136,8 @@ fn what_is_no_refusal_is_asked_again() {
     let problem = "reset".to_owned();
     for (error, reason) in [
         (RequestError::Timeout { limit: Duration::from_secs(45) }, "timeout"),
-        (RequestError::Connection { problem: problem.clone() }, "connection"),
+        (RequestError::ConnectTimeout { limit: Duration::from_secs(10), advice: String::new() }, "timeout"),
+        (RequestError::Connection { problem: problem.clone(), advice: None }, "connection"),
         (RequestError::BrokenBody { problem }, "connection"),
         (RequestError::TooLarge { cap: 1, next: None }, "connection"),
         (RequestError::NotAPage { error: SplitError::NotAnArray }, "connection"),
