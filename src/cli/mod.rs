@@ -7,6 +7,7 @@ pub mod offsets;
 pub mod run;
 pub mod signals;
 pub mod simulate;
+pub mod status;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -41,7 +42,9 @@ enum Command {
     Check(check::CheckArgs),
     /// Show the whole pipeline with nothing installed: a simulated org and an embedded broker
     Demo(demo::DemoArgs),
-    /// Look at the stored checkpoints
+    /// Show owner, state, checkpoint and freshness of each connector
+    Status(status::StatusArgs),
+    /// Look at the stored checkpoints, and change them
     #[command(subcommand)]
     Offsets(offsets::OffsetsCommand),
     /// Serve a simulated org, as a development tool
@@ -95,6 +98,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => run::run(args).await,
             Command::Check(args) => interruptible(check::run(args)).await,
             Command::Demo(args) => demo::run(args).await,
+            Command::Status(args) => interruptible(status::run(args)).await,
             Command::Offsets(command) => interruptible(offsets::run(command)).await,
             Command::Simulate(args) => simulate::run(args, signals::any()).await,
         }

@@ -146,7 +146,7 @@ fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// Reads one shard of the offsets topic, or all.
-fn read(config: &Config, shard: Option<i32>) -> anyhow::Result<OffsetLog> {
+pub(super) fn read(config: &Config, shard: Option<i32>) -> anyhow::Result<OffsetLog> {
     let topic = &config.offsets.topic;
     let all: Vec<i32> = match shard {
         Some(shard) => vec![shard],
@@ -155,7 +155,7 @@ fn read(config: &Config, shard: Option<i32>) -> anyhow::Result<OffsetLog> {
     Ok(offset_log::read_to_end(&config.kafka, &config.group_id, topic, &all, &|| false)?)
 }
 
-fn partition_count(config: &Config, topics: &Topics) -> anyhow::Result<i32> {
+pub(super) fn partition_count(config: &Config, topics: &Topics) -> anyhow::Result<i32> {
     let topic = &config.offsets.topic;
     match topics.partitions()?.get(topic) {
         Some(&count) => Ok(i32::try_from(count)?),

@@ -77,6 +77,13 @@ pub enum GroupError {
     NoAnswer(Duration),
 }
 
+impl GroupError {
+    /// Whether the broker takes no report of that length (`offset.metadata.max.bytes`).
+    pub fn is_report_too_long(&self) -> bool {
+        matches!(self, Self::NotConfirmed { code: RDKafkaErrorCode::OffsetMetadataTooLarge, .. })
+    }
+}
+
 /// Whether another member has our `group_instance_id` (`group.protocol: consumer`).
 pub fn is_unreleased(code: RDKafkaErrorCode) -> bool {
     code == RDKafkaErrorCode::UnreleasedInstanceId

@@ -12,6 +12,7 @@ pub mod embedded;
 pub mod error;
 mod event_thread;
 pub mod group;
+pub mod group_reports;
 mod native;
 pub mod offset_log;
 pub mod offset_writer;

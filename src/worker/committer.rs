@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use tracing::debug;
-
 use super::context::WorkerContext;
 use super::publish::{self, Destination, OwnedPage};
+use super::report::Reporter;
 use super::runner::FromShard;
 use super::shard::{GRACE, ShardConnector, ShardInput};
 use super::shutdown::Stop;
@@ -19,8 +18,8 @@ use crate::kafka::transaction::{TransactionEnd, TransactionalProducer};
 use crate::metrics::{RETRY_KAFKA, TransactionResult};
 use crate::source::record::Sequence;
 
-/// How often the group is told how the connectors are.
-const REPORT_INTERVAL: Duration = Duration::from_secs(10);
+/// How long an idle shard waits at most before it looks at its partition of the offsets topic.
+const IDLE_LOOK: Duration = Duration::from_secs(10);
 
 /// Why a life of a shard ended.
 #[derive(Debug)]
@@ -56,6 +55,8 @@ pub struct Committer<'a> {
     pub stop: &'a Stop,
     /// Pages, from all runners.
     pub inbox: &'a mpsc::Receiver<ShardInput>,
+    /// Tells the group how the connectors are.
+    pub reporter: &'a Reporter,
     /// This life's number.
     pub life: u64,
     /// Where the offsets partition ends, as far as we know.
@@ -77,17 +78,13 @@ impl Committer<'_> {
     /// Publishes what comes in until the shard stops or its producer can't go on.
     pub fn run(&mut self) -> LifeEnd {
         let mut collected = Collected::default();
-        let mut reported = self.now();
         loop {
-            if self.now() >= reported + REPORT_INTERVAL {
-                self.report();
-                reported = self.now();
-            }
+            self.reporter.tick();
             if self.stop.is_stopped() {
                 return LifeEnd::Stopped;
             }
             if collected.pages.is_empty() {
-                match self.inbox.recv_timeout(self.idle_look()) {
+                match self.inbox.recv_timeout(self.idle_look().min(self.reporter.until_next())) {
                     Ok(input) => self.take(input, &mut collected),
                     Err(RecvTimeoutError::Timeout) if self.was_changed() => return LifeEnd::Changed,
                     Err(_) => {}
@@ -122,7 +119,10 @@ impl Committer<'_> {
         let ended = self.producer.publish(
             publish::record_count(pages),
             |send| publish::each_record(pages, self.destinations, &self.context.offsets.topic, self.number, send),
-            &|| stop.is_stopped_since(GRACE),
+            &|| {
+                self.reporter.tick();
+                stop.is_stopped_since(GRACE)
+            },
         );
         let committed = collected.committed;
         let failed = |message| Some(LifeEnd::Failed { message, committed, refused: BTreeMap::new() });
@@ -132,6 +132,7 @@ impl Committer<'_> {
         match ended {
             TransactionEnd::Committed { end, .. } => {
                 self.end = end;
+                self.reporter.ends_at(end);
                 self.confirm(collected, self.now().saturating_sub(began));
                 None
             }
@@ -257,7 +258,7 @@ impl Committer<'_> {
     /// How long to wait for a page before looking at our partition: at most the shortest interval, at most 10 s.
     fn idle_look(&self) -> Duration {
         let intervals = self.connectors.iter().map(|connector| connector.config.interval);
-        intervals.min().unwrap_or(REPORT_INTERVAL).clamp(Duration::from_secs(1), REPORT_INTERVAL)
+        intervals.min().unwrap_or(IDLE_LOOK).clamp(Duration::from_secs(1), IDLE_LOOK)
     }
 
     /// Whether our partition of the offsets topic has grown without us (`offsets alter`, or another tool).
@@ -270,14 +271,6 @@ impl Committer<'_> {
                 false
             }
             (_, None) => false,
-        }
-    }
-
-    fn report(&self) {
-        let connectors = self.connectors.iter().map(|each| (each.config.name.as_str(), &each.status));
-        let report = super::report::report(&self.context.worker, connectors);
-        if let Err(error) = self.context.group.report(self.number, self.end, &report) {
-            debug!(shard = self.number, "no report: {error}");
         }
     }
 

@@ -1,28 +1,46 @@
 //! What a worker says of a shard's connectors: the metadata of the group's offset for that shard, for `status` to read.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tracing::debug;
 
+use super::context::WorkerContext;
+use crate::clock;
 use crate::source::action::ConnectorState;
 
 /// `offset.metadata.max.bytes`, the broker's bound on such a text, less some room.
 const MAX_BYTES: usize = 4000;
+/// The longest part of a trouble's text that is told.
+const MAX_TROUBLE: usize = 300;
+/// How often the group is told how the connectors are.
+const INTERVAL: Duration = Duration::from_secs(10);
+/// How soon, where one has begun, failed or recovered.
+const SOON: Duration = Duration::from_secs(1);
+/// A report that is older tells of a worker that is gone.
+pub const STALE_SECONDS: u64 = 30;
 
 /// One connector's part, written by its runner and read by its shard.
 #[derive(Debug, Default)]
 pub struct ConnectorStatus {
     state: AtomicU8,
     caught_up: AtomicU64,
+    trouble: Mutex<Option<String>>,
 }
 
 impl ConnectorStatus {
-    /// Notes the state.
+    /// Notes the state; what was wrong is over unless it is one of the two that something is wrong in.
     pub fn set_state(&self, state: ConnectorState) {
         let index = ConnectorState::ALL.iter().position(|each| *each == state).unwrap_or_default();
         self.state.store(u8::try_from(index).unwrap_or_default(), Ordering::Relaxed);
+        if !matches!(state, ConnectorState::Failed | ConnectorState::Recovering) {
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
     }
 
     /// Notes the caught-up time in Unix seconds.
@@ -31,33 +49,192 @@ impl ConnectorStatus {
         self.caught_up.store(seconds as u64, Ordering::Relaxed);
     }
 
+    /// Notes what is wrong, in the words of the log: never a secret.
+    pub fn set_trouble(&self, message: &str) {
+        let end =
+            message.char_indices().map(|(at, _)| at).take_while(|at| *at <= MAX_TROUBLE).last().unwrap_or_default();
+        let cut = if message.len() > MAX_TROUBLE { format!("{}…", &message[..end]) } else { message.to_owned() };
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(cut);
+    }
+
     fn line(&self) -> ConnectorLine {
         let state = ConnectorState::ALL[usize::from(self.state.load(Ordering::Relaxed))];
-        ConnectorLine { state: state.as_str(), caught_up: self.caught_up.load(Ordering::Relaxed) }
+        ConnectorLine {
+            state: state.as_str().to_owned(),
+            caught_up: self.caught_up.load(Ordering::Relaxed),
+            trouble: self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
     }
 }
 
-#[derive(Serialize)]
-struct ConnectorLine {
-    state: &'static str,
-    caught_up: u64,
+/// How one connector is, as a report tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectorLine {
+    /// A `state` of the metric `connector_state`.
+    pub state: String,
+    /// Unix seconds: when the topic was last known to hold all that Okta had.
+    pub caught_up: u64,
+    /// What is wrong, where it is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Report<'a> {
-    worker: &'a str,
-    connectors: BTreeMap<&'a str, ConnectorLine>,
+/// One worker's report of one shard.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// The worker.
+    pub worker: String,
+    /// Unix seconds of the worker's clock.
+    #[serde(default)]
+    pub time: u64,
+    /// By name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    connectors: BTreeMap<String, ConnectorLine>,
+    /// Where the names would not fit: by the first 8 hex digits of the name's SHA-256, the state's place among
+    /// [`ConnectorState::ALL`], and how many seconds before `time` it was caught up.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    brief: BTreeMap<String, (usize, u64)>,
 }
 
-/// The report as compact JSON. Where it would be longer than a broker takes, the last connectors are left out.
-pub fn report<'a>(worker: &str, connectors: impl Iterator<Item = (&'a str, &'a Arc<ConnectorStatus>)>) -> String {
-    let connectors = connectors.map(|(name, status)| (name, status.line())).collect();
-    let mut report = Report { worker, connectors };
-    loop {
-        let text = serde_json::to_string(&report).expect("strings and numbers are always JSON");
-        if text.len() <= MAX_BYTES || report.connectors.pop_last().is_none() {
+impl Report {
+    fn new<'a>(worker: &str, time: u64, connectors: impl Iterator<Item = (&'a str, &'a Arc<ConnectorStatus>)>) -> Self {
+        let connectors = connectors.map(|(name, status)| (name.to_owned(), status.line())).collect();
+        Self { worker: worker.to_owned(), time, connectors, brief: BTreeMap::new() }
+    }
+
+    /// Compact JSON that a broker takes: what is wrong is left out first, then names are shortened, then connectors left out.
+    fn encode(mut self) -> String {
+        let json = |report: &Self| serde_json::to_string(report).expect("strings and numbers are always JSON");
+        let text = json(&self);
+        if text.len() <= MAX_BYTES {
             return text;
         }
+        for line in self.connectors.values_mut() {
+            line.trouble = None;
+        }
+        let text = json(&self);
+        if text.len() <= MAX_BYTES {
+            return text;
+        }
+        for (name, line) in std::mem::take(&mut self.connectors) {
+            let state = ConnectorState::ALL.iter().position(|state| state.as_str() == line.state).unwrap_or_default();
+            let _ = self.brief.insert(short(&name), (state, self.time.saturating_sub(line.caught_up)));
+        }
+        loop {
+            let text = json(&self);
+            if text.len() <= MAX_BYTES || self.brief.pop_last().is_none() {
+                return text;
+            }
+        }
+    }
+
+    /// Reads a report; `None` for what is none.
+    pub fn decode(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// What it tells of a connector.
+    pub fn of(&self, connector: &str) -> Option<ConnectorLine> {
+        self.connectors.get(connector).cloned().or_else(|| {
+            let &(state, behind) = self.brief.get(&short(connector))?;
+            let state = ConnectorState::ALL.get(state)?.as_str().to_owned();
+            Some(ConnectorLine { state, caught_up: self.time.saturating_sub(behind), trouble: None })
+        })
+    }
+}
+
+fn short(name: &str) -> String {
+    Sha256::digest(name).iter().take(4).fold(String::with_capacity(8), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Tells the group how a shard's connectors are, whatever the shard is doing: between two looks of each of its waits.
+pub struct Reporter {
+    context: Arc<WorkerContext>,
+    shard: i32,
+    connectors: Vec<(String, Arc<ConnectorStatus>)>,
+    /// When it was last told, in milliseconds of the worker's clock.
+    told: AtomicU64,
+    /// How the connectors were then, see [`Reporter::outlook`].
+    outlook: AtomicU64,
+    /// Where our partition of the offsets topic ends, as far as we know; less than 0 where we do not.
+    end: AtomicI64,
+    /// The broker takes no long text (a smaller `offset.metadata.max.bytes` than its default): only who we are is told.
+    bare: AtomicBool,
+}
+
+impl Reporter {
+    /// Of a shard's connectors.
+    pub fn new(context: Arc<WorkerContext>, shard: i32, connectors: Vec<(String, Arc<ConnectorStatus>)>) -> Self {
+        Self {
+            context,
+            shard,
+            connectors,
+            told: AtomicU64::new(0),
+            outlook: AtomicU64::new(0),
+            end: AtomicI64::new(-1),
+            bare: AtomicBool::new(false),
+        }
+    }
+
+    /// The report as it is now.
+    pub fn report(&self) -> String {
+        let told = if self.bare.load(Ordering::Relaxed) { &[][..] } else { &self.connectors };
+        let connectors = told.iter().map(|(name, status)| (name.as_str(), status));
+        Report::new(&self.context.worker, clock::wall().as_second().try_into().unwrap_or_default(), connectors).encode()
+    }
+
+    /// From now on tells only who we are.
+    pub fn be_brief(&self) {
+        self.bare.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes where our partition ends.
+    pub fn ends_at(&self, end: Option<i64>) {
+        self.end.store(end.unwrap_or(-1), Ordering::Relaxed);
+    }
+
+    /// Notes that the group was just told.
+    pub fn told(&self) {
+        self.outlook.store(self.outlook(), Ordering::Relaxed);
+        self.told.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Tells the group when it is time to; nobody waits for its answer. Never blocks.
+    pub fn tick(&self) {
+        if self.until_next().is_zero() {
+            self.told();
+            let end = Some(self.end.load(Ordering::Relaxed)).filter(|end| *end >= 0);
+            if let Err(error) = self.context.group.report(self.shard, end, &self.report()) {
+                debug!(shard = self.shard, "no report: {error}");
+            }
+        }
+    }
+
+    /// How long until the group is to be told again.
+    pub fn until_next(&self) -> Duration {
+        let told = Duration::from_millis(self.told.load(Ordering::Relaxed));
+        let interval = if self.outlook.load(Ordering::Relaxed) == self.outlook() { INTERVAL } else { SOON };
+        (told + interval).saturating_sub(self.context.clock.elapsed())
+    }
+
+    /// The states of all connectors in one number; asking and resting, between which a connector is all day, are one.
+    fn outlook(&self) -> u64 {
+        let running =
+            1 + ConnectorState::ALL.iter().position(|state| *state == ConnectorState::Running).unwrap_or_default()
+                as u64;
+        self.connectors.iter().fold(0, |outlook: u64, (_, status)| {
+            let state = usize::from(status.state.load(Ordering::Relaxed));
+            let kind = if ConnectorState::ALL[state] == ConnectorState::Waiting { running } else { state as u64 + 1 };
+            outlook.wrapping_mul(7).wrapping_add(kind)
+        })
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.context.clock.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -65,16 +242,77 @@ pub fn report<'a>(worker: &str, connectors: impl Iterator<Item = (&'a str, &'a A
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_report_is_compact_and_bounded() {
+    fn status(state: ConnectorState, trouble: Option<&str>) -> Arc<ConnectorStatus> {
         let status = Arc::new(ConnectorStatus::default());
-        status.set_state(ConnectorState::Waiting);
+        status.set_state(state);
         status.set_caught_up(1_763_769_600.9);
+        if let Some(trouble) = trouble {
+            status.set_trouble(trouble);
+        }
+        status
+    }
+
+    fn report(connectors: &[(String, Arc<ConnectorStatus>)]) -> String {
+        let connectors = connectors.iter().map(|(name, status)| (name.as_str(), status));
+        Report::new("worker-0", 1_763_769_700, connectors).encode()
+    }
+
+    #[test]
+    fn a_report_is_compact_and_comes_back_as_it_went() {
+        let acme = status(ConnectorState::Waiting, None);
+        let failed = status(ConnectorState::Failed, Some("no token"));
+        let text = report(&[("acme".to_owned(), acme), ("b".to_owned(), failed)]);
         assert_eq!(
-            report("worker-0", [("acme", &status)].into_iter()),
-            r#"{"worker":"worker-0","connectors":{"acme":{"state":"waiting","caught_up":1763769600}}}"#
+            text,
+            r#"{"worker":"worker-0","time":1763769700,"connectors":{"acme":{"state":"waiting","caught_up":1763769600},"b":{"state":"failed","caught_up":1763769600,"trouble":"no token"}}}"#
         );
-        let names: Vec<String> = (0..200).map(|index| format!("{index:0>100}")).collect();
-        assert!(report("w", names.iter().map(|name| (name.as_str(), &status))).len() <= MAX_BYTES);
+        let read = Report::decode(&text).expect("our own");
+        assert_eq!((read.worker.as_str(), read.time), ("worker-0", 1_763_769_700));
+        assert_eq!(read.of("b").and_then(|line| line.trouble).as_deref(), Some("no token"));
+        assert_eq!(read.of("c"), None);
+        for foreign in ["", "x", "[]", "{}"] {
+            assert!(Report::decode(foreign).is_none(), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_trouble_is_short_and_over_when_the_connector_goes_on() {
+        let long = "é".repeat(400);
+        let connector = status(ConnectorState::Failed, Some(&long));
+        let told = connector.line().trouble.expect("a trouble");
+        assert!(told.len() <= MAX_TROUBLE + '…'.len_utf8() && told.ends_with("é…"), "{told}");
+        connector.set_state(ConnectorState::Recovering);
+        assert!(connector.line().trouble.is_some());
+        connector.set_state(ConnectorState::Running);
+        assert_eq!(connector.line().trouble, None);
+    }
+
+    /// What a broker would refuse keeps the whole shard from starting.
+    #[test]
+    fn a_report_is_never_longer_than_a_broker_takes() {
+        for (count, name_length, has_trouble, kept) in [
+            (10, 10, true, 10),
+            (40, 10, false, 40),
+            (100, 100, false, 100),
+            (150, 20, false, 150),
+            (1000, 20, false, 150),
+        ] {
+            let trouble = "t".repeat(MAX_TROUBLE);
+            let state = ConnectorState::Failed;
+            let connectors: Vec<_> = (0..count)
+                .map(|index| {
+                    (
+                        format!("{index:0>name_length$}"),
+                        status(state, Some(&trouble).filter(|_| has_trouble).map(String::as_str)),
+                    )
+                })
+                .collect();
+            let text = report(&connectors);
+            assert!(text.len() <= MAX_BYTES, "{count} connectors: {} bytes", text.len());
+            let read = Report::decode(&text).expect("our own");
+            let told: Vec<_> = connectors.iter().filter_map(|(name, _)| read.of(name)).collect();
+            assert!(told.len() >= kept, "{} of {count} connectors are told", told.len());
+            assert!(told.iter().all(|line| line.state == "failed" && line.caught_up == 1_763_769_600));
+        }
     }
 }

@@ -171,6 +171,7 @@ impl Runner {
             };
             let retry = if problem.is_unreachable() { KAFKA_RETRY } else { FAILED_RETRY };
             self.set_state(if problem.is_unreachable() { ConnectorState::Recovering } else { ConnectorState::Failed });
+            self.status.set_trouble(&problem.to_string());
             error!(connector = self.connector.name, retry_in = ?retry, "{problem}");
             tokio::time::sleep(retry).await;
         }
@@ -189,6 +190,7 @@ impl Runner {
         let left = until.saturating_sub(self.clock.elapsed());
         if !left.is_zero() {
             self.set_state(ConnectorState::Failed);
+            self.status.set_trouble(message);
             error!(connector = self.connector.name, org = %self.connector.org, retry_in = ?left, "connector failed: {message}");
             tokio::time::sleep(left).await;
         }
@@ -247,6 +249,7 @@ impl Runner {
         match action {
             Action::Retry { delay } => {
                 if let Some((reason, problem)) = self.refused.take() {
+                    self.status.set_trouble(&problem);
                     warn!(connector = connector.name, org = %connector.org, retry_in = ?delay, "system log request refused: {problem}");
                     if matches!(reason, RetryReason::RateLimit | RetryReason::Concurrency) {
                         self.metrics.rate_limit_wait.inc_by(delay.as_secs_f64());
@@ -283,6 +286,7 @@ impl Runner {
             Action::State(state) => self.set_state(state),
             Action::PageKind(kind) => self.metrics.page(kind),
             Action::Failed { message, retry_in } => {
+                self.status.set_trouble(&message);
                 error!(connector = connector.name, org = %connector.org, ?retry_in, "connector failed: {message}");
             }
             // Carried out by the loop itself.

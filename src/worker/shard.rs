@@ -17,10 +17,11 @@ use super::committer::{Committer, LifeEnd};
 use super::context::WorkerContext;
 use super::publish::{Destination, OwnedPage};
 use super::record_time::RecordTime;
-use super::report::{self, ConnectorStatus};
+use super::report::{ConnectorStatus, Reporter};
 use super::runner::{FromShard, Held, Runner};
 use super::shutdown::Stop;
 use crate::config::ConnectorConfig;
+use crate::kafka::group::GroupError;
 use crate::kafka::offset_log::{self, OffsetLog};
 use crate::kafka::transaction::TransactionalProducer;
 use crate::metrics::ConnectorMetrics;
@@ -73,6 +74,7 @@ pub struct Shard {
     connectors: Vec<ShardConnector>,
     destinations: Vec<Destination>,
     stop: Stop,
+    reporter: Arc<Reporter>,
     inbox: mpsc::Receiver<ShardInput>,
     outbox: mpsc::Sender<ShardInput>,
     lives: u64,
@@ -102,7 +104,9 @@ impl Shard {
         let times = connectors.iter().map(|connector| Arc::clone(&connector.record_time));
         let destinations =
             connectors.iter().zip(times).map(|(connector, time)| Destination::of(&connector.config, time)).collect();
-        Self { number, context, connectors, destinations, stop, inbox, outbox, lives: 0, end: None }
+        let told = connectors.iter().map(|connector| (connector.config.name.clone(), Arc::clone(&connector.status)));
+        let reporter = Arc::new(Reporter::new(Arc::clone(&context), number, told.collect()));
+        Self { number, context, connectors, destinations, stop, reporter, inbox, outbox, lives: 0, end: None }
     }
 
     /// Runs until stopped. Blocks: for a thread of its own.
@@ -127,6 +131,7 @@ impl Shard {
                     for connector in &self.connectors {
                         connector.metrics.state(ConnectorState::Recovering);
                         connector.status.set_state(ConnectorState::Recovering);
+                        connector.status.set_trouble(&message);
                     }
                     warn!(shard = self.number, retry_in = ?rest, "{message}");
                 }
@@ -140,10 +145,14 @@ impl Shard {
     /// One life: I4's order.
     fn live(&mut self) -> LifeEnd {
         let stop = self.stop.clone();
-        let stopped = move || stop.is_stopped();
+        let reporter = Arc::clone(&self.reporter);
+        let stopped = move || {
+            reporter.tick();
+            stop.is_stopped()
+        };
         let failed = |message: String| LifeEnd::Failed { message, committed: false, refused: BTreeMap::new() };
         // I6: no producer without a fresh answer that the shard is ours, or a zombie would fence its successor.
-        if let Err(error) = self.context.group.confirm(self.number, self.end, &self.report(), CONFIRM_TIMEOUT) {
+        if let Err(error) = self.confirm() {
             return failed(format!("no producer is made for the shard: {error}"));
         }
         let id = format!("{}-{}", self.context.offsets.topic, self.number);
@@ -159,6 +168,7 @@ impl Shard {
                 Err(error) => return failed(error.to_string()),
             };
         self.end = log.ends.get(&self.number).copied();
+        self.reporter.ends_at(self.end);
         self.lives += 1;
         let runners = Runners::start(self, &log);
         let mut committer = Committer {
@@ -169,6 +179,7 @@ impl Shard {
             destinations: &self.destinations,
             stop: &self.stop,
             inbox: &self.inbox,
+            reporter: &self.reporter,
             life: self.lives,
             end: self.end,
         };
@@ -180,6 +191,19 @@ impl Shard {
             connector.runner = None;
         }
         end
+    }
+
+    fn confirm(&self) -> Result<(), GroupError> {
+        let confirm = || self.context.group.confirm(self.number, self.end, &self.reporter.report(), CONFIRM_TIMEOUT);
+        let confirmed = confirm().or_else(|error| {
+            if !error.is_report_too_long() {
+                return Err(error);
+            }
+            self.reporter.be_brief();
+            confirm()
+        });
+        self.reporter.told();
+        confirmed
     }
 
     /// The smallest `max.message.bytes` of the topics that we write, of those that are there or will be made with one.
@@ -202,20 +226,17 @@ impl Shard {
         }
     }
 
-    fn report(&self) -> String {
-        let connectors = self.connectors.iter().map(|connector| (connector.config.name.as_str(), &connector.status));
-        report::report(&self.context.worker, connectors)
-    }
-
     /// Rests, but not past a stop.
     fn rest(&self, duration: Duration) {
         let until = self.context.clock.elapsed() + duration;
         while !self.stop.is_stopped() {
             let left = until.saturating_sub(self.context.clock.elapsed());
-            // A late page of the last life may wake us; it is dropped.
-            if left.is_zero() || self.inbox.recv_timeout(left).is_err() {
+            if left.is_zero() {
                 return;
             }
+            // A late page of the last life may wake us; it is dropped.
+            let _ = self.inbox.recv_timeout(left.min(self.reporter.until_next()));
+            self.reporter.tick();
         }
     }
 }

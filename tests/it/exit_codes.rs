@@ -21,6 +21,7 @@ fn a_bad_command_line_is_2_and_help_is_0() {
         (&["offsets", "--help"], 0, "Example"),
         (&["offsets", "get", "--help"], 0, "Example"),
         (&["offsets", "list", "--help"], 0, "Example"),
+        (&["status", "--help"], 0, "Example"),
         (&["offsets", "alter", "--help"], 0, "Example"),
         (&["offsets", "reset", "--help"], 0, "Example"),
         (&["simulate", "--help"], 0, "Example"),
@@ -64,9 +65,14 @@ connectors:
 ";
     let file = ConfigFile::new(text);
     let path = file.path();
-    for command in
-        [&["run"][..], &["check"], &["check", "--offline"], &["offsets", "list"], &["offsets", "reset", "acme"]]
-    {
+    for command in [
+        &["run"][..],
+        &["check"],
+        &["check", "--offline"],
+        &["offsets", "list"],
+        &["status"],
+        &["offsets", "reset", "acme"],
+    ] {
         let arguments: Vec<&str> = command.iter().copied().chain(["-c", utf8(&path)]).collect();
         let output = connector::run(&arguments, &[], WAIT);
         assert_eq!(output.code(), 2, "{output:?}");

@@ -40,6 +40,9 @@ fn what_the_readme_lists_suffices() {
     onlooker.group_id = format!("onlooker-of-{}", scene.config.offsets_topic);
     scene.grant(&[(Resource::Group(&onlooker.group_id), Operation::Describe)]);
     assert_eq!(offsets_list(&onlooker).stdout, listed.stdout);
+    let file = ConfigFile::new(&onlooker.render());
+    let status = connector::run(&["status", "-c", file.path().to_str().unwrap()], &[], WAIT);
+    assert_eq!((status.code(), status.stdout.lines().count()), (0, 2), "{status:?}");
 }
 
 /// One may not write its topic, one not its dead letter topic: each fails by itself, and the third, in whose

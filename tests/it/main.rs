@@ -43,6 +43,7 @@ mod poison;
 mod proxy;
 mod quiet;
 mod shutdown;
+mod status;
 mod tls;
 mod tls_errors;
 mod token_nowhere;

@@ -1,0 +1,57 @@
+//! `status` for a person: columns as wide as what is in them, and below them what is wrong.
+
+use super::Line;
+
+const HEADER: [&str; 7] = ["CONNECTOR", "STATE", "BEHIND", "OWNER", "LAST EVENT", "UUID", "SHARD@OFFSET"];
+
+/// The table, with a line feed at the end of each line.
+pub(super) fn render(lines: &[Line<'_>]) -> String {
+    let rows: Vec<[String; 7]> = lines.iter().map(row).collect();
+    let widths: [usize; 7] = std::array::from_fn(|column| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or_default().max(HEADER[column].len())
+    });
+    let mut text = String::new();
+    for row in std::iter::once(HEADER.map(str::to_owned)).chain(rows) {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    for line in lines {
+        if let (Some(state), Some(trouble)) = (&line.state, &line.trouble) {
+            text.push_str(&format!("\n{}: {state}: {trouble}\n", line.connector));
+        }
+    }
+    text
+}
+
+fn row(line: &Line<'_>) -> [String; 7] {
+    let none = || "-".to_owned();
+    let state = match (&line.state, line.configured, &line.owner) {
+        (Some(state), ..) => state.clone(),
+        (None, false, _) => "not in the file".to_owned(),
+        (None, true, None) => "no owner".to_owned(),
+        // Its worker has another file, or its report had no room.
+        (None, true, Some(_)) => "not told".to_owned(),
+    };
+    let offset = line.offset.as_ref();
+    let place = line.topic_offset.map_or_else(String::new, |offset| format!("@{offset}"));
+    [
+        line.connector.clone(),
+        state,
+        line.freshness_seconds.map_or_else(none, behind),
+        line.owner.clone().unwrap_or_else(none),
+        offset.and_then(|offset| offset.published.clone()).unwrap_or_else(none),
+        offset.and_then(|offset| offset.uuid.clone()).unwrap_or_else(none),
+        format!("{}{place}", line.topic_partition),
+    ]
+}
+
+fn behind(seconds: i64) -> String {
+    match seconds {
+        ..600 => format!("{seconds} s"),
+        600..36_000 => format!("{} min", seconds / 60),
+        36_000..864_000 => format!("{:.1} h", seconds as f64 / 3_600.0),
+        _ => format!("{:.1} d", seconds as f64 / 86_400.0),
+    }
+}
