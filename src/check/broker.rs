@@ -70,10 +70,11 @@ fn transactions(config: &Config, prefix: &str, needed: bool) -> Line {
             resource: Resource::TransactionalIds(prefix),
         }
         .to_string(),
-        Err(InitError::Stopped) => format!(
-            "its coordinator did not answer within {} s; check that every broker above can be reached from here, and on a cluster of fewer brokers than `transaction.state.log.replication.factor` lower that",
+        Err(InitError::Refused { code, advice, .. }) if give_up() => format!(
+            "not had within {} s ({code}): {advice}; every broker above must be reached from here, by the name that it advertises",
             TRANSACTIONS_WITHIN.as_secs()
         ),
+        Err(InitError::Refused { code, advice, .. }) => format!("refused ({code}): {advice}"),
         Err(error) => error.to_string(),
     };
     if needed { Line::fail(what, problem) } else { Line::warn(what, format!("{problem} (`run` does not need it)")) }

@@ -23,6 +23,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// Whether `run` would not do its work.
+    pub fn is_failure(&self) -> bool {
+        self.status == Status::Fail
+    }
+
     /// As it must be; `detail` is what was found.
     pub fn ok(what: impl Into<String>, detail: impl fmt::Display) -> Self {
         Self::new(Status::Ok, what, detail)

@@ -4,6 +4,7 @@
 //! and no shard's transactional id is touched, so it may be run beside a worker at work.
 
 pub mod broker;
+pub mod checkpoints;
 pub mod line;
 pub mod org;
 pub mod permission;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use super::checkpoints::{self, Starts};
 use super::line::Line;
 use super::permission::{Missing, Resource};
 use crate::config::{Config, ConnectorConfig};
@@ -44,22 +45,30 @@ pub fn check(config: &Config, topics: &Topics, say: &mut dyn FnMut(Line)) {
     names.extend(used.order.iter().copied());
     let look = Look { config, topics, there, allowed: topics.all_allowed(&names) };
     look.cluster(&used).into_iter().for_each(&mut *say);
-    look.offsets().into_iter().for_each(&mut *say);
+    let offsets = look.offsets();
+    let is_readable = look.there.contains_key(&config.offsets.topic) && !offsets.iter().any(Line::is_failure);
+    offsets.into_iter().for_each(&mut *say);
+    let starts = if is_readable { checkpoints::check(config, say) } else { Starts::default() };
     let mut sizes = BTreeMap::new();
     for name in &used.order {
         let Some(wanted) = used.wanted(name) else { continue };
         let data = used.data.get(name).map(Vec::as_slice).unwrap_or_default();
         let mut found =
             look.find(wanted, if data.is_empty() { "dead letter topic" } else { "topic" }, &[Operation::Write]);
-        for connector in data {
+        let judge = |connector: &&ConnectorConfig| {
             let judged = connector_topics::judge_time(&found.settings, connector, connector_topics::age(connector));
-            if let Err(error) = judged {
-                found.lines.push(Line::fail(
+            judged.err().map(|error| (starts.is_cold(connector), connector.name.clone(), without_name(&error, name)))
+        };
+        // The worst of them will do.
+        if let Some((is_cold, connector, error)) = data.iter().filter_map(judge).max() {
+            found.lines.push(if is_cold {
+                Line::fail(&found.what, format!("{error} (connector `{connector}`)"))
+            } else {
+                Line::warn(
                     &found.what,
-                    format!("{} (connector `{}`)", without_name(&error, name), connector.name),
-                ));
-                break;
-            }
+                    format!("{error} (connector `{connector}` goes on from its checkpoint meanwhile)"),
+                )
+            });
         }
         if let Some(bytes) = found.settings.get(MAX_MESSAGE_BYTES).and_then(|value| value.parse::<u64>().ok()) {
             let _ = sizes.insert(*name, bytes);
@@ -228,7 +237,7 @@ fn without_name(text: &impl fmt::Display, topic: &str) -> String {
 impl Found<'_> {
     /// What was found wrong, after a line that all is well where that is so.
     fn into_lines(self) -> Vec<Line> {
-        let has_failed = self.lines.iter().any(|line| line.status == super::line::Status::Fail);
+        let has_failed = self.lines.iter().any(Line::is_failure);
         let ok = (!has_failed).then(|| Line::ok(&self.what, self.shown()));
         ok.into_iter().chain(self.lines).collect()
     }

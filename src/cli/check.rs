@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::ConfigArg;
 use crate::check;
-use crate::check::line::{Line, Status};
+use crate::check::line::Line;
 use crate::config::Config;
 
 /// What goes wrong is a line of the report, and need not be logged as well.
@@ -86,7 +86,7 @@ impl Report {
 
     fn say(&mut self, line: Line) -> std::io::Result<()> {
         self.lines += 1;
-        self.failed += usize::from(line.status == Status::Fail);
+        self.failed += usize::from(line.is_failure());
         self.progress.suspend(|| {
             let mut out = stdout().lock();
             writeln!(out, "{line}")?;

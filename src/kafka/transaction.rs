@@ -99,8 +99,8 @@ pub enum InitError {
         id: String,
         /// The answer.
         code: RDKafkaErrorCode,
-        /// The next thing to do.
-        advice: &'static str,
+        /// The reason, where it is known, and the next thing to do.
+        advice: String,
     },
 }
 
@@ -135,8 +135,10 @@ impl TransactionalProducer {
         let mut last = None;
         loop {
             if give_up() {
-                let refused = |code| InitError::Refused { id: id.to_owned(), code, advice: init_advice(code) };
-                return Err(last.map_or(InitError::Stopped, refused));
+                let Some(code) = last else { return Err(InitError::Stopped) };
+                let trouble = producer.context().connection().trouble();
+                let advice = trouble.unwrap_or_else(|| init_advice(code).to_owned());
+                return Err(InitError::Refused { id: id.to_owned(), code, advice });
             }
             let Err(error) = producer.init_transactions(SLICE) else { break };
             last = Some(code_of(&error));
@@ -149,7 +151,7 @@ impl TransactionalProducer {
             }
             if !is_retriable(&error) {
                 let code = code_of(&error);
-                return Err(InitError::Refused { id: id.to_owned(), code, advice: init_advice(code) });
+                return Err(InitError::Refused { id: id.to_owned(), code, advice: init_advice(code).to_owned() });
             }
         }
         let deliveries = Arc::clone(producer.context());

@@ -45,6 +45,7 @@ fn all_is_well_and_nothing_is_changed() {
     report.assert("ok", &format!("transactional id `{}-check`", config.offsets_topic), &["aborted"]);
     report.assert("ok", &format!("group `{}`", config.group_id), &[]);
     report.assert("ok", &format!("offsets topic `{}`", all[0]), &["not there yet, and may be created with 4 part"]);
+    assert!(report.find("ok", "checkpoint of `acme`").next().is_none(), "{report}");
     report.assert("ok", &format!("topic `{}`", all[1]), &["not there yet, and may be created with 3 part"]);
     report.assert("ok", &format!("dead letter topic `{}`", all[2]), &["not there yet", "takes 8388608 B"]);
     for topic in all {
@@ -65,6 +66,7 @@ fn all_is_well_and_nothing_is_changed() {
         let report = Report::of(&config);
         assert_eq!(report.code, 0, "{report}");
         report.assert("ok", &format!("topic `{}`", all[1]), &["3 partitions"]);
+        report.assert("ok", "checkpoint of `acme`", &["goes on after the event of 20"]);
     }
     assert_eq!(all.iter().map(ends).collect::<Vec<_>>(), before);
     assert_eq!(known, 3);
@@ -138,7 +140,7 @@ fn each_broken_org_has_its_line() {
     for (name, _, parts) in kinds {
         report.assert("FAIL", &format!("connector `{name}`"), parts);
     }
-    report.assert("FAIL", "broker", &[&bootstrap, "check `kafka.bootstrap.servers`"]);
+    report.assert("FAIL", "broker", &[&bootstrap, "nobody listens", "check `bootstrap.servers`"]);
     let failed = 2 + kinds.len() + 1;
     assert_eq!(report.count("FAIL"), failed, "{report}");
     assert!(report.stderr.contains(&format!("{failed} of")), "{report}");
@@ -203,6 +205,43 @@ fn each_broken_topic_has_its_line() {
     assert_eq!(report.count("FAIL"), 8, "{report}");
 }
 
+/// What counts for a cold start only, is no failure of a connector that has a checkpoint; what its checkpoint is refused for, is.
+#[test]
+fn a_checkpoint_decides_what_is_asked_for() {
+    let Some(kafka) = shared_broker() else { return };
+    let org = Org::with_events(150);
+    let mut acme = org.connector("acme").interval("200ms").since("now");
+    acme.retention_ms = 3_600_000;
+    let topic = format!("topic `{}`", acme.topic);
+    let config = ConfigYaml::new(kafka.bootstrap()).connector(acme);
+    let report = Report::of(&config);
+    assert_eq!(report.code, 0, "{report}");
+    let worker = Connector::spawn(&config, &[]);
+    worker.await_caught_up(&org, "acme", WAIT);
+    worker.terminate();
+    let _ = worker.wait(WAIT);
+
+    let mut older = config.clone();
+    older.connectors[0].since = "30d".to_owned();
+    let report = Report::of(&older);
+    assert_eq!(report.code, 0, "{report}");
+    report.assert("ok", "checkpoint of `acme`", &["goes on"]);
+    report.assert("warn", &topic, &["keeps 1.0 hours", "30.0 days", "goes on from its checkpoint"]);
+
+    let mut another = older.clone();
+    another.connectors[0].name = "another".to_owned();
+    let report = Report::of(&another);
+    assert_eq!(report.code, 1, "{report}");
+    report.assert("ok", "checkpoint of `another`", &["none yet", "a cold start at 20"]);
+    report.assert("FAIL", &topic, &["keeps 1.0 hours", "raise its `retention.ms`"]);
+
+    let mut changed = config.clone();
+    changed.connectors[0] = changed.connectors[0].clone().extra("q: something");
+    let report = Report::of(&changed);
+    assert_eq!((report.code, report.count("FAIL")), (1, 1), "{report}");
+    report.assert("FAIL", "checkpoint of `acme`", &["`filter` or `q` changed"]);
+}
+
 /// A broker that is away in one of the ways there are: one line, in time.
 #[test]
 fn each_broken_broker_has_its_line() {
@@ -210,18 +249,22 @@ fn each_broken_broker_has_its_line() {
     // One that takes connections and says nothing, one that is no Kafka, and one that refuses.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let closed = format!("127.0.0.1:{}", free_port());
-    let brokers =
-        [silent.local_addr().unwrap().to_string(), org.authority(), closed, "no-such-host.invalid:9092".into()];
+    let brokers = [
+        (silent.local_addr().unwrap().to_string(), "no answer in time"),
+        (org.authority(), "set `security.protocol`"),
+        (closed, "nobody listens"),
+        ("no-such-host.invalid:9092".to_owned(), "is not known"),
+    ];
     let org = &org;
     std::thread::scope(|scope| {
-        for bootstrap in &brokers {
+        for (bootstrap, reason) in &brokers {
             let _ = scope.spawn(move || {
                 let config = ConfigYaml::new(bootstrap).connector(org.connector("acme"));
                 let began = Instant::now();
                 let report = Report::of(&config);
                 assert_eq!(report.code, 1, "{report}");
                 report.assert("ok", "connector `acme`", &[]);
-                report.assert("FAIL", "broker", &[bootstrap, "check `kafka.bootstrap.servers`"]);
+                report.assert("FAIL", "broker", &[bootstrap, reason]);
                 assert_eq!(
                     report.lines().count(),
                     3 + report.find("warn", "file").count(),
@@ -244,7 +287,7 @@ fn a_broker_that_advertises_what_is_not_there() {
     assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
     assert_eq!(report.code, 1, "{report}");
     let id = format!("transactional id `{}-check`", config.offsets_topic);
-    report.assert("FAIL", &id, &["did not answer within", "every broker above can be reached"]);
+    report.assert("FAIL", &id, &["not had within", "nobody listens at", "every broker above must be reached"]);
 }
 
 /// Only the file, and what it names: nothing is asked over the network.
