@@ -28,6 +28,7 @@ use jiff::Timestamp;
 pub use connector::ConnectorConfig;
 pub use interpolation::InterpolationError;
 pub use kafka::KafkaProperties;
+pub use kafka::oidc::Oidc;
 pub use problem::{ConfigError, Problem};
 pub use ssws::{Ssws, SswsError};
 pub use time::Since;

@@ -1,22 +1,28 @@
 //! A client's connections, as its context hears of them: what librdkafka says, and why no broker is reached.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rdkafka::client::ClientContext;
+use rdkafka::ClientConfig;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
 use tracing::{debug, trace, warn};
 
 use super::certificate::{self, Trust};
 use super::connection_error::{self, Login, Trouble};
+use super::token::source::TokenSource;
 use crate::clock::Clock;
 use crate::config::KafkaProperties;
 
 /// How long what was seen of a broker's certificate holds.
 const CERTIFICATE_SILENCE: Duration = Duration::from_secs(10);
+
+/// How long a client waits for its first token before it tries without.
+const FIRST_TOKEN: Duration = Duration::from_secs(4);
 
 /// Context of every client, by itself or inside another one.
 ///
@@ -27,6 +33,9 @@ pub struct Connection {
     login: Login,
     trust: Trust,
     clock: Clock,
+    tokens: Option<Arc<TokenSource>>,
+    /// Number of the token that the client has.
+    fed: AtomicU64,
     state: Arc<Mutex<State>>,
 }
 
@@ -49,7 +58,30 @@ impl Connection {
             has_certificate: certificate.into_iter().any(|name| get(name).is_some()),
             tls: protocol.ends_with("ssl"),
         };
-        Self { login, trust: Trust::of(kafka), clock: Clock::new(), state: Arc::default() }
+        Self {
+            login,
+            trust: Trust::of(kafka),
+            clock: Clock::new(),
+            tokens: kafka.oidc().map(TokenSource::of),
+            fed: AtomicU64::new(0),
+            state: Arc::default(),
+        }
+    }
+
+    /// Gives the client a newer token, where there is one. To be called often, by whoever polls it.
+    pub fn feed<C: ClientContext>(&self, client: &Client<C>) {
+        if let Some(tokens) = &self.tokens {
+            self.fed.store(tokens.feed(client, self.fed.load(Ordering::Relaxed)), Ordering::Relaxed);
+        }
+    }
+
+    /// Gives the client its first token, as soon as there is one: for a client whose next call blocks. Blocks for some
+    /// seconds at most.
+    pub fn feed_first<C: ClientContext>(&self, client: &Client<C>) {
+        if let Some(tokens) = &self.tokens {
+            tokens.await_first(FIRST_TOKEN);
+            self.feed(client);
+        }
     }
 
     /// Takes one line of librdkafka's log.
@@ -81,7 +113,12 @@ impl Connection {
 
     /// Why no broker is reached, ending in the next thing to do, where anybody said so since one answered.
     pub fn trouble(&self) -> Option<String> {
-        lock(&self.state).trouble.as_ref().map(|trouble| trouble.message().to_owned())
+        let tokens = self.tokens.as_ref();
+        // Without a token nothing is tried, and one that is about to run out explains a refused login.
+        tokens.and_then(|tokens| tokens.problem()).or_else(|| {
+            let trouble = lock(&self.state).trouble.as_ref().map(|trouble| trouble.message().to_owned())?;
+            Some(tokens.and_then(|tokens| tokens.renewal_problem()).unwrap_or(trouble))
+        })
     }
 
     fn failed(&self, line: &str) {
@@ -118,6 +155,13 @@ impl Connection {
         // Without a thread the message stays a general one.
         drop(std::thread::Builder::new().name("certificate".to_owned()).spawn(look));
     }
+}
+
+/// A consumer of its own, whose next call may block: it has its token, where one is needed. Blocks for some seconds at most.
+pub fn consumer(kafka: &KafkaProperties, config: &ClientConfig) -> KafkaResult<BaseConsumer<Connection>> {
+    let consumer: BaseConsumer<Connection> = config.create_with_context(Connection::new(kafka))?;
+    consumer.context().feed_first(consumer.client());
+    Ok(consumer)
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {

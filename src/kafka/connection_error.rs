@@ -62,10 +62,15 @@ pub fn explain(address: &str, reason: &str, login: &Login) -> Trouble {
         has("Disconnected") && soon && in_state.starts_with(name)
     };
     let mechanism = &login.mechanism;
-    let known = if has("mechanism handshake failed") {
-        let offered = reason.rsplit_once("supported mechanisms: ").map_or("others", |(_, offered)| offered);
+    // Empty where a login that runs out is refused another one.
+    let offered = reason.rsplit_once("supported mechanisms: ").map_or("", |(_, offered)| offered.trim());
+    let known = if has("mechanism handshake failed") && !offered.is_empty() {
         format!("broker `{address}` does not take {mechanism}, but {offered}: set `sasl.mechanism` to what it takes")
-    } else if has("SASL authentication error") || has("SASL authentication failure") || has("authentication failed") {
+    } else if has("SASL authentication error")
+        || has("SASL authentication failure")
+        || has("authentication failed")
+        || has("mechanism handshake failed")
+    {
         if mechanism == "OAUTHBEARER" {
             format!(
                 "broker `{address}` refuses the token: check that it is for the audience, issuer and scope that the broker expects, and both clocks"

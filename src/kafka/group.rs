@@ -210,6 +210,7 @@ impl GroupMember {
     ///
     /// An error is the end of this member: no callback comes any more, and every shard is lost.
     pub fn poll(&self) -> Result<Option<GroupTrouble>, GroupError> {
+        self.consumer.context().connection.feed(self.consumer.client());
         let code = match self.consumer.poll(POLL) {
             Some(Err(error)) => Some(code_of(&error)),
             // Paused: no record comes, but for one that was on its way already.

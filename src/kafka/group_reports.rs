@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 use thiserror::Error;
 
 use super::client_config::{self, Isolation};
-use super::connection::Connection;
+use super::connection;
 use super::error::code_of;
 use crate::config::KafkaProperties;
 
@@ -42,9 +42,8 @@ pub fn read(
     partitions: impl Iterator<Item = i32>,
 ) -> Result<BTreeMap<i32, String>, GroupReportError> {
     let refused = |code| GroupReportError::Refused { group_id: group_id.to_owned(), code };
-    let consumer: BaseConsumer<Connection> = client_config::reader(kafka, group_id, Isolation::ReadCommitted)
-        .create_with_context(Connection::new(kafka))
-        .map_err(|error| GroupReportError::Config(error.to_string()))?;
+    let config = client_config::reader(kafka, group_id, Isolation::ReadCommitted);
+    let consumer = connection::consumer(kafka, &config).map_err(|error| GroupReportError::Config(error.to_string()))?;
     let mut asked = TopicPartitionList::new();
     for partition in partitions {
         let _ = asked.add_partition(topic, partition);

@@ -17,5 +17,6 @@ mod native;
 pub mod offset_log;
 pub mod offset_writer;
 pub mod record_reader;
+mod token;
 pub mod topics;
 pub mod transaction;

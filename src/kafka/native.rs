@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString, NulError};
 use std::os::raw::{c_char, c_int};
 use std::ptr;
 use std::time::Duration;
@@ -11,6 +11,9 @@ use rdkafka::bindings;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+/// Room for librdkafka's reason, as its own examples have it.
+const REASON_BYTES: usize = 512;
 
 /// Waits for one log line or error of a client that rdkafka itself never polls, as its `AdminClient`, and gives it to the
 /// client's context. Without this they pile up in the client's queue, and nobody hears why it reaches no broker.
@@ -40,6 +43,46 @@ pub fn serve_event<C: ClientContext>(client: &Client<C>, timeout: Duration) {
             bindings::rd_kafka_event_destroy(event);
         }
         bindings::rd_kafka_queue_destroy(queue);
+    }
+}
+
+/// Gives a client the OAUTHBEARER token that it logs in with from now on; an error is librdkafka's reason, without the token.
+///
+/// rdkafka's own way has no room for SASL extensions, and never comes to an `AdminClient`.
+pub fn set_token<C: ClientContext>(
+    client: &Client<C>,
+    token: &str,
+    principal: &str,
+    expires_ms: i64,
+    extensions: &[(String, String)],
+) -> Result<(), String> {
+    let with_nul = |_: NulError| "has a NUL character".to_owned();
+    let token = CString::new(token).map_err(with_nul)?;
+    let principal = CString::new(principal).map_err(with_nul)?;
+    let mut owned = Vec::with_capacity(extensions.len() * 2);
+    for (name, value) in extensions {
+        owned.push(CString::new(name.as_str()).map_err(with_nul)?);
+        owned.push(CString::new(value.as_str()).map_err(with_nul)?);
+    }
+    let mut pointers: Vec<*const c_char> = owned.iter().map(|text| text.as_ptr()).collect();
+    let mut reason = [0 as c_char; REASON_BYTES];
+    // SAFETY: the client lives, since it is borrowed; every text lives until the call has returned and is copied in it;
+    // the reason is as large as is said, and librdkafka ends it with a NUL.
+    unsafe {
+        let code = bindings::rd_kafka_oauthbearer_set_token(
+            client.native_ptr(),
+            token.as_ptr(),
+            expires_ms,
+            principal.as_ptr(),
+            pointers.as_mut_ptr(),
+            pointers.len(),
+            reason.as_mut_ptr(),
+            reason.len(),
+        );
+        match RDKafkaErrorCode::from(code) {
+            RDKafkaErrorCode::NoError => Ok(()),
+            _ => Err(text(reason.as_ptr())),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use thiserror::Error;
 
 use super::client_config::{self, Isolation};
-use super::connection::Connection;
+use super::connection::{self, Connection};
 use super::error::code_of;
 use crate::clock::Clock;
 use crate::config::KafkaProperties;
@@ -117,6 +117,7 @@ impl RecordReader {
 
     /// The next record, or nothing for now: the end was reached, or 100 ms passed. Blocks.
     pub fn poll(&self) -> Result<Option<Record>, RecordReaderError> {
+        self.consumer.context().feed(self.consumer.client());
         match self.consumer.poll(SLICE) {
             Some(Ok(message)) => Ok(Some(Record::from_message(&message))),
             Some(Err(error)) if !is_passing(&error) => Err(refused(&self.topic, &error)),
@@ -181,6 +182,7 @@ pub fn read_to_end(
     reader.assign(unread.keys().copied())?;
     while !unread.is_empty() {
         go_on()?;
+        reader.consumer.context().feed(reader.consumer.client());
         match reader.consumer.poll(SLICE) {
             Some(Ok(message)) => {
                 // Where somebody goes on writing, the end of the partition may be announced long after this end was reached.
@@ -203,9 +205,8 @@ fn consumer(
     group_id: &str,
     isolation: Isolation,
 ) -> Result<BaseConsumer<Connection>, RecordReaderError> {
-    client_config::reader(kafka, group_id, isolation)
-        .create_with_context(Connection::new(kafka))
-        .map_err(|error| RecordReaderError::Config(error.to_string()))
+    let config = client_config::reader(kafka, group_id, isolation);
+    connection::consumer(kafka, &config).map_err(|error| RecordReaderError::Config(error.to_string()))
 }
 
 fn watermarks(

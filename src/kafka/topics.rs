@@ -12,7 +12,8 @@ use super::authorized_operations::{self, Allowed, Operation};
 use super::client_config;
 use super::connection::Connection;
 use super::error::code_of;
-use super::event_thread::EventThread;
+use super::event_thread::{EventThread, SLICE};
+use super::native;
 use crate::config::KafkaProperties;
 
 /// How long a broker may take for one answer.
@@ -131,7 +132,12 @@ impl Topics {
             .create_with_context(Connection::new(kafka))
             .map_err(|error| TopicError::Config(error.to_string()))?;
         let admin = Arc::new(admin);
-        let events = EventThread::start(Arc::clone(&admin)).map_err(TopicError::Thread)?;
+        let served = Arc::clone(&admin);
+        let serve = move || {
+            served.inner().context().feed(served.inner());
+            native::serve_event(served.inner(), SLICE);
+        };
+        let events = EventThread::start("topics", serve).map_err(TopicError::Thread)?;
         Ok(Self { admin, _events: events, bootstrap: kafka.bootstrap_servers().to_owned(), warned: Mutex::default() })
     }
 

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use thiserror::Error;
 use tracing::{trace, warn};
 
 use super::client_config;
 use super::deliveries::{Deliveries, Tag, Undelivered};
 use super::error::{Verdict, code_of, judge};
+use super::event_thread::{self, EventThread};
 use crate::clock::{self, Clock};
 use crate::config::KafkaProperties;
 
@@ -89,6 +90,9 @@ pub enum InitError {
     /// A property that librdkafka does not take.
     #[error("librdkafka refuses the producer's configuration: {0}; mend the `kafka` section")]
     Config(String),
+    /// No thread for the producer's events.
+    #[error("no thread for the producer: {0}; raise the limit of threads")]
+    Thread(String),
     /// Told to stop meanwhile.
     #[error("stopped before the transactional id was ours")]
     Stopped,
@@ -113,7 +117,9 @@ impl InitError {
 
 /// The producer of one shard, with its transactional id acquired.
 pub struct TransactionalProducer {
-    producer: ThreadedProducer<Deliveries>,
+    // Ends before the producer that it serves.
+    _events: EventThread,
+    producer: Arc<BaseProducer<Deliveries>>,
     deliveries: Arc<Deliveries>,
 }
 
@@ -128,8 +134,15 @@ impl TransactionalProducer {
         give_up: &dyn Fn() -> bool,
     ) -> Result<Self, InitError> {
         let config = client_config::transactional_producer(kafka, id, batch_bytes);
-        let producer: ThreadedProducer<Deliveries> =
+        let producer: BaseProducer<Deliveries> =
             config.create_with_context(Deliveries::new(kafka)).map_err(|error| InitError::Config(error.to_string()))?;
+        let producer = Arc::new(producer);
+        let served = Arc::clone(&producer);
+        let serve = move || {
+            served.context().connection().feed(served.client());
+            served.poll(event_thread::SLICE);
+        };
+        let events = EventThread::start("producer", serve).map_err(InitError::Thread)?;
         let clock = Clock::new();
         let mut said = Duration::ZERO;
         let mut last = None;
@@ -156,7 +169,7 @@ impl TransactionalProducer {
         }
         let deliveries = Arc::clone(producer.context());
         deliveries.connection().answered();
-        Ok(Self { producer, deliveries })
+        Ok(Self { _events: events, producer, deliveries })
     }
 
     /// Publishes `records`, `expected` of them (I10), as one transaction and says how it ended. Blocks.

@@ -36,6 +36,7 @@ mod http_endpoints;
 mod isolation;
 mod kill9;
 mod least_privilege;
+mod oauth;
 mod offsets_alter;
 mod offsets_topic;
 mod org_faults;

@@ -13,7 +13,7 @@ use crate::support::topics::{Isolation, read_all};
 const WAIT: Duration = Duration::from_secs(60);
 
 /// Runs a worker over a backlog and what comes later, kills it in between, and asks for the checkpoints. Gives what was done.
-fn works(broker: &SecureBroker, config: &ConfigYaml, environment: &[(&str, &str)]) -> String {
+pub fn works(broker: &SecureBroker, config: &ConfigYaml, environment: &[(&str, &str)]) -> String {
     let events = prove::scale(20_000, 700);
     let org = Org::with_events(events);
     let config = config.clone().connector(org.connector("acme").interval("200ms"));
@@ -34,9 +34,17 @@ fn works(broker: &SecureBroker, config: &ConfigYaml, environment: &[(&str, &str)
     assert_eq!((listed.code(), listed.stdout.lines().count()), (0, 1), "{listed:?}");
     let got = command(&config, &["offsets", "get", "acme"], environment);
     assert!(got.code() == 0 && got.stdout.contains("checkpointUrl"), "{got:?}");
+    let status = command(&config, &["status"], environment);
+    assert!(status.code() == 0 && status.stdout.contains("acme"), "{status:?}");
+    let checked = command(&config, &["check"], environment);
+    assert!(checked.code() == 0 && checked.stdout.contains("TLS"), "{checked:?}");
     worker.terminate();
     assert_eq!(worker.wait(WAIT).code(), Some(0));
-    format!("{} events, one kill -9, `offsets list` and `get`", records.len())
+    let reset = command(&config, &["offsets", "reset", "acme", "--yes"], environment);
+    assert_eq!(reset.code(), 0, "{reset:?}");
+    let listed = command(&config, &["offsets", "list"], environment);
+    assert_eq!((listed.code(), listed.stdout.as_str()), (0, ""), "{listed:?}");
+    format!("{} events, one kill -9; `offsets list`, `get` and `reset`, `status` and `check`", records.len())
 }
 
 pub fn command(config: &ConfigYaml, arguments: &[&str], environment: &[(&str, &str)]) -> Output {

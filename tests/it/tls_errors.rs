@@ -16,15 +16,16 @@ const WAIT: Duration = Duration::from_secs(60);
 const COMMAND: Duration = Duration::from_secs(15);
 const WRONG_PASSWORD: &str = "Hd3wK8sQz5VnYt7LmRc2XbGj";
 
-struct Mistake {
-    name: &'static str,
-    config: ConfigYaml,
+/// A configuration with one mistake.
+pub struct Mistake {
+    pub name: &'static str,
+    pub config: ConfigYaml,
     /// In the message, with the next thing to do.
-    says: &'static [&'static str],
+    pub says: &'static [&'static str],
 }
 
 /// The line that begins so goes, and this one comes.
-fn with(mut config: ConfigYaml, begins: &str, line: &str) -> ConfigYaml {
+pub fn with(mut config: ConfigYaml, begins: &str, line: &str) -> ConfigYaml {
     let before = config.kafka.len();
     config.kafka.retain(|line| !line.starts_with(begins));
     assert_eq!(config.kafka.len(), before - 1, "one line begins with {begins}");
@@ -114,10 +115,20 @@ fn line(key: &str, path: &std::path::Path) -> String {
 #[test]
 fn each_mistake_is_named_with_what_to_do() {
     let Some(broker) = SecureBroker::shared() else { return };
-    let org = Org::with_events(10);
     let mistakes = mistakes(&broker);
-    let count = mistakes.len();
-    let secrets = [Secret::new(PASSWORD), Secret::new(WRONG_PASSWORD)];
+    let longest = each_is_named(&mistakes, &[PASSWORD, WRONG_PASSWORD]);
+    prove::row(
+        "tls-errors",
+        "What is wrong with TLS or a login is named, with the next thing to do",
+        &format!("{} mistakes, each with `run` (log and /readyz) and `offsets list`", mistakes.len()),
+        &format!("each named; `offsets list` ended with 1 within {:.0} s", longest.as_secs_f64().ceil()),
+    );
+}
+
+/// Tries each mistake with `run` and with a command, all at the same time, and gives how long the longest command took.
+pub fn each_is_named(mistakes: &[Mistake], secrets: &[&str]) -> Duration {
+    let org = Org::with_events(10);
+    let secrets: Vec<_> = secrets.iter().map(|secret| Secret::new(secret)).collect();
     let longest = std::thread::scope(|scope| {
         let tries: Vec<_> = mistakes
             .iter()
@@ -150,15 +161,7 @@ fn each_mistake_is_named_with_what_to_do() {
         tries.into_iter().map(|one| one.join().unwrap()).max()
     });
     assert_eq!(org.request_count(), 0);
-    prove::row(
-        "tls-errors",
-        "What is wrong with TLS or a login is named, with the next thing to do",
-        &format!("{count} mistakes, each with `run` (log and /readyz) and `offsets list`"),
-        &format!(
-            "each named; `offsets list` ended with 1 within {:.0} s",
-            longest.unwrap_or_default().as_secs_f64().ceil()
-        ),
-    );
+    longest.unwrap_or_default()
 }
 
 /// The service tries on, and goes on by itself when the broker has a new certificate.

@@ -2,13 +2,16 @@
 
 mod kinds;
 pub(super) mod librdkafka;
+pub mod oidc;
 mod relations;
 mod rules;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use librdkafka::{Role, canonical, find, is_sensitive};
+use oidc::Oidc;
 
 use super::section::{Context, Field, Section};
 use super::text;
@@ -20,13 +23,14 @@ use super::text;
 pub struct KafkaProperties {
     producer: BTreeMap<String, String>,
     consumer: BTreeMap<String, String>,
+    oidc: Option<Arc<Oidc>>,
 }
 
 impl KafkaProperties {
     /// The properties for a cluster that needs nothing but its address, as the embedded broker.
     pub fn for_brokers(bootstrap_servers: &str) -> Self {
         let address = || BTreeMap::from([(BOOTSTRAP.to_owned(), bootstrap_servers.to_owned())]);
-        let mut properties = Self { producer: address(), consumer: address() };
+        let mut properties = Self { producer: address(), consumer: address(), oidc: None };
         properties.fill_in_defaults();
         properties
     }
@@ -55,6 +59,11 @@ impl KafkaProperties {
     /// A consumer's property, under any of its names.
     pub fn get_consumer(&self, name: &str) -> Option<&str> {
         get(&self.consumer, name)
+    }
+
+    /// Where tokens come from, with `sasl.mechanism: OAUTHBEARER`. Clones share it.
+    pub fn oidc(&self) -> Option<&Arc<Oidc>> {
+        self.oidc.as_ref()
     }
 
     /// The brokers to start from, comma-separated.
@@ -92,6 +101,7 @@ impl fmt::Debug for KafkaProperties {
         f.debug_struct("KafkaProperties")
             .field("producer", &shown(&self.producer))
             .field("consumer", &shown(&self.consumer))
+            .field("oidc", &self.oidc)
             .finish()
     }
 }
@@ -129,11 +139,12 @@ pub(super) fn read(context: &mut Context<'_>, section: &Section<'_>) -> KafkaPro
         let message = "is missing: write the brokers' addresses, as `bootstrap.servers: localhost:9092`";
         context.problem(&section.child(BOOTSTRAP), section.line, message);
     }
-    let producer = for_role(&common, producer, Role::Producer);
-    let consumer = for_role(&common, consumer, Role::Consumer);
+    let mut producer = for_role(&common, producer, Role::Producer);
+    let mut consumer = for_role(&common, consumer, Role::Consumer);
     relations::check(context, &producer, &consumer);
+    let oidc = oidc::take(&mut producer, &mut consumer);
     let values = |settings: Settings| settings.into_values().map(|setting| (setting.name, setting.value)).collect();
-    let mut properties = KafkaProperties { producer: values(producer), consumer: values(consumer) };
+    let mut properties = KafkaProperties { producer: values(producer), consumer: values(consumer), oidc };
     properties.fill_in_defaults();
     properties
 }
@@ -188,6 +199,9 @@ fn read_property(
         (Place::Producer | Place::Consumer, _) if canonical(name) == canonical(BOOTSTRAP) => {
             Some("the same for producers and consumers, which share transactions: write it in `kafka`")
         }
+        (Place::Producer | Place::Consumer, _) if oidc::is_ours(name) => {
+            Some("the same for producers and consumers, which share a token: write it in `kafka`")
+        }
         _ => None,
     };
     if let Some(home) = home {
@@ -205,7 +219,9 @@ fn read_property(
         context.refuse(field, "is empty: write the brokers' addresses, as `localhost:9092`");
         return None;
     }
-    let wrong = kinds::error(property.kind, &text.value).or_else(|| rules::limit(name, &text.value));
+    let wrong = kinds::error(property.kind, &text.value)
+        .or_else(|| rules::limit(name, &text.value))
+        .or_else(|| oidc::limit(name, &text.value));
     match wrong {
         None => Some(text.value),
         Some(error) => {

@@ -1,6 +1,6 @@
 //! Properties that are good alone and wrong together: what librdkafka would say when a client is made.
 
-use super::{Context, Setting, Settings};
+use super::{Context, Setting, Settings, oidc};
 
 /// Notes what does not go together, at the line of the property that has to change.
 pub(super) fn check(context: &mut Context<'_>, producer: &Settings, consumer: &Settings) {
@@ -18,6 +18,8 @@ fn security(context: &mut Context<'_>, settings: &Settings) {
     let value = |name: &str| settings.get(name).map(|setting| setting.value.to_ascii_lowercase());
     let protocol = value("security.protocol").unwrap_or_else(|| "plaintext".to_owned());
     let mechanism = settings.get("sasl.mechanisms");
+    let bearer = mechanism.filter(|mechanism| mechanism.value == "OAUTHBEARER" && protocol.starts_with("sasl"));
+    oidc::check(context, settings, bearer);
     if let (true, Some(setting)) = (protocol.starts_with("sasl"), settings.get("security.protocol")) {
         match mechanism {
             None => refuse(context, setting, "needs a mechanism: write `sasl.mechanism`, as `SCRAM-SHA-512`"),

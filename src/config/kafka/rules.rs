@@ -27,15 +27,42 @@ const OWNED: &[(&str, &str)] = &[
     ("enable.gapless.guarantee", "a refused record is found and set aside without it: remove it"),
     ("plugin.library.paths", "foreign code could change what is sent: remove it"),
     ("delivery.report.only.error", "a commit waits for every delivery report: remove it"),
+    (
+        "enable.sasl.oauthbearer.unsecure.jwt",
+        "a token that nobody has signed is no login: remove it, and write `sasl.oauthbearer.method: oidc`",
+    ),
     ("enabled_events", "the program needs the events that it asks for: remove it"),
 ];
 
 /// Names of the Java client that librdkafka does not have, and what it has instead.
 const JAVA: &[(&str, &str)] = &[
-    ("sasl.jaas.config", "write `sasl.username` and `sasl.password`"),
+    (
+        "sasl.jaas.config",
+        "write `sasl.username` and `sasl.password`, or for OAUTHBEARER `sasl.oauthbearer.client.id` and `sasl.oauthbearer.client.secret`",
+    ),
     ("sasl.login.class", "remove it"),
-    ("sasl.login.callback.handler.class", "remove it"),
+    ("sasl.login.callback.handler.class", "write `sasl.oauthbearer.method` as `oidc`, or remove it"),
     ("sasl.client.callback.handler.class", "remove it"),
+    ("sasl.login.connect.timeout.ms", "remove it: a token endpoint has 10 s"),
+    ("sasl.login.read.timeout.ms", "remove it: a token endpoint has 10 s"),
+    ("sasl.login.refresh.buffer.seconds", "remove it: a token is renewed after 70 % of its time"),
+    ("sasl.login.refresh.min.period.seconds", "remove it: a token is renewed after 70 % of its time"),
+    ("sasl.login.refresh.window.factor", "remove it: a token is renewed after 70 % of its time"),
+    ("sasl.login.refresh.window.jitter", "remove it: a token is renewed after 70 % of its time"),
+    ("sasl.login.retry.backoff.ms", "remove it: a token endpoint is asked again after 1 s to 10 s"),
+    ("sasl.login.retry.backoff.max.ms", "remove it: a token endpoint is asked again after 1 s to 10 s"),
+    ("sasl.oauthbearer.client.credentials.scope", "write `sasl.oauthbearer.scope`"),
+    ("sasl.oauthbearer.jwt.retriever.class", "write `sasl.oauthbearer.method` as `oidc`"),
+    ("sasl.oauthbearer.jwt.validator.class", "remove it: the broker checks the token"),
+    ("sasl.oauthbearer.jwks.endpoint.url", "remove it: the broker checks the token"),
+    ("sasl.oauthbearer.expected.audience", "remove it: the broker checks the token"),
+    ("sasl.oauthbearer.expected.issuer", "remove it: the broker checks the token"),
+    ("sasl.oauthbearer.clock.skew.seconds", "remove it: the broker checks the token"),
+    ("sasl.oauthbearer.scope.claim.name", "remove it: the broker checks the token"),
+    ("sasl.oauthbearer.sub.claim.name", "remove it: the broker checks the token"),
+    ("sasl.oauthbearer.header.urlencode", "remove it"),
+    ("sasl.kerberos.ticket.renew.jitter", "write `sasl.mechanism` with what this build has, as `SCRAM-SHA-512`"),
+    ("sasl.kerberos.ticket.renew.window.factor", "write `sasl.mechanism` with what this build has, as `SCRAM-SHA-512`"),
     ("ssl.truststore.location", "write `ssl.ca.location` with a PEM file"),
     ("ssl.truststore.password", "write `ssl.ca.location` with a PEM file, which has no password"),
     ("ssl.truststore.type", "write `ssl.ca.location` with a PEM file"),
@@ -84,10 +111,13 @@ pub(super) fn refusal(name: &str) -> Option<String> {
     if let Some((_, instead)) = JAVA.iter().find(|(java, _)| *java == name) {
         return Some(format!("`{name}` is a name of the Java client, which librdkafka does not know: {instead}"));
     }
-    // librdkafka does these through libcurl, which this build does not have.
-    let oidc = name.starts_with("sasl.oauthbearer.") && name != "sasl.oauthbearer.config";
-    if oidc || name.starts_with("https.ca.") {
-        return Some(format!("`{name}` is not supported by this version: remove it"));
+    // Other ways to a token than a client's secret.
+    let other_grant =
+        ["sasl.oauthbearer.assertion.", "sasl.oauthbearer.metadata."].iter().any(|of| name.starts_with(of));
+    if other_grant {
+        return Some(format!(
+            "`{name}` is not supported by this version: write `sasl.oauthbearer.client.id` and `sasl.oauthbearer.client.secret`"
+        ));
     }
     None
 }

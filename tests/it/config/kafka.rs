@@ -30,7 +30,21 @@ fn what_librdkafka_does_not_know_or_take_is_refused() {
         ("message.max.bytes: 8388607", "message.max.bytes", &["8388608"]),
         ("retries: 0", "retries", &["1 or more"]),
         ("queuing.strategy: lifo", "queuing.strategy", &["fifo"]),
-        ("sasl.oauthbearer.method: oidc", "sasl.oauthbearer.method", &["not supported by this version"]),
+        ("sasl.oauthbearer.method: oidc", "sasl.oauthbearer.method", &["`sasl.mechanism: OAUTHBEARER`"]),
+        ("sasl.oauthbearer.method: default", "sasl.oauthbearer.method", &["write `oidc`"]),
+        ("sasl.oauthbearer.assertion.file: x", "sasl.oauthbearer.assertion.file", &["not supported", "client.secret`"]),
+        (
+            "sasl.oauthbearer.token.endpoint.url: http://id.example/token",
+            "sasl.oauthbearer.token.endpoint.url",
+            &["`https://`"],
+        ),
+        ("sasl.oauthbearer.extensions: a b", "sasl.oauthbearer.extensions", &["`name=value,name=value`"]),
+        ("https.ca.location: /no/such/file", "https.ca.location", &["a PEM file"]),
+        ("producer: {sasl.oauthbearer.client.id: x}", "producer.sasl.oauthbearer.client.id", &["in `kafka`"]),
+        ("enable.sasl.oauthbearer.unsecure.jwt: true", "enable.sasl.oauthbearer.unsecure.jwt", &["oidc`"]),
+        ("sasl.login.callback.handler.class: x", "sasl.login.callback.handler.class", &["Java", "`oidc`"]),
+        ("ssl.truststore.certificates: x", "ssl.truststore.certificates", &["Java", "`ssl.ca.pem`"]),
+        ("client.dns.lookup: default", "client.dns.lookup", &["`use_all_dns_ips`"]),
         ("ssl.keystore.location: x.p12", "ssl.keystore.location", &["`ssl.keystore.password`"]),
         ("producer: {session.timeout.ms: 6000}", "producer.session.timeout.ms", &["`kafka.consumer`"]),
         ("consumer: {linger.ms: 6}", "consumer.linger.ms", &["`kafka.producer`"]),
@@ -53,6 +67,10 @@ fn what_librdkafka_does_not_know_or_take_is_refused() {
     }
     let sasl = with_kafka("security.protocol: sasl_ssl\n  sasl.mechanism: PLAIN");
     assert_one(&sasl, "kafka.sasl.mechanism", 3, &["`sasl.username`"]);
+    let bearer = "security.protocol: sasl_ssl\n  sasl.mechanism: OAUTHBEARER";
+    assert_one(&with_kafka(bearer), "kafka.sasl.mechanism", 3, &["`sasl.oauthbearer.method: oidc`"]);
+    let oidc = format!("{bearer}\n  sasl.oauthbearer.method: oidc\n  sasl.oauthbearer.client.id: x");
+    assert_one(&with_kafka(&oidc), "kafka.sasl.mechanism", 3, &["`sasl.oauthbearer.client.secret`"]);
     let gssapi = with_kafka("security.protocol: sasl_ssl\n  sasl.mechanism: GSSAPI");
     assert!(problems(&gssapi).iter().any(|p| p.path == "kafka.sasl.mechanism" && p.message.contains("SCRAM-SHA-512")));
     let no_brokers = MINIMAL.replace("bootstrap.servers: localhost:9092", "client.id: x");

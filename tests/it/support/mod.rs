@@ -19,6 +19,7 @@ pub mod connector;
 pub mod end_txn_proxy;
 pub mod exactly_once;
 pub mod foreign_listener;
+pub mod identity_provider;
 pub mod java_partitioner;
 pub mod kafka_script;
 pub mod kafka_wire;

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::broker::{Broker, BrokerOptions};
 use super::certificates::{Authority, Leaf, Pem};
 use super::config_yaml::ConfigYaml;
+use super::identity_provider::{AUDIENCE, CLIENT_ID, CLIENT_SECRET, IdentityProvider, SCOPE};
 
 /// Who logs in with SCRAM-SHA-512.
 pub const USER: &str = "app";
@@ -23,9 +24,14 @@ pub const EXPIRED: &str = "EXPIRED";
 /// SCRAM, with another machine's certificate.
 pub const OTHER_HOST: &str = "OTHERHOST";
 
+/// Asks for a token.
+pub const OAUTH: &str = "OAUTH";
+
 /// The broker with all that is needed to come to it.
 pub struct SecureBroker {
     pub broker: Broker,
+    /// Gives the tokens that the broker takes.
+    pub provider: IdentityProvider,
     /// Signed the broker's certificates, and the client's.
     pub authority: Authority,
     /// Signed nothing.
@@ -71,18 +77,35 @@ impl SecureBroker {
         mutual.push(("ssl.client.auth", "required".to_owned()));
         mutual.push(("ssl.truststore.type", "PEM".to_owned()));
         mutual.push(("ssl.truststore.location", text(&authority.path())));
-        let mut options = BrokerOptions::default().scram(USER, PASSWORD);
+        let provider = IdentityProvider::start(&server);
+        let mut oauth = key_store(&server);
+        let of_kafka = "org.apache.kafka.common.security.oauthbearer";
+        oauth.push(("sasl.enabled.mechanisms", "OAUTHBEARER".to_owned()));
+        oauth.push(("oauthbearer.sasl.jaas.config", format!("{of_kafka}.OAuthBearerLoginModule required;")));
+        let handler = format!("{of_kafka}.OAuthBearerValidatorCallbackHandler");
+        oauth.push(("oauthbearer.sasl.server.callback.handler.class", handler));
+        // A login holds as long as its token.
+        oauth.push(("oauthbearer.connections.max.reauth.ms", "3600000".to_owned()));
+        let keys = provider.url("/keys");
+        let mut options = BrokerOptions::default()
+            .scram(USER, PASSWORD)
+            .java(&format!("-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={keys}"))
+            .set("sasl.oauthbearer.jwks.endpoint.url", &keys)
+            .set("sasl.oauthbearer.expected.audience", AUDIENCE)
+            .set("sasl.oauthbearer.expected.issuer", provider.issuer())
+            .set("sasl.oauthbearer.clock.skew.seconds", 0);
         for (name, protocol, settings) in [
             (SCRAM, "SASL_SSL", scram(&server)),
             (EXPIRED, "SASL_SSL", scram(&expired)),
             (OTHER_HOST, "SASL_SSL", scram(&other_host)),
             (MUTUAL, "SSL", mutual),
+            (OAUTH, "SASL_SSL", oauth),
         ] {
             let settings: Vec<_> = settings.iter().map(|(key, value)| (*key, value.as_str())).collect();
             options = options.listener(name, protocol, &settings);
         }
         let broker = Broker::start(options)?;
-        Some(Self { broker, authority, other_authority, client, stranger, _folder: folder })
+        Some(Self { broker, provider, authority, other_authority, client, stranger, _folder: folder })
     }
 
     /// A configuration that logs in with SCRAM at this listener.
@@ -92,6 +115,20 @@ impl SecureBroker {
             .kafka("sasl.mechanism: SCRAM-SHA-512")
             .kafka(&format!("sasl.username: {USER}"))
             .kafka(&format!("sasl.password: {PASSWORD}"))
+            .kafka(&ca(&self.authority.path()))
+    }
+
+    /// A configuration that logs in with tokens of this endpoint.
+    pub fn oauth(&self, token_endpoint: &str) -> ConfigYaml {
+        ConfigYaml::new(&self.broker.listener_address(OAUTH))
+            .kafka("security.protocol: sasl_ssl")
+            .kafka("sasl.mechanism: OAUTHBEARER")
+            .kafka("sasl.oauthbearer.method: oidc")
+            .kafka(&format!("sasl.oauthbearer.client.id: {CLIENT_ID}"))
+            .kafka(&format!("sasl.oauthbearer.client.secret: {CLIENT_SECRET}"))
+            .kafka(&format!("sasl.oauthbearer.token.endpoint.url: {token_endpoint}"))
+            .kafka(&format!("sasl.oauthbearer.scope: {SCOPE}"))
+            .kafka("sasl.oauthbearer.extensions: logicalCluster=lkc-1,identityPoolId=pool-1")
             .kafka(&ca(&self.authority.path()))
     }
 

@@ -1,0 +1,151 @@
+//! OAUTHBEARER with OIDC client credentials, against a broker that checks signature, issuer, audience and time of each token.
+
+use std::time::Duration;
+
+use crate::support::connector::Connector;
+use crate::support::exactly_once::Difference;
+use crate::support::identity_provider::CLIENT_SECRET;
+use crate::support::leak::Secret;
+use crate::support::org::Org;
+use crate::support::prove;
+use crate::support::secure_broker::{PASSWORD, SCRAM, SecureBroker};
+use crate::support::topics::{Isolation, read_all};
+use crate::tls::{command, works};
+use crate::tls_errors::{Mistake, each_is_named, with};
+
+const WAIT: Duration = Duration::from_secs(60);
+/// Short, so that what is not renewed breaks.
+const LIFE_SECONDS: usize = 5;
+
+/// Neither the client's secret nor a token is anywhere, however much is logged.
+#[test]
+fn secrets_are_in_no_log() {
+    let Some(broker) = SecureBroker::shared() else { return };
+    let org = Org::with_events(120);
+    for config in [broker.oauth(&broker.provider.url("/token")), broker.scram(SCRAM)] {
+        let config = config.kafka("debug: all").connector(org.connector("acme").interval("200ms"));
+        let worker = Connector::spawn(&config, &[("RUST_LOG", "trace")]);
+        let _ = worker.await_of("acme", "events_committed_total", &[], |value| value == 120.0, WAIT);
+        let output = command(&config, &["offsets", "list"], &[("RUST_LOG", "trace")]);
+        worker.terminate();
+        let _ = worker.wait(WAIT);
+        let tokens = broker.provider.tokens();
+        // A token's head is the same for all, so only what comes after it is secret.
+        let tokens = tokens.iter().map(|token| token.rsplit('.').next().unwrap());
+        assert!(worker.log().contains("sasl.mechanism"), "this is not TRACE");
+        for secret in tokens.chain([CLIENT_SECRET, PASSWORD]) {
+            let secret = Secret::new(secret);
+            secret.must_not_be_in("the log", &worker.log());
+            secret.must_not_be_in("the command's log", &output.stderr);
+        }
+    }
+}
+
+/// Each is named by `run` and by a command, as mistakes of TLS are.
+#[test]
+fn each_mistake_is_named_with_what_to_do() {
+    let Some(broker) = SecureBroker::shared() else { return };
+    let provider = &broker.provider;
+    let at = |path: &str| broker.oauth(&provider.url(path));
+    let mistake = |name, config, says| Mistake { name, config, says };
+    const WRONG_SECRET: &str = "Pf8cKw3nXt6ZsVb1LmQy9GhRjD2e";
+    let mistakes = [
+        mistake(
+            "wrong secret",
+            with(
+                at("/token"),
+                "sasl.oauthbearer.client.secret",
+                &format!("sasl.oauthbearer.client.secret: {WRONG_SECRET}"),
+            ),
+            &["refuses the client (401 invalid_client)", "check `sasl.oauthbearer.client.id`"],
+        ),
+        mistake(
+            "wrong scope",
+            with(at("/token"), "sasl.oauthbearer.scope", "sasl.oauthbearer.scope: other"),
+            &["refuses the request (400 invalid_scope)", "check `sasl.oauthbearer.scope`"],
+        ),
+        mistake("wrong path", at("/tokens"), &["is no token endpoint (it answers 404)", "token.endpoint.url`"]),
+        mistake(
+            "a login page",
+            at("/token/login-page"),
+            &["is no token endpoint (the answer is no JSON", "token.endpoint.url`"],
+        ),
+        mistake(
+            "busy",
+            at("/token/busy"),
+            &["can't be reached (it answers 503)", "check how the identity provider is"],
+        ),
+        mistake(
+            "nobody there",
+            broker.oauth("http://127.0.0.1:9/token"),
+            &["`http://127.0.0.1:9/token` can't be reached", "check `sasl.oauthbearer.token.endpoint.url`"],
+        ),
+        mistake(
+            "unknown authority of the endpoint",
+            broker.oauth(&provider.https_url("/token")),
+            &["can't be reached", "certificate", "`https.ca.location`"],
+        ),
+        mistake(
+            "token for another audience",
+            at("/token/of-another-audience"),
+            &["refuses the token", "check that it is for the audience"],
+        ),
+    ];
+    let _ = each_is_named(&mistakes, &[CLIENT_SECRET, WRONG_SECRET]);
+}
+
+#[test]
+fn every_command_logs_in_with_a_token() {
+    let Some(broker) = SecureBroker::shared() else { return };
+    let done = works(&broker, &broker.oauth(&broker.provider.url("/token")), &[]);
+    assert!(done.contains("kill -9"));
+}
+
+/// Nobody sends anything, and the tokens run out, one after the other.
+#[test]
+fn tokens_are_renewed_while_it_is_idle() {
+    let Some(broker) = SecureBroker::start() else { return };
+    broker.provider.set_life(LIFE_SECONDS);
+    let org = Org::with_events(220);
+    let config = broker
+        .oauth(&broker.provider.https_url("/token"))
+        .kafka(&format!("https.ca.location: {}", broker.authority.path().display()))
+        .connector(org.connector("acme").interval("200ms"));
+    let worker = Connector::spawn(&config, &[]);
+    worker.await_caught_up(&org, "acme", WAIT);
+    let lives = prove::scale(40, 3);
+    // A token is renewed after 70 % of its life.
+    broker.provider.await_tokens(lives * 3 / 2, Duration::from_secs_f64((LIFE_SECONDS * lives) as f64 * 1.5) + WAIT);
+    org.generate(150);
+    worker.await_caught_up(&org, "acme", WAIT);
+    let _ = worker.await_http("/readyz", 200, WAIT);
+    let log = worker.log();
+    assert!(!log.contains("ERROR") && !log.contains("fenced") && !log.contains("token"), "{log}");
+
+    // The endpoint refuses: the last token runs out, which is said, and passes when there are tokens again.
+    broker.provider.set_refuses(true);
+    let ready = worker.await_http("/readyz", 503, WAIT);
+    assert!(
+        ready.body.contains("refuses the client (401 invalid_client): check `sasl.oauthbearer.client.id`"),
+        "{}",
+        ready.body
+    );
+    broker.provider.set_refuses(false);
+    let _ = worker.await_http("/readyz", 200, WAIT);
+    org.generate(130);
+    worker.await_caught_up(&org, "acme", WAIT);
+    let records = read_all(&broker.broker.bootstrap(), &config.connectors[0].topic, Isolation::ReadCommitted);
+    let difference = Difference::between(org.uuids().iter().map(String::as_str), &records);
+    assert!(difference.is_none(), "{difference}");
+    worker.terminate();
+    assert_eq!(worker.wait(WAIT).code(), Some(0));
+    prove::row(
+        "oauthbearer",
+        "SASL/OAUTHBEARER with OIDC client credentials, renewed also when idle",
+        &format!(
+            "tokens of {LIFE_SECONDS} s, checked by the broker; {lives} of their lives without an event; then the token \
+             endpoint refuses for longer than one"
+        ),
+        &format!("{} tokens; no error while idle, each event once", broker.provider.tokens().len()),
+    );
+}
