@@ -244,7 +244,8 @@ impl Client {
         let http = builder.no_proxy().proxy(proxy).tls_certs_merge(roots).build().ok()?;
         let org = self.org.url();
         let target = format!("http://{}:{}/", org.host_str()?, org.port_or_known_default()?);
-        http.request(reqwest::Method::CONNECT, target).send().await.ok().map(|answer| answer.status())
+        let status = http.request(reqwest::Method::CONNECT, target).send().await.ok()?.status();
+        (!status.is_success()).then_some(status)
     }
 
     /// Reads the body, decompressed, and stops as soon as it is longer than `cap`; `next` is the link behind the page.

@@ -49,7 +49,9 @@ impl fmt::Debug for CaFile {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ProxyError {
     /// Not a URL with a host.
-    #[error("this is not the URL of a proxy: write `http://proxy.example.com:3128`")]
+    #[error(
+        "this is not the URL of a proxy: write `http://proxy.example.com:3128`, special characters of a login as `%40` for `@`"
+    )]
     NotAUrl,
     /// SOCKS, of any version.
     #[error(

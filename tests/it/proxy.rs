@@ -289,6 +289,11 @@ fn every_way_to_fail_says_what_to_do() {
         }
         assert!(!said.contains("wrong@") && !said.contains(TOKEN), "{name}: {said}");
     }
+    assert_eq!(
+        private.request_count(),
+        2,
+        "the token went to the org by the two ways that are good, and to nobody else"
+    );
     for proxy in [&wants_login, &forbids, &cannot, &redirects, &closes, &stalls, &impostor, &inner] {
         let seen = proxy.heads().concat() + &String::from_utf8_lossy(&proxy.carried());
         assert!(!seen.contains(TOKEN) && !seen.contains("SSWS"), "{seen}");

@@ -147,6 +147,8 @@ fn what_is_no_refusal_is_asked_again() {
             panic!("{error} is retriable")
         };
         assert_eq!(found.as_str(), reason);
+        // A connection that could not be made says nothing of the page.
+        assert_eq!(error.is_page_timeout(), matches!(error, RequestError::Timeout { .. }));
         assert!(error.okta().is_none());
     }
 }
