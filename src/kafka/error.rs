@@ -47,6 +47,14 @@ pub fn judge(code: RDKafkaErrorCode) -> Verdict {
     }
 }
 
+/// What fenced a producer, in the words of a log: a purge is librdkafka's, and says nothing.
+pub fn fenced_by(code: RDKafkaErrorCode) -> String {
+    match code {
+        Code::PurgeQueue | Code::PurgeInflight => "Kafka refused its transaction".to_owned(),
+        code => code.to_string(),
+    }
+}
+
 /// What to do about a code that stops a connector: ends in the next action.
 pub fn advice(code: RDKafkaErrorCode, topic: &str) -> String {
     let name = code.to_string();

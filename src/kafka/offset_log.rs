@@ -17,6 +17,8 @@ pub struct OffsetLog {
     pub fold: OffsetFold,
     /// Read-uncommitted end of each partition at the start of the read.
     pub ends: BTreeMap<i32, i64>,
+    /// Offset of the last committed record of each partition that has one, tombstones included.
+    pub last: BTreeMap<i32, i64>,
 }
 
 /// Reads the given partitions of the offsets topic from the beginning to their read-uncommitted end. Blocks.
@@ -28,11 +30,13 @@ pub fn read_to_end(
     give_up: &dyn Fn() -> bool,
 ) -> Result<OffsetLog, RecordReaderError> {
     let mut fold = OffsetFold::default();
+    let mut last = BTreeMap::new();
     let ends = record_reader::read_to_end(kafka, group_id, topic, partitions, READ_TIMEOUT, give_up, |record| {
         let position = LogPosition { partition: record.partition, offset: record.offset, timestamp: record.timestamp };
+        let _ = last.insert(record.partition, record.offset);
         fold.apply(record.key.as_deref(), record.value.as_deref(), position);
     })?;
-    Ok(OffsetLog { fold, ends })
+    Ok(OffsetLog { fold, ends, last })
 }
 
 /// The last value that `key` had before the record at `offset` of its partition; none where it had none, or where that

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use tracing::debug;
+
 use super::context::WorkerContext;
 use super::publish::{self, Destination, OwnedPage};
 use super::report::Reporter;
@@ -14,6 +16,8 @@ use crate::clock;
 use crate::dead_letter::Stage;
 use crate::kafka::deliveries::{RecordKind, Undelivered};
 use crate::kafka::error::{self, Verdict, judge};
+use crate::kafka::offset_log::{self, OffsetLog};
+use crate::kafka::record_reader::RecordReaderError;
 use crate::kafka::transaction::{TransactionEnd, TransactionalProducer};
 use crate::metrics::{RETRY_KAFKA, TransactionResult};
 use crate::source::record::Sequence;
@@ -61,6 +65,8 @@ pub struct Committer<'a> {
     pub life: u64,
     /// Where the offsets partition ends, as far as we know.
     pub end: Option<i64>,
+    /// Where it ended when we last knew: all that is committed from there on is another writer's.
+    pub floor: i64,
 }
 
 /// What is between two transactions.
@@ -80,6 +86,7 @@ impl Committer<'_> {
         let mut collected = Collected::default();
         loop {
             self.reporter.tick();
+            self.floor = self.end.unwrap_or(self.floor);
             if self.stop.is_stopped() {
                 return LifeEnd::Stopped;
             }
@@ -165,7 +172,8 @@ impl Committer<'_> {
             TransactionEnd::Fenced { code, .. } => {
                 self.count(pages, TransactionResult::Fenced);
                 failed(format!(
-                    "the shard's producer is fenced ({code}): another worker has the shard, or the transaction timed out; it never commits again"
+                    "the shard's producer is fenced ({}): `offsets alter` or `reset` took its place, another worker has the shard, or the transaction timed out; it never commits again",
+                    error::fenced_by(code)
                 ))
             }
             TransactionEnd::Unknown { code, .. } => failed(format!(
@@ -266,12 +274,25 @@ impl Committer<'_> {
         let found = self.producer.end_of(&self.context.offsets.topic, self.number);
         match (self.end, found) {
             (Some(left), Some(found)) => found > left,
-            (None, Some(found)) => {
-                self.end = Some(found);
-                false
-            }
+            // Our abort's marker is behind the end that we knew. Whether a record is as well, only reading it tells.
+            (None, Some(_)) => match self.read() {
+                Ok(log) => {
+                    self.end = log.ends.get(&self.number).copied();
+                    log.last.get(&self.number).is_some_and(|last| *last >= self.floor)
+                }
+                Err(problem) => {
+                    debug!(shard = self.number, "{problem}");
+                    false
+                }
+            },
             (_, None) => false,
         }
+    }
+
+    fn read(&self) -> Result<OffsetLog, RecordReaderError> {
+        let WorkerContext { kafka, group_id, offsets, .. } = self.context;
+        let stopped = || self.stop.is_stopped();
+        offset_log::read_to_end(kafka, group_id, &offsets.topic, &[self.number], &stopped)
     }
 
     fn now(&self) -> Duration {

@@ -179,9 +179,11 @@ impl Runner {
 
     /// Never 0, which would read as 1970, and never now: what is known before the task has begun.
     fn show_lower_bound(&self, stored: &Result<Option<SourceOffset>, String>) {
-        let published = stored.as_ref().ok().and_then(|stored| stored.as_ref()?.published.as_deref()?.parse().ok());
+        let stored = stored.as_ref().ok().and_then(Option::as_ref);
+        let published = stored.and_then(|stored| stored.published.as_deref()?.parse().ok());
+        let begun = || PageUrl::checked(&stored?.checkpoint_url, &self.connector.org).ok()?.since();
         let since = || self.connector.since.resolve(clock::wall());
-        let bound: Timestamp = published.unwrap_or_else(since);
+        let bound: Timestamp = published.or_else(begun).unwrap_or_else(since);
         self.set_caught_up(bound.as_duration().as_secs_f64());
     }
 

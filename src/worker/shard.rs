@@ -120,7 +120,12 @@ impl Shard {
             match end {
                 LifeEnd::Stopped => break,
                 LifeEnd::Changed => {
-                    info!(shard = self.number, "the offsets were changed from outside: starting again from them");
+                    info!(
+                        shard = self.number,
+                        "the offsets were changed from outside, as by `offsets alter`: starting again from them"
+                    );
+                    // Said.
+                    self.end = None;
                     continue;
                 }
                 LifeEnd::Failed { message, committed, refused } => {
@@ -150,6 +155,7 @@ impl Shard {
             reporter.tick();
             stop.is_stopped()
         };
+        let known = self.end;
         let failed = |message: String| LifeEnd::Failed { message, committed: false, refused: BTreeMap::new() };
         // I6: no producer without a fresh answer that the shard is ours, or a zombie would fence its successor.
         if let Err(error) = self.confirm() {
@@ -167,6 +173,14 @@ impl Shard {
                 Ok(log) => log,
                 Err(error) => return failed(error.to_string()),
             };
+        // Also what we committed without being told so.
+        let is_newer = |last: &i64| known.is_some_and(|known| *last >= known);
+        if log.last.get(&self.number).is_some_and(is_newer) {
+            info!(
+                shard = self.number,
+                "the offsets topic has newer offsets than this worker knew, as `offsets alter` writes them: going on from them"
+            );
+        }
         self.end = log.ends.get(&self.number).copied();
         self.reporter.ends_at(self.end);
         self.lives += 1;
@@ -182,6 +196,7 @@ impl Shard {
             reporter: &self.reporter,
             life: self.lives,
             end: self.end,
+            floor: self.end.unwrap_or_default(),
         };
         let end = committer.run();
         self.end = committer.end;

@@ -15,7 +15,7 @@ use crate::support::connector::{self, ConfigFile, Connector, Output, utf8};
 use crate::support::end_txn_proxy::{EndTxnProxy, Moment};
 use crate::support::java_partitioner;
 use crate::support::org::Org;
-use crate::support::producers::Open;
+use crate::support::producers::{self, Open};
 use crate::support::prove;
 use crate::support::shared_broker::shared_broker;
 use crate::support::topics::{Isolation, create_topic, random_name, read_all};
@@ -87,7 +87,9 @@ fn an_altered_checkpoint_wins_over_a_busy_and_an_idle_worker() {
     assert!((500..7_500).contains(&begun), "{begun} events were committed: it was not in the middle of the backlog");
     let expected: Vec<usize> = (0..8_000).map(|place| usize::from(!(begun..7_500).contains(&place))).collect();
     assert!(found == expected, "{begun} before, {} in all", found.iter().sum::<usize>());
-    assert!(worker.log().contains("fenced"), "{}", worker.process().tail(40));
+    let fenced = |line: &str| line.contains("the shard's producer is fenced") && line.contains("`offsets alter`");
+    assert!(worker.log().lines().any(fenced), "{}", worker.process().tail(40));
+    assert!(worker.log().contains("newer offsets than this worker knew"), "{}", worker.process().tail(40));
 
     // Idle: it is found out by a look at the partition.
     let url = link_behind(&org, 7_700);
@@ -284,4 +286,43 @@ fn an_alteration_that_is_fenced_is_done_again() {
         }
         assert_eq!(before.load(Ordering::Relaxed), if code == 0 { fenced + 1 } else { fenced });
     }
+}
+
+/// A tool that does not know of transactional ids fences nobody. An idle worker notices it all the same, even when a
+/// transaction of its own was aborted just before, so that the partition's end had moved anyway.
+#[test]
+fn a_checkpoint_written_after_a_refused_record_is_followed() {
+    let Some(kafka) = shared_broker() else { return };
+    let bootstrap = kafka.bootstrap();
+    let (org, other) = (Org::with_events(150), Org::with_events(0));
+    let config = ConfigYaml::new(bootstrap)
+        .offsets_partitions(1)
+        .connector(org.connector("acme").interval("8s"))
+        .connector(other.connector("refused").interval("8s"));
+    create_topic(bootstrap, &config.connectors[1].topic, 1, &[("max.message.bytes", "20000")]);
+    let worker = Connector::spawn(&config, &[]);
+    let _ = worker.await_of("acme", "events_committed_total", &[], |value| value == 150.0, WAIT);
+    // Nothing that compression makes small again.
+    let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(50_000).collect();
+    let large = format!(r#"{{"uuid":"too-large","eventType":"a.b","debug":"{noise}"}}"#);
+    other.append([large.as_bytes()]);
+    let is_refused = || {
+        let set_aside = worker.of("refused", "dead_letters_total", &[("stage", "VALUE_CONVERTER")]);
+        worker.log().contains("connector failed") || set_aside.is_some_and(|count| count > 0.0)
+    };
+    let deadline = Instant::now() + WAIT;
+    while !is_refused() {
+        assert!(Instant::now() < deadline, "the record was not refused:\n{}", worker.process().tail(40));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let url = link_behind(&org, 100);
+    let key = checkpoint::key("acme", &org.authority());
+    let asked = org.request_count();
+    producers::write(bootstrap, &config.offsets_topic, 0, &key, &checkpoint::value(&url, None));
+    let deadline = Instant::now() + Duration::from_secs(25);
+    while !org.requests()[asked..].iter().any(|one| format!("{}{}", org.url(), one.target) == url) {
+        assert!(Instant::now() < deadline, "not asked:\n{}", worker.process().tail(40));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(worker.log().contains("changed from outside"), "{}", worker.process().tail(40));
 }
