@@ -32,7 +32,7 @@
 //! 4. The shard's [`worker::committer`] takes all pages that came in during its last commit into the next transaction:
 //!    [`worker::publish`] gives the records, offset records last; [`kafka::transaction`] sends them, awaits every
 //!    delivery, and commits.
-//! 5. Confirmed: the task's cursor moves. Aborted: the same pages again. Unknown: the producer is dropped and the
+//! 5. Confirmed: the task's cursor moves. Anything else: the producer is dropped and the
 //!    cursor is read from the topic.
 //!
 //! # Guarantees

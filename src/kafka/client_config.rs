@@ -147,6 +147,8 @@ pub fn group_member(kafka: &KafkaProperties, group_id: &str, group_instance_id: 
     }
     let _ = config
         .set("group.id", group_id)
+        // Whether we are a member stands there only.
+        .set("statistics.interval.ms", "500")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "latest")

@@ -47,6 +47,11 @@ pub fn judge(code: RDKafkaErrorCode) -> Verdict {
     }
 }
 
+/// Whether no broker took a record within `message.timeout.ms`.
+pub fn is_timeout(code: RDKafkaErrorCode) -> bool {
+    code == Code::MessageTimedOut
+}
+
 /// What fenced a producer, in the words of a log: a purge is librdkafka's, and says nothing.
 pub fn fenced_by(code: RDKafkaErrorCode) -> String {
     match code {

@@ -4,14 +4,16 @@
 //! member whatever the shards do. Callbacks do no work, since a callback that waits stops the whole group.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
+use serde::Deserialize;
 use thiserror::Error;
 use tracing::debug;
 
@@ -69,6 +71,11 @@ pub enum GroupError {
     /// Not taken in so far.
     #[error("the group did not take this worker in within {0:?}")]
     NotJoined(Duration),
+    /// We were taken in once, and are no member now.
+    #[error(
+        "group `{0}` does not answer, so no shard runs here: check that its coordinator, a leader of `__consumer_offsets`, is up, and enough brokers for `min.insync.replicas`"
+    )]
+    NoCoordinator(String),
     /// Between two members.
     #[error("not a member of the group at the moment")]
     NotAMember,
@@ -136,10 +143,27 @@ impl fmt::Display for GroupTrouble {
     }
 }
 
+/// As much of librdkafka's statistics as tells whether we are a member: nothing else does for both group protocols.
+#[derive(Deserialize)]
+struct Statistics {
+    cgrp: Option<Standing>,
+}
+
+/// Where we stand with the group's coordinator.
+#[derive(Deserialize)]
+struct Standing {
+    /// `up`, when the coordinator is known and connected.
+    state: String,
+    /// `steady`, when we are a member and have what is ours.
+    join_state: String,
+}
+
 struct GroupContext {
     connection: Connection,
     topic: String,
     owner: Arc<dyn ShardOwner>,
+    /// By the last statistics.
+    has_joined: AtomicBool,
 }
 
 impl GroupContext {
@@ -155,6 +179,12 @@ impl ClientContext for GroupContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.connection.hear_error(&error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        let standing = serde_json::from_slice::<Statistics>(statistics).ok().and_then(|statistics| statistics.cgrp);
+        let joined = standing.is_some_and(|standing| standing.state == "up" && standing.join_state == "steady");
+        self.has_joined.store(joined, Ordering::Relaxed);
     }
 }
 
@@ -199,7 +229,12 @@ impl GroupMember {
         owner: Arc<dyn ShardOwner>,
     ) -> Result<Self, GroupError> {
         let config = client_config::group_member(kafka, &membership.group_id, membership.group_instance_id.as_deref());
-        let context = GroupContext { connection: Connection::new(kafka), topic: membership.topic.clone(), owner };
+        let context = GroupContext {
+            connection: Connection::new(kafka),
+            topic: membership.topic.clone(),
+            owner,
+            has_joined: AtomicBool::new(false),
+        };
         let consumer: BaseConsumer<GroupContext> =
             config.create_with_context(context).map_err(|error| GroupError::Config(error.to_string()))?;
         consumer.subscribe(&[&membership.topic]).map_err(|error| GroupError::Config(error.to_string()))?;
@@ -230,9 +265,9 @@ impl GroupMember {
         }
     }
 
-    /// Whether the group has taken us in, with shards or without.
+    /// Whether we are a member, with shards or without, as of half a second ago.
     pub fn has_joined(&self) -> bool {
-        !matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::None)
+        self.consumer.context().has_joined.load(Ordering::Relaxed)
     }
 
     /// Brokers answer: what was wrong with connections before is over.

@@ -86,6 +86,7 @@ pub fn write(kafka: &KafkaProperties, record: &OffsetRecord<'_>) -> Result<Optio
             TransactionEnd::Aborted { undelivered, code }
             | TransactionEnd::Fenced { undelivered, code }
             | TransactionEnd::Unknown { undelivered, code } => (undelivered.as_slice(), *code),
+            TransactionEnd::Late { code } => (&[][..], *code),
             TransactionEnd::Miscounted { .. } => (&[][..], RDKafkaErrorCode::Unknown),
         };
         if producer.refused_topics().contains(record.topic) {
@@ -97,7 +98,7 @@ pub fn write(kafka: &KafkaProperties, record: &OffsetRecord<'_>) -> Result<Optio
         }
         match ended {
             TransactionEnd::Fenced { .. } => failed = OffsetWriteError::Fenced { id: id.clone() },
-            TransactionEnd::Aborted { .. } => failed = OffsetWriteError::NotTaken(code),
+            TransactionEnd::Aborted { .. } | TransactionEnd::Late { .. } => failed = OffsetWriteError::NotTaken(code),
             _ => unknown = Some(OffsetWriteError::Unknown(code)),
         }
     }

@@ -1,7 +1,7 @@
 //! The topics: looked at before they are used, created when absent and allowed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
@@ -14,10 +14,13 @@ use super::connection::Connection;
 use super::error::code_of;
 use super::event_thread::{EventThread, SLICE};
 use super::native;
+use crate::clock::Clock;
 use crate::config::KafkaProperties;
 
 /// How long a broker may take for one answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// A client that nobody answers is made anew when it is that old.
+const RENEW: Duration = Duration::from_secs(30);
 
 /// How many replicas a topic wants, so that one may be lost and one be late.
 const SAFE_REPLICAS: i32 = 3;
@@ -116,18 +119,15 @@ pub struct TopicState {
     pub created: bool,
 }
 
-/// Asks and makes.
-pub struct Topics {
+/// The client of a time, and the thread that hears of its trouble.
+struct TopicsClient {
     admin: Arc<AdminClient<Connection>>,
     _events: EventThread,
-    bootstrap: String,
-    /// Topics that a warning was given for: one a process, not one for each connector and each life of its shard.
-    warned: Mutex<BTreeSet<String>>,
+    age: Clock,
 }
 
-impl Topics {
-    /// A client for topics; connects when first asked.
-    pub fn new(kafka: &KafkaProperties) -> Result<Self, TopicError> {
+impl TopicsClient {
+    fn new(kafka: &KafkaProperties) -> Result<Self, TopicError> {
         let admin: AdminClient<Connection> = client_config::admin(kafka)
             .create_with_context(Connection::new(kafka))
             .map_err(|error| TopicError::Config(error.to_string()))?;
@@ -138,26 +138,64 @@ impl Topics {
             native::serve_event(served.inner(), SLICE);
         };
         let events = EventThread::start("topics", serve).map_err(TopicError::Thread)?;
-        Ok(Self { admin, _events: events, bootstrap: kafka.bootstrap_servers().to_owned(), warned: Mutex::default() })
+        Ok(Self { admin, _events: events, age: Clock::new() })
+    }
+}
+
+/// Asks and makes.
+pub struct Topics {
+    kafka: KafkaProperties,
+    client: Mutex<TopicsClient>,
+    bootstrap: String,
+    /// Topics that a warning was given for: one a process, not one for each connector and each life of its shard.
+    warned: Mutex<BTreeSet<String>>,
+}
+
+impl Topics {
+    /// A client for topics; connects when first asked.
+    pub fn new(kafka: &KafkaProperties) -> Result<Self, TopicError> {
+        let client = Mutex::new(TopicsClient::new(kafka)?);
+        let bootstrap = kafka.bootstrap_servers().to_owned();
+        Ok(Self { kafka: kafka.clone(), client, bootstrap, warned: Mutex::default() })
+    }
+
+    fn admin(&self) -> Arc<AdminClient<Connection>> {
+        Arc::clone(&self.client().admin)
+    }
+
+    /// Makes the client anew when nobody answers it for long: librdkafka can lose all that it knew of the brokers with the
+    /// only one that it reached, and go on asking nobody.
+    fn renew(&self) {
+        let mut client = self.client();
+        if client.age.elapsed() >= RENEW
+            // The properties were good enough the first time.
+            && let Ok(fresh) = TopicsClient::new(&self.kafka)
+        {
+            *client = fresh;
+        }
+    }
+
+    fn client(&self) -> MutexGuard<'_, TopicsClient> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Number of partitions of each topic that is there. Blocks for up to 5 s.
     ///
     /// All topics are asked for, since asking for one by name would create it on a broker that does so by itself.
     pub fn partitions(&self) -> Result<BTreeMap<String, usize>, TopicError> {
-        let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT).map_err(|error| self.unreachable(&error))?;
+        let metadata = self.admin().inner().fetch_metadata(None, TIMEOUT).map_err(|error| self.unreachable(&error))?;
         // A broker that has just come back knows neither itself nor any topic for a moment: that is no answer.
         if metadata.brokers().is_empty() {
             return Err(self.unreachable_by(RDKafkaErrorCode::BrokerNotAvailable));
         }
-        self.admin.inner().context().answered();
+        self.admin().inner().context().answered();
         let known = metadata.topics().iter().filter(|topic| topic.error().is_none());
         Ok(known.map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect())
     }
 
     /// `host:port` of each broker, as clients are told to reach it. Blocks for up to 5 s.
     pub fn brokers(&self) -> Result<Vec<String>, TopicError> {
-        let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT).map_err(|error| self.unreachable(&error))?;
+        let metadata = self.admin().inner().fetch_metadata(None, TIMEOUT).map_err(|error| self.unreachable(&error))?;
         let brokers = metadata.brokers().iter();
         Ok(brokers.map(|broker| format!("{}:{}", broker.host(), broker.port())).collect())
     }
@@ -209,7 +247,7 @@ impl Topics {
             .request_timeout(Some(TIMEOUT))
             .operation_timeout(Some(TIMEOUT))
             .validate_only(validate_only);
-        let answer = futures_executor::block_on(self.admin.create_topics([&topic], &options));
+        let answer = futures_executor::block_on(self.admin().create_topics([&topic], &options));
         match answer.map_err(|error| self.unreachable(&error))?.pop() {
             Some(Err((_, code))) if is_passing(code) => Err(self.unreachable_by(code)),
             Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {
@@ -222,7 +260,7 @@ impl Topics {
     /// What a lost broker could cost, as a warning that ends in the fix; `None` where the topic is safe, or where the
     /// broker does not say. Given once a topic. Blocks.
     pub fn durability_warning(&self, topic: &str) -> Option<String> {
-        let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT).ok()?;
+        let metadata = self.admin().inner().fetch_metadata(None, TIMEOUT).ok()?;
         let found = metadata.topics().iter().find(|found| found.name() == topic)?;
         let replicas = found.partitions().iter().map(|partition| partition.replicas().len()).min()?;
         let min_insync: usize = self.settings(topic)?.get(MIN_INSYNC)?.parse().ok()?;
@@ -238,13 +276,19 @@ impl Topics {
 
     /// What `-1` means to this cluster; `None` where the broker does not answer such questions, or not to us. Blocks.
     pub fn default_replication_factor(&self) -> Option<i32> {
-        let broker = self.any_broker()?;
-        let settings = self.describe(&ResourceSpecifier::Broker(broker), broker)?;
+        let broker = self.any_broker().ok()?;
+        let settings = self.describe(&ResourceSpecifier::Broker(broker), broker).ok()??;
         settings.get("default.replication.factor")?.parse().ok()
     }
 
-    /// Settings of a topic; `None` where the broker does not answer such questions, or not to us. Blocks.
+    /// Settings of a topic; `None` where nobody answers, where the broker does not answer such questions, or not to us.
+    /// Blocks.
     pub fn settings(&self, topic: &str) -> Option<BTreeMap<String, String>> {
+        self.shown_settings(topic).ok().flatten()
+    }
+
+    /// Settings of a topic; `None` where the broker does not answer such questions, or not to us. Blocks.
+    pub fn shown_settings(&self, topic: &str) -> Result<Option<BTreeMap<String, String>>, TopicError> {
         self.describe(&ResourceSpecifier::Topic(topic), self.any_broker()?)
     }
 
@@ -257,34 +301,46 @@ impl Topics {
     /// [`Topics::allowed`] of several topics, with one question; those that it says nothing of are left out. Blocks for up
     /// to 10 s.
     pub fn all_allowed(&self, topics: &[&str]) -> Allowed {
-        let Some(broker) = self.any_broker() else { return Allowed::new() };
-        authorized_operations::of_topics(self.admin.inner(), broker, topics, TIMEOUT)
+        let Ok(broker) = self.any_broker() else { return Allowed::new() };
+        authorized_operations::of_topics(self.admin().inner(), broker, topics, TIMEOUT)
     }
 
     /// What we may do with this consumer group; `None` where the broker does not say. Blocks for up to 11 s.
     pub fn allowed_on_group(&self, group_id: &str) -> Option<BTreeSet<Operation>> {
-        authorized_operations::of_group(self.admin.inner(), group_id, TIMEOUT)
+        authorized_operations::of_group(self.admin().inner(), group_id, TIMEOUT)
     }
 
     /// Who to ask what every broker knows. The one that answers metadata is no such number: before the first answer its
     /// own is -1.
-    fn any_broker(&self) -> Option<i32> {
-        let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT).ok()?;
-        metadata.brokers().first().map(|broker| broker.id())
+    fn any_broker(&self) -> Result<i32, TopicError> {
+        let metadata = self.admin().inner().fetch_metadata(None, TIMEOUT).map_err(|error| self.unreachable(&error))?;
+        let first = metadata.brokers().first().map(|broker| broker.id());
+        first.ok_or_else(|| self.unreachable_by(RDKafkaErrorCode::BrokerNotAvailable))
     }
 
     /// Asks this broker: asked without one, librdkafka waits for the cluster's controller, which the embedded broker
     /// names and does not have. This way it sees at once that the broker answers no such question.
-    fn describe(&self, which: &ResourceSpecifier<'_>, broker: i32) -> Option<BTreeMap<String, String>> {
+    fn describe(
+        &self,
+        which: &ResourceSpecifier<'_>,
+        broker: i32,
+    ) -> Result<Option<BTreeMap<String, String>>, TopicError> {
         let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).broker_id(broker);
-        let asked = self.admin.describe_configs([which], &options);
-        let resource = futures_executor::block_on(asked).ok()?.pop()?.ok()?;
+        let admin = self.admin();
+        let asked = admin.describe_configs([which], &options);
+        let answer = futures_executor::block_on(asked).map_err(|error| code_of(&error));
+        let resource = match answer.map(|mut resources| resources.pop()) {
+            Ok(Some(Ok(resource))) => resource,
+            // That nobody answers is not that somebody does not show it.
+            Err(code) | Ok(Some(Err(code))) if is_passing(code) => return Err(self.unreachable_by(code)),
+            _ => return Ok(None),
+        };
         // What a broker may not show it shows as a topic without a single setting.
         if resource.entries.is_empty() {
-            return None;
+            return Ok(None);
         }
         let entries = resource.entries.into_iter();
-        Some(entries.filter_map(|entry| Some((entry.name, entry.value?))).collect())
+        Ok(Some(entries.filter_map(|entry| Some((entry.name, entry.value?))).collect()))
     }
 
     fn unreachable(&self, error: &KafkaError) -> TopicError {
@@ -292,9 +348,10 @@ impl Topics {
     }
 
     fn unreachable_by(&self, code: RDKafkaErrorCode) -> TopicError {
-        let why = self.admin.inner().context().trouble().unwrap_or_else(|| {
+        let why = self.admin().inner().context().trouble().unwrap_or_else(|| {
             format!("no answer in time ({code}); check `bootstrap.servers`, the network and the brokers' logs")
         });
+        self.renew();
         TopicError::Unreachable { bootstrap: self.bootstrap.clone(), code, why }
     }
 }
@@ -306,10 +363,10 @@ impl Topics {
 pub fn delete(kafka: &KafkaProperties, names: &[&str], group_id: &str) -> Result<(), TopicError> {
     let topics = Topics::new(kafka)?;
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT));
-    let answer = futures_executor::block_on(topics.admin.delete_topics(names, &options));
+    let answer = futures_executor::block_on(topics.admin().delete_topics(names, &options));
     let _ = answer.map_err(|error| topics.unreachable(&error))?;
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
-    let _ = futures_executor::block_on(topics.admin.delete_groups(&[group_id], &options));
+    let _ = futures_executor::block_on(topics.admin().delete_groups(&[group_id], &options));
     Ok(())
 }
 

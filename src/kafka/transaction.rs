@@ -12,7 +12,7 @@ use tracing::{trace, warn};
 
 use super::client_config;
 use super::deliveries::{Deliveries, Tag, Undelivered};
-use super::error::{Verdict, code_of, judge};
+use super::error::{self, Verdict, code_of, judge};
 use super::event_thread::{self, EventThread};
 use crate::clock::{self, Clock};
 use crate::config::KafkaProperties;
@@ -59,6 +59,11 @@ pub enum TransactionEnd {
         /// Records that were not taken, with the reason.
         undelivered: Vec<Undelivered>,
         /// The first reason.
+        code: RDKafkaErrorCode,
+    },
+    /// No broker took some of its records in time. It is not committed, and never will be: the producer must be dropped.
+    Late {
+        /// librdkafka's word for it.
         code: RDKafkaErrorCode,
     },
     /// Never commit again (I6).
@@ -210,6 +215,10 @@ impl TransactionalProducer {
         reports.failed.extend(refused_at_once);
         if let Some((code, _)) = self.producer.client().fatal_error() {
             return TransactionEnd::Fenced { code, undelivered: reports.failed };
+        }
+        // librdkafka purges a transaction's other records when some time out, which then says nothing of fencing.
+        if let Some(late) = reports.failed.iter().find(|failed| error::is_timeout(failed.code)) {
+            return TransactionEnd::Late { code: late.code };
         }
         if let Some(fenced) = reports.failed.iter().find(|failed| judge(failed.code) == Verdict::Fenced) {
             return TransactionEnd::Fenced { code: fenced.code, undelivered: reports.failed };

@@ -133,7 +133,10 @@ impl Committer<'_> {
         );
         let committed = collected.committed;
         let failed = |message| Some(LifeEnd::Failed { message, committed, refused: BTreeMap::new() });
-        if matches!(ended, TransactionEnd::Unknown { .. } | TransactionEnd::Miscounted { .. }) {
+        if !matches!(
+            ended,
+            TransactionEnd::Committed { .. } | TransactionEnd::Aborted { .. } | TransactionEnd::Fenced { .. }
+        ) {
             self.count_retry(pages);
         }
         match ended {
@@ -153,7 +156,7 @@ impl Committer<'_> {
                 if refused.is_empty() {
                     self.count_retry(pages);
                     return failed(format!(
-                        "transaction aborted ({code}): nothing of it was committed, and its pages are asked for again with a new producer; check that the brokers are up"
+                        "transaction aborted ({code}): nothing of it is committed, and its pages are asked for again with a new producer; check that the brokers are up"
                     ));
                 }
                 self.give_up(collected, &refused);
@@ -174,6 +177,12 @@ impl Committer<'_> {
                 failed(format!(
                     "the shard's producer is fenced ({}): `offsets alter` or `reset` took its place, another worker has the shard, or the transaction timed out; it never commits again",
                     error::fenced_by(code)
+                ))
+            }
+            TransactionEnd::Late { code } => {
+                self.count(pages, TransactionResult::Aborted);
+                failed(format!(
+                    "no broker took a record in time ({code}): nothing of the transaction is committed, and its pages are asked for again with a new producer; check that the brokers are up, and enough of them for `min.insync.replicas`"
                 ))
             }
             TransactionEnd::Unknown { code, .. } => failed(format!(

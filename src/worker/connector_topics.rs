@@ -79,7 +79,7 @@ pub fn ensure(
     for warning in [data.name, dead_letters.name].into_iter().filter_map(|name| topics.durability_warning(name)) {
         warn!(connector = connector.name, "{warning}");
     }
-    let Some(settings) = topics.settings(data.name) else {
+    let Some(settings) = topics.shown_settings(data.name).map_err(ConnectorTopicError::Topic)? else {
         warn!(
             connector = connector.name,
             topic = data.name,

@@ -26,10 +26,14 @@ const JOIN_PATIENCE: (Duration, Duration) = (Duration::from_secs(15), Duration::
 /// How long a `group_instance_id` that another member has is waited for: the longest session that a broker allows by
 /// default for members of the new protocol.
 const UNRELEASED_PATIENCE: Duration = Duration::from_secs(60);
+/// How long we may be no member, after we were one, before it is said: rebalances are shorter.
+const ALONE: Duration = Duration::from_secs(10);
 /// A permission that is not refused again for this long was granted.
 const REFUSED_SILENCE: Duration = Duration::from_secs(5);
 /// How often the topic is looked at while the brokers are away.
 const AWAY_LOOK: Duration = Duration::from_secs(5);
+/// How often it is looked at while the group gives us a shard that it should not have.
+const UNKNOWN_LOOK: Duration = Duration::from_secs(1);
 /// First and longest rest before the group is joined again.
 const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -124,6 +128,8 @@ impl GroupThread {
         let mut away = false;
         // Taken in at least once, or refused by somebody who can be asked for a permission.
         let mut answered = false;
+        // When we last were a member.
+        let mut belonged = began;
         while !self.stop.is_stopped() {
             if let Some(trouble) = member.poll()? {
                 if trouble.is_permission() {
@@ -142,10 +148,29 @@ impl GroupThread {
             }
             let joined = member.has_joined();
             answered |= joined;
-            if !answered && self.now() >= began + patience {
+            if joined {
+                belonged = self.now();
+            }
+            let alone = self.now().saturating_sub(belonged);
+            let patience = if answered { JOIN_PATIENCE.1 } else { patience };
+            if alone >= patience && refused.is_none() {
                 return Err(GroupError::NotJoined(patience));
             }
-            if self.now() >= looked + if away { AWAY_LOOK } else { TOPIC_LOOK } {
+            // A rebalance takes a moment; a coordinator that is gone is another thing, and nobody else tells of it.
+            if answered && !away && refused.is_none() && alone >= ALONE {
+                let problem = GroupError::NoCoordinator(self.membership.group_id.clone()).to_string();
+                self.readiness.not_ready(&problem);
+                if said.is_none_or(|said| self.now() >= said + TROUBLE_SILENCE) {
+                    said = Some(self.now());
+                    warn!("{problem}");
+                }
+            }
+            let pace = match () {
+                () if self.ownership.has_unknown() => UNKNOWN_LOOK,
+                () if away => AWAY_LOOK,
+                () => TOPIC_LOOK,
+            };
+            if self.now() >= looked + pace {
                 looked = self.now();
                 match self.count_partitions() {
                     Ok(()) => away = false,
@@ -165,6 +190,7 @@ impl GroupThread {
                 member.is_well();
             }
             if joined && !away && refused.is_none_or(|refused| self.now() >= refused + REFUSED_SILENCE) {
+                refused = None;
                 self.readiness.ready();
             }
         }
@@ -181,7 +207,7 @@ impl GroupThread {
         if state.created {
             return Ok(());
         }
-        match self.context.topics.settings(&offsets.topic) {
+        match self.context.topics.shown_settings(&offsets.topic)? {
             None => warn!(
                 topic = offsets.topic,
                 "the broker does not show this topic's settings: check by hand that its cleanup.policy is exactly `compact`, or grant DESCRIBE_CONFIGS on it"

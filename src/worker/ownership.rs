@@ -65,6 +65,11 @@ impl Ownership {
         self.lock().owned.iter().copied().collect()
     }
 
+    /// Whether the group gave us a shard that the configuration does not know: somebody added partitions.
+    pub fn has_unknown(&self) -> bool {
+        self.lock().owned.last().is_some_and(|last| *last >= self.context.offsets.partitions)
+    }
+
     fn start(&self, number: i32, predecessor: Option<RunningShard>) -> Option<RunningShard> {
         let connectors = self.connectors.get(&number)?.clone();
         let stop = Stop::new();

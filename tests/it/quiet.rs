@@ -190,3 +190,68 @@ fn a_page_that_timed_out_is_not_published_over_an_altered_checkpoint() {
     assert_eq!((difference.lost, difference.twice.len()), (skipped, 0), "{}", worker.process().tail(60));
     worker.stop();
 }
+
+/// The broker is away for long: with every limit of time that librdkafka has made short, minutes stand for the day. Nobody
+/// waits for ever, nothing piles up, and when it is back the next page commits without a restart.
+#[test]
+fn a_broker_that_was_gone_for_long_is_no_reason_to_restart() {
+    let away = prove::scale(Duration::from_secs(600), Duration::from_secs(15));
+    let Some(broker) = Broker::start(forgetful()) else { return };
+    let org = Org::with_events(150);
+    let acme = org.connector("acme").interval("200ms");
+    let topic = acme.topic.clone();
+    let config = ConfigYaml::new(&broker.bootstrap())
+        .kafka("topic.metadata.refresh.interval.ms: 1000")
+        .kafka("metadata.max.age.ms: 3000")
+        .kafka("topic.metadata.propagation.max.ms: 1000")
+        .kafka("metadata.recovery.rebootstrap.trigger.ms: 2000")
+        .connector(acme);
+    let worker = Connector::spawn(&config, &[]);
+    worker.await_caught_up(&org, "acme", WAIT);
+    let threads = || worker.process().status_of("Threads");
+    let resident = || worker.process().status_of("VmRSS");
+    let before = (threads(), resident());
+    broker.kill9();
+    org.generate(250);
+    let gone = Instant::now();
+    let (mut most_threads, mut most_resident) = before;
+    while gone.elapsed() < away {
+        std::thread::sleep(Duration::from_millis(500));
+        most_threads = most_threads.max(threads());
+        most_resident = most_resident.max(resident());
+    }
+    let unready = worker.http("/readyz").unwrap();
+    assert_eq!(unready.status, 503, "{unready:?}");
+    // Clients and questions come and go; what grows with the time that it takes would be hundreds in a day.
+    assert!(
+        most_threads <= before.0 + 24,
+        "{most_threads} threads, {} before:\n{}",
+        before.0,
+        worker.process().tail(20)
+    );
+    assert!(most_resident <= before.1 + 32 * 1024, "{most_resident} KiB, {} before", before.1);
+    broker.restart();
+    let back = Instant::now();
+    let _ = worker.await_http("/readyz", 200, WAIT);
+    let all = org.event_count() as f64;
+    let _ = worker.await_of("acme", "events_committed_total", &[], |value| value >= all - 150.0, WAIT);
+    let took = back.elapsed();
+    worker.await_caught_up(&org, "acme", WAIT);
+    let difference = Difference::must_be_none(&broker.bootstrap(), &topic, &org, &worker.process().tail(40));
+    worker.stop();
+    prove::row(
+        "quiet-broker-gone",
+        "A broker that was gone for long is no reason to restart the program",
+        &format!(
+            "an only broker killed for {} s, which also forgets whoever wrote before; 250 events meanwhile; librdkafka's limits of \
+             1 to 3 s in place of minutes",
+            away.as_secs()
+        ),
+        &format!(
+            "{difference}; all in the topic {:.1} s after the broker was back; at most {} threads and {} MiB more meanwhile",
+            took.as_secs_f64(),
+            most_threads - before.0,
+            (most_resident - before.1) / 1024
+        ),
+    );
+}

@@ -101,6 +101,8 @@ pub struct Broker {
     scram: Option<Login>,
     java: Vec<String>,
     properties: Vec<(String, String)>,
+    /// `--initial-controllers`, for one of several.
+    initial_controllers: Option<String>,
 }
 
 impl Broker {
@@ -110,12 +112,7 @@ impl Broker {
     ///
     /// With `KAFKA_BOOTSTRAP` set, the tests that want a broker of their own to freeze or kill are left out.
     pub fn start(options: BrokerOptions) -> Option<Self> {
-        if super::shared_broker::given_bootstrap().is_some() {
-            skip::skip("a broker that it may stop; KAFKA_BOOTSTRAP names one that belongs to somebody");
-            return None;
-        }
-        if let Err(missing) = kafka_script::fetched() {
-            skip::skip(missing);
+        if !Self::can_start() {
             return None;
         }
         let mut properties =
@@ -124,6 +121,19 @@ impl Broker {
         let options = BrokerOptions { properties: properties.properties, ..options };
         let directory = TempDir::with_prefix("kafka-").unwrap();
         Some(Self::start_in(directory.path().to_owned(), Some(directory), options))
+    }
+
+    /// Whether brokers of a test's own can be started; says which part is missing.
+    pub(super) fn can_start() -> bool {
+        if super::shared_broker::given_bootstrap().is_some() {
+            skip::skip("a broker that it may stop; KAFKA_BOOTSTRAP names one that belongs to somebody");
+            return false;
+        }
+        if let Err(missing) = kafka_script::fetched() {
+            skip::skip(missing);
+            return false;
+        }
+        true
     }
 
     /// Starts a broker whose state is in `directory`. The script must have fetched what it needs.
@@ -140,9 +150,29 @@ impl Broker {
             scram: options.scram,
             java: options.java,
             properties: options.properties,
+            initial_controllers: None,
         };
         broker.restart();
         broker
+    }
+
+    /// One of several brokers, not started yet: the first is ready only when a majority is there.
+    pub(super) fn member(controller_port: u16, initial_controllers: &str, properties: Vec<(String, String)>) -> Self {
+        let directory = TempDir::with_prefix("kafka-").unwrap();
+        Self {
+            directory: directory.path().to_owned(),
+            process: Mutex::new(None),
+            _owned_directory: Some(directory),
+            port: free_port(),
+            controller_port,
+            proxied: None,
+            login: None,
+            listeners: Vec::new(),
+            scram: None,
+            java: Vec::new(),
+            properties,
+            initial_controllers: Some(initial_controllers.to_owned()),
+        }
     }
 
     /// `host:port` of its plain listener.
@@ -210,6 +240,9 @@ impl Broker {
         }
         for option in &self.java {
             let _ = command.arg("--java").arg(option);
+        }
+        if let Some(initial) = &self.initial_controllers {
+            let _ = command.arg("--initial-controllers").arg(initial);
         }
         for (key, value) in &self.properties {
             let _ = command.arg("--set").arg(format!("{key}={value}"));

@@ -13,6 +13,7 @@ pub mod authorizer;
 pub mod broker;
 pub mod certificates;
 pub mod checkpoint;
+pub mod cluster;
 pub mod config_yaml;
 pub mod connect_proxy;
 pub mod connector;

@@ -73,6 +73,13 @@ impl Process {
         self.pid
     }
 
+    /// A number of `/proc/<pid>/status`, as `Threads` or `VmRSS` (in KiB); 0 where there is no such file.
+    pub fn status_of(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+    }
+
     /// Everything it has written so far, both streams in the order of arrival.
     pub fn lines(&self) -> Vec<Line> {
         self.shared.state.lock().unwrap().lines.clone()

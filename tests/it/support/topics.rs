@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -160,6 +160,15 @@ fn try_end_offsets(consumer: &BaseConsumer, topic: &str) -> Result<HashMap<i32, 
     let found = found.ok_or(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition))?;
     let partitions = found.partitions().iter().map(|partition| partition.id());
     partitions.map(|id| Ok((id, consumer.fetch_watermarks(topic, id, CALL_TIMEOUT)?))).collect()
+}
+
+/// Gives a topic so many partitions.
+pub fn add_partitions(bootstrap: &str, topic: &str, partitions: usize) {
+    let (client, options) = admin(bootstrap);
+    let wanted = [NewPartitions::new(topic, partitions)];
+    for result in block_on(client.create_partitions(&wanted, &options)).unwrap() {
+        let _ = result.unwrap_or_else(|(topic, code)| panic!("no partitions added to {topic}: {code}"));
+    }
 }
 
 /// Every record of the topic up to the end that it has at the moment of the call, by partition and offset.
