@@ -159,7 +159,9 @@ pub(super) fn partition_count(config: &Config, topics: &Topics) -> anyhow::Resul
     let topic = &config.offsets.topic;
     match topics.partitions()?.get(topic) {
         Some(&count) => Ok(i32::try_from(count)?),
-        None => bail!("offsets topic `{topic}` is not there: it is created by the first `run`; check `offsets.topic`"),
+        None => bail!(
+            "offsets topic `{topic}` is not there, or not shown: it is created by the first `run`; check `offsets.topic`, and READ on it"
+        ),
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crate::support::acls::{self, Operation, Resource};
-use crate::support::authorizer::{Scene, dead_letters};
+use crate::support::authorizer::{self, Scene, dead_letters};
+use crate::support::checkpoint;
 use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::{self, ConfigFile, Output};
 use crate::support::prove;
@@ -252,4 +253,61 @@ fn assert_named(place: usize, are_there: bool) -> bool {
     scene.grant(&granted);
     scene.assert_all_ok();
     true
+}
+
+/// With what README's table says of a command it does its work, and without any part of that it ends with 1 and says so.
+#[test]
+fn each_command_needs_what_the_readme_says() {
+    if authorizer::broker().is_none() {
+        return;
+    }
+    let commands = [
+        (&["status", "--json"][..], 2),
+        (&["offsets", "list"], 2),
+        (&["offsets", "get", "acme"], 2),
+        (&["offsets", "alter", "acme", "--since", "2d", "--yes"], 4),
+        (&["offsets", "reset", "acme", "--yes"], 4),
+    ];
+    // In full, without each one; else without another one for each command.
+    let cases = commands.iter().enumerate().flat_map(|(place, (command, needed))| {
+        let missing = prove::scale((0..*needed).collect(), vec![place % needed]);
+        missing.into_iter().map(move |missing| (*command, *needed, missing))
+    });
+    let cases: Vec<_> = cases.collect();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            let _ = scope.spawn(|| {
+                while let Some((command, needed, missing)) = cases.get(next.fetch_add(1, Relaxed)) {
+                    assert_needed(command, *needed, *missing);
+                }
+            });
+        }
+    });
+}
+
+/// The first `needed` permissions of the table let the command work; without the one at `missing` it does not.
+fn assert_needed(command: &[&str], needed: usize, missing: usize) {
+    use Operation::{Describe, Read, Write};
+    let scene = Scene::with(&["acme"]).expect("the broker is there").with_default_group();
+    let org = scene.org("acme");
+    let url = format!("{}/api/v1/logs?since=2026-01-01T00%3A00%3A00.000Z&limit=100", org.url());
+    checkpoint::alter(&scene.broker.bootstrap(), &scene.config, "acme", org, &url);
+    let offsets = Resource::Topic(&scene.config.offsets_topic);
+    let ids = Resource::TransactionalIdPrefix(&scene.id_prefix);
+    let table = [(offsets, Read), (Resource::Group(&scene.config.group_id), Describe), (offsets, Write), (ids, Write)];
+    let mut permissions = table[..needed].to_vec();
+    let missing = permissions.remove(missing);
+    let file = ConfigFile::new(&scene.config.render());
+    let path = file.path();
+    let arguments: Vec<&str> = command.iter().copied().chain(["-c", path.to_str().unwrap()]).collect();
+    scene.grant(&permissions);
+    let output = connector::run(&arguments, &[], WAIT);
+    assert_eq!(output.code(), 1, "{command:?} without {missing:?}: {output:?}");
+    let last = output.stderr.lines().last().unwrap_or_default();
+    let is_named = [missing.1.name(), scene.config.offsets_topic.as_str()].iter().all(|part| last.contains(part));
+    assert!(is_named, "{command:?} without {missing:?}: {last}");
+    scene.grant(&[missing]);
+    let output = connector::run(&arguments, &[], WAIT);
+    assert_eq!(output.code(), 0, "{command:?}: {output:?}");
 }
