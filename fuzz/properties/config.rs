@@ -29,13 +29,20 @@ pub fn check(input: &[u8]) {
         return;
     }
     // A fuzzer must read no files of the machine that it runs on.
-    let text = text.replace("${file:", "${file:/no/such/directory/");
+    let text =
+        text.replace("${file:", "${file:/no/such/directory/").replace("ca_file: ", "ca_file: /no/such/directory/");
     told(&text);
     let mut planted = text;
     for key in SECRET_KEYS {
         planted = planted.replace(&format!("{key}: "), &format!("{key}: {IN_THE_FILE}"));
         for quote in ['"', '\''] {
             planted = planted.replace(&format!("{key}: {IN_THE_FILE}{quote}"), &format!("{key}: {quote}{IN_THE_FILE}"));
+        }
+    }
+    for scheme in ["http://", "https://"] {
+        for quote in ["", "\"", "'"] {
+            let key = format!("proxy_url: {quote}{scheme}");
+            planted = planted.replace(&key, &format!("{key}u:{IN_THE_FILE}@"));
         }
     }
     told(&planted);
@@ -50,7 +57,8 @@ pub fn told(text: &str) {
         _ => Some(FROM_OUTSIDE.to_owned()),
     };
     let now = "2026-11-01T00:00:00Z".parse().expect("a time");
-    let lines = text.lines().count().max(1);
+    // YAML ends a line at a carriage return as well.
+    let lines = text.split(['\n', '\r']).count().max(1);
     let (shown, problems) = match Config::parse_at(text, &env, now) {
         Ok(config) => {
             assert!(!config.connectors.is_empty());

@@ -26,6 +26,7 @@ pub mod okta {
     pub mod origin;
     pub mod page;
     pub mod page_url;
+    pub mod proxy;
     pub mod query;
     pub mod rate_limit;
 }

@@ -6,7 +6,8 @@ use super::section::{Context, Field, Section};
 use super::ssws::{Ssws, SswsError};
 use super::time::{self, DAY, Since};
 use super::topic::{self, TopicConfig, TopicFields};
-use super::{keys, text};
+use super::yaml::Value;
+use super::{keys, synonyms, text};
 use crate::okta::origin::{Origin, OriginError};
 
 /// What Okta's page size may be (1000 is accepted today, 100 is the guide's maximum).
@@ -212,7 +213,9 @@ fn read_org(context: &mut Context<'_>, field: &Field<'_>) -> Option<Origin> {
     // A value that came from outside is named as the file names it.
     let written = text.shown();
     let error = match error {
-        OriginError::NotAUrl(found) if text.template.is_literal() => OriginError::NotAUrl(text::shown(&found)),
+        OriginError::NotAUrl(found, example) if text.template.is_literal() => {
+            OriginError::NotAUrl(text::shown(&found), text::shown(&example))
+        }
         OriginError::NotHttps(found, host) if text.template.is_literal() => {
             OriginError::NotHttps(text::shown(&found), text::shown(&host))
         }
@@ -222,7 +225,7 @@ fn read_org(context: &mut Context<'_>, field: &Field<'_>) -> Option<Origin> {
         OriginError::AdminHost(found, origin) if text.template.is_literal() => {
             OriginError::AdminHost(text::shown(&found), text::shown(&origin))
         }
-        OriginError::NotAUrl(_) => OriginError::NotAUrl(written),
+        OriginError::NotAUrl(..) => OriginError::NotAUrl(written, "https://acme.okta.com".to_owned()),
         OriginError::NotHttps(..) => OriginError::NotHttps(written, "HOST".to_owned()),
         OriginError::NotAnOrigin(..) => OriginError::NotAnOrigin(written, "https://HOST".to_owned()),
         OriginError::AdminHost(..) => OriginError::AdminHost(written, "the host without `-admin`".to_owned()),
@@ -233,11 +236,17 @@ fn read_org(context: &mut Context<'_>, field: &Field<'_>) -> Option<Origin> {
 
 fn read_auth(context: &mut Context<'_>, field: &Field<'_>, loopback: bool) -> Option<Ssws> {
     let usage = "write `ssws: \"${env:OKTA_API_TOKEN}\"`";
+    if let Value::Scalar(_) | Value::Null = field.node.value {
+        context.refuse(field, format!("has no keys: {usage} under it, or `auth: {{ssws: …}}` on one line"));
+        return None;
+    }
     let section = context.section(field)?;
     for (key, field) in section.iter() {
         if keys::AUTH_LATER.contains(&key) {
             let message = format!("`{key}` is not supported by this version: {usage}");
             context.problem(&field.path, field.line, message);
+        } else if synonyms::find(key, keys::AUTH.iter().copied()).is_some() {
+            context.problem(&field.path, field.line, format!("unknown key `{key}`: {usage}"));
         } else if !keys::AUTH.contains(&key) {
             // The key is not shown: `auth: {00abc…}` is a token in the place of a key.
             context.problem(&section.path, field.line, format!("has a key that is not known: {usage}"));

@@ -47,12 +47,17 @@ pub(super) fn check(
         let (path, line) = fields.place("dead_letter_topic");
         let Some(dead_letters) = one.dead_letter_topic.as_deref() else { continue };
         if offsets == Some(dead_letters) {
-            context.problem(&path, line, "the dead letter topic is the offsets topic: write another");
+            context.problem(
+                &path,
+                line,
+                "the dead letter topic is the offsets topic: write another `dead_letter_topic`",
+            );
         }
         if let Some(other) = topic_owners.get(dead_letters).filter(|other| **other != at) {
             let name =
                 read[*other].name.as_deref().map_or_else(String::new, |name| format!(" `{}`", text::shown(name)));
-            let message = format!("the dead letter topic is the topic of connector{name}: write another");
+            let message =
+                format!("the dead letter topic is the topic of connector{name}: write another `dead_letter_topic`");
             context.problem(&path, line, message);
         }
     }

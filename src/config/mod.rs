@@ -14,6 +14,8 @@ mod okta_http;
 mod problem;
 mod section;
 mod ssws;
+mod synonyms;
+mod syntax;
 mod text;
 mod time;
 mod topic;
@@ -130,7 +132,12 @@ impl Config {
 
 /// The whole file; `None` only after a problem was noted.
 fn read(context: &mut Context<'_>, root: &yaml::Node) -> Option<Config> {
-    let file = context.section(&Field { path: String::new(), line: root.line, node: root })?;
+    let Value::Map(_) = &root.value else {
+        let found = root.value.kind();
+        context.problem("", root.line, format!("the file is {found}: write the keys `kafka:` and `connectors:`"));
+        return None;
+    };
+    let mut file = context.section(&Field { path: String::new(), line: root.line, node: root })?;
     file.check_keys(context, keys::FILE, keys::FILE_LATER);
     let kafka = match file.get("kafka") {
         Some(field) => context.section(field).map(|section| kafka::read(context, &section)),
@@ -174,7 +181,7 @@ fn read_offsets(context: &mut Context<'_>, file: &Section<'_>) -> Option<Offsets
         replication_factor: topic::BROKER_DEFAULT,
     };
     let Some(field) = file.get("offsets") else { return Some(offsets) };
-    let section = context.section(field)?;
+    let mut section = context.section(field)?;
     section.check_keys(context, keys::OFFSETS, &[]);
     let topic = section.get("topic").map(|field| topic::read_name(context, field));
     let partitions = section.get("partitions").map(|field| topic::read_partitions(context, field));
@@ -194,7 +201,7 @@ fn read_offsets(context: &mut Context<'_>, file: &Section<'_>) -> Option<Offsets
 fn read_http(context: &mut Context<'_>, file: &Section<'_>) -> Option<HttpConfig> {
     let default = HttpConfig { listen: SocketAddr::from(([127, 0, 0, 1], 8083)) };
     let Some(field) = file.get("http") else { return Some(default) };
-    let section = context.section(field)?;
+    let mut section = context.section(field)?;
     section.check_keys(context, keys::HTTP, &[]);
     let Some(field) = section.get("listen") else { return Some(default) };
     let text = context.text(field)?;
@@ -217,8 +224,8 @@ fn read_connectors(
     file: &Section<'_>,
     offsets: Option<&OffsetsConfig>,
 ) -> Option<Vec<ConnectorConfig>> {
-    let defaults = file.get("connector_defaults").and_then(|field| context.section(field));
-    if let Some(defaults) = &defaults {
+    let mut defaults = file.get("connector_defaults").and_then(|field| context.section(field));
+    if let Some(defaults) = &mut defaults {
         if let Some(field) = defaults.get("name") {
             context.problem(&field.path, field.line, "cannot be shared: write a `name` in each connector");
         }
@@ -264,11 +271,11 @@ fn connector_fields<'n>(
     };
     let mut fields = Vec::with_capacity(items.len());
     for (index, node) in items.iter().enumerate() {
-        let field = Field { path: format!("connectors[{index}]"), line: node.line, node };
+        let field = Field { path: format!("{}[{index}]", field.path), line: node.line, node };
         if context.is_full() {
             break;
         }
-        let Some(own) = context.section(&field) else { continue };
+        let Some(mut own) = context.section(&field) else { continue };
         own.check_keys(context, keys::CONNECTOR, keys::CONNECTOR_LATER);
         fields.push(ConnectorFields::new(context, own, defaults));
     }

@@ -8,8 +8,8 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::keys;
 use super::section::{Context, Field, Section};
+use super::{keys, text};
 use crate::okta::origin::Origin;
 use crate::okta::proxy::{CaFile, Network, NoProxy, Proxy, ProxyError};
 
@@ -52,7 +52,7 @@ pub(super) fn read(context: &mut Context<'_>, file: &Section<'_>) -> Option<Okta
     let (mut proxy, mut ca, mut line) = (None, None, 1);
     let mut is_fine = true;
     if let Some(field) = file.get("okta_http") {
-        let section = context.section(field)?;
+        let mut section = context.section(field)?;
         section.check_keys(context, keys::OKTA_HTTP, &[]);
         line = section.line;
         if let Some(field) = section.get("proxy_url") {
@@ -116,7 +116,7 @@ fn read_ca(context: &mut Context<'_>, field: &Field<'_>) -> Option<Option<CaFile
     match certificates(Path::new(&text.value)) {
         Ok(certificates) => Some(Some(CaFile { certificates: Arc::new(certificates) })),
         Err(problem) => {
-            let path = if text.template.is_literal() { text.value.escape_debug().to_string() } else { text.shown() };
+            let path = if text.template.is_literal() { text::path(Path::new(&text.value)) } else { text.shown() };
             context.refuse(field, format!("`{path}` {problem}"));
             None
         }

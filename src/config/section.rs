@@ -8,7 +8,7 @@ use super::findings::Findings;
 use super::interpolation::Template;
 use super::problem::Problem;
 use super::yaml::{Entry, Node, Value};
-use super::{keys, text};
+use super::{keys, synonyms, text};
 
 /// What all readers share: where values come from, and what was found wrong.
 pub(super) struct Context<'e> {
@@ -68,7 +68,11 @@ impl<'e> Context<'e> {
     /// The known name that an unknown one was probably meant to be.
     pub fn nearest<'k>(&self, unknown: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
         // Thousands of unknown names are no slips of the hand: looking for the nearest of each would only take time.
-        if self.is_full() { None } else { text::nearest(unknown, known) }
+        if self.is_full() {
+            return None;
+        }
+        let known: Vec<&str> = known.into_iter().collect();
+        text::nearest(unknown, known.iter().copied()).or_else(|| synonyms::find(unknown, known))
     }
 
     /// Whether there are so many problems that no more are kept.
@@ -76,8 +80,14 @@ impl<'e> Context<'e> {
         self.problems.is_full()
     }
 
-    /// Notes an unknown key, with what was probably meant.
-    pub fn unknown_key(&mut self, section: &Section<'_>, key: &str, line: usize, known: &[&str]) {
+    /// Notes an unknown key, and gives the known one that was probably meant.
+    pub fn unknown_key(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        line: usize,
+        known: &[&'static str],
+    ) -> Option<&'static str> {
         let name = text::name(key);
         let near = self.nearest(key, known.iter().copied());
         let message = if key == "<<" {
@@ -90,6 +100,7 @@ impl<'e> Context<'e> {
             format!("unknown key `{name}`: the keys here are {}", list(known))
         };
         self.problem(&section.child(&name), line, message);
+        near
     }
 
     /// The text of a field; a problem when it is none or has broken placeholders.
@@ -102,7 +113,7 @@ impl<'e> Context<'e> {
             }
             Value::Refused => return None,
             other => {
-                self.refuse(field, format!("a single value is expected here, not {}: write one", other.kind()));
+                self.refuse(field, format!("a single value is expected here, not {}: write one value", other.kind()));
                 return None;
             }
         };
@@ -242,13 +253,19 @@ impl<'n> Section<'n> {
     }
 
     /// Refuses every key that is not known, and those that a later version will know.
-    pub fn check_keys(&self, context: &mut Context<'_>, known: &[&str], later: &[&str]) {
-        for (key, field) in self.iter() {
-            if later.contains(&key) {
-                let message = format!("`{key}` is not supported by this version: remove it");
-                context.problem(&field.path, field.line, message);
-            } else if !known.contains(&key) {
-                context.unknown_key(self, key, field.line, known);
+    ///
+    /// A misspelt key is read on as the one that was meant, so that it is not also missing, and mistakes below it are
+    /// told in the same run.
+    pub fn check_keys(&mut self, context: &mut Context<'_>, known: &[&'static str], later: &[&str]) {
+        for at in 0..self.fields.len() {
+            let (key, Field { path, line, .. }) = &self.fields[at];
+            if later.contains(key) {
+                context.problem(path, *line, format!("`{key}` is not supported by this version: remove it"));
+            } else if !known.contains(key)
+                && let Some(meant) = context.unknown_key(self, key, *line, known)
+                && self.get(meant).is_none()
+            {
+                self.fields[at].0 = meant;
             }
         }
     }

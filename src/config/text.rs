@@ -8,6 +8,22 @@ const MAX_SHOWN: usize = 80;
 /// The longest path that a message repeats; a longer one is none.
 const MAX_PATH: usize = 500;
 
+/// What the name of a key ends in whose value is a secret.
+const NAMES_OF_SECRETS: [&str; 12] = [
+    "ssws",
+    "auth",
+    "password",
+    "passphrase",
+    "passwd",
+    "secret",
+    "private_key",
+    "private.key",
+    "key.pem",
+    "jaas.config",
+    "token",
+    "-----begin",
+];
+
 /// A value as it is written in the file, short enough for one line, up to what may be a secret.
 ///
 /// Only what stands in the file is ever shown, so `${env:NAME}` stays `${env:NAME}`.
@@ -32,6 +48,7 @@ pub(super) fn path(path: &Path) -> String {
 ///
 /// * after `key: `, since a quote that is not closed makes a value of the lines that follow,
 /// * after the name of a secret, as `password=`,
+/// * at a login, as `https://user:password@host`,
 /// * where it looks like an API token of Okta's, a JSON Web Token or a PEM file, which somebody wrote under the wrong key.
 fn secret_at(text: &str) -> Option<usize> {
     // Longer than what is ever shown, with all its escapes.
@@ -39,19 +56,25 @@ fn secret_at(text: &str) -> Option<usize> {
     let text = text[..end].to_ascii_lowercase();
     let after_key =
         text.match_indices(':').find(|(at, _)| text[at + 1..].starts_with([' ', '\t', '\n'])).map(|(at, _)| at);
-    let after_name = ["ssws", "password", "passphrase", "secret", "private_key", "private-key", "token", "-----begin"]
+    let after_name = NAMES_OF_SECRETS
         .iter()
         .flat_map(|name| text.match_indices(name))
         .filter(|(at, name)| {
             let rest = text[at + name.len()..].trim_start_matches([' ', '"', '\'']);
-            rest.starts_with([':', '=']) || matches!(*name, "ssws" | "-----begin")
+            // `urn:ietf:params:oauth:…` names none.
+            let is_name = *name != "auth" || !text[..*at].ends_with(|c: char| c.is_ascii_alphabetic());
+            is_name && rest.starts_with([':', '=']) || matches!(*name, "ssws" | "-----begin")
         })
         .map(|(at, name)| at + name.len());
     let tokens = text
         .split(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c)))
         .filter(|word| (word.starts_with("00") && word.len() >= 40) || (word.starts_with("eyj") && word.len() >= 20))
         .map(|word| word.as_ptr() as usize - text.as_ptr() as usize);
-    after_key.into_iter().chain(after_name).chain(tokens).min()
+    let logins = text.match_indices('@').filter_map(|(at, _)| {
+        let start = text[..at].rfind([' ', '"', '\'', '/', ',', '{', '[']).map_or(0, |before| before + 1);
+        text[start..at].contains(':').then_some(start)
+    });
+    after_key.into_iter().chain(after_name).chain(tokens).chain(logins).min()
 }
 
 /// A key as a message may show it: up to the first character that no key has.
@@ -141,6 +164,9 @@ mod tests {
             ("sasl.password = hunter2", "sasl.password…"),
             ("https://acme.okta.com?Token=hunter2", "https://acme.okta.com?Token…"),
             ("'secret': hunter2", "'secret…"),
+            ("https://u:hunter2@idp.example/token", "https://…"),
+            ("u:hunter2@idp.example", "…"),
+            ("https://***@acme.okta.com", "https://***@acme.okta.com"),
             (&format!("x {token}"), "x …"),
             ("eyJhbGciOiJSUzI1NiJ9.x.y", "…"),
             ("-----BEGIN PRIVATE KEY----- MIIx", "-----BEGIN…"),

@@ -89,7 +89,11 @@ impl<'n> TopicFields<'n> {
         if let Value::Scalar(_) = field.node.value {
             return Some(Self { name: Some(field.clone()), map: None });
         }
-        let map = context.section(field)?;
+        if let Value::List(_) = field.node.value {
+            context.refuse(field, "one topic is expected here, not a list: write its name, or a map with `name`");
+            return None;
+        }
+        let mut map = context.section(field)?;
         map.check_keys(context, keys::TOPIC, &[]);
         Some(Self { name: map.get("name").cloned(), map: Some(map) })
     }

@@ -6,13 +6,14 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use serde_saphyr::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::findings::Findings;
 use super::problem::Problem;
+use super::syntax;
 
 /// Deeper than any configuration nests; bounds the recursion below.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 
 /// A value and where it starts.
 pub(super) struct Node {
@@ -76,7 +77,7 @@ pub(super) fn parse(text: &str) -> Result<(Node, Vec<Problem>), Vec<Problem>> {
         Ok(Some(node)) => return Ok((node, builder.problems.sorted())),
         Ok(None) => builder.problem(1, "the file is empty: start with `kafka:` and `connectors:`"),
         Err(error) => {
-            let (line, message) = syntax_problem(&error, text);
+            let (line, message) = syntax::problem(&error, text);
             builder.problem(line, &message);
         }
     }
@@ -210,28 +211,4 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Value {
 
 fn line(span: &Span) -> usize {
     span.start.line()
-}
-
-/// The parser's messages name its own rules and no text of the file, apart from the two kinds taken apart first.
-fn syntax_problem(error: &ScanError, text: &str) -> (usize, String) {
-    let reason = match error.kind() {
-        ErrorKind::UnexpectedCharacter { .. } => {
-            "a value cannot start with this character: put the value into quotes".to_owned()
-        }
-        ErrorKind::UnknownAnchor => "a value that starts with `*` is an alias: put it into quotes".to_owned(),
-        ErrorKind::RecursionLimitExceeded => format!("nested more than {MAX_DEPTH} levels deep: nest less"),
-        ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => {
-            "a quote that was opened here or above is not closed: close it".to_owned()
-        }
-        ErrorKind::MappingValueNotAllowed => {
-            "a second `: ` on the line: put a value that has one into quotes, and each key on a line of its own"
-                .to_owned()
-        }
-        ErrorKind::Custom(_) => "look at indentation, quotes and brackets".to_owned(),
-        kind => format!("{kind}: look at indentation, quotes and brackets"),
-    };
-    // What is missing at the end is reported on the line after it, which is not in the file.
-    let line = error.marker().line().min(text.lines().count()).max(1);
-    let column = error.marker().col() + 1;
-    (line, format!("not valid YAML near column {column}: {reason}"))
 }

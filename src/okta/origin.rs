@@ -11,8 +11,8 @@ use url::{Host, Url};
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum OriginError {
     /// Not a URL at all.
-    #[error("`{0}` is not a URL: write the org's origin, as `https://acme.okta.com`")]
-    NotAUrl(String),
+    #[error("`{0}` is not a URL: write the org's origin, as `{1}`")]
+    NotAUrl(String, String),
     /// A scheme other than https, or http to a host that is not this machine.
     #[error("`{0}` would send the credential in the clear: write `https://{1}` (http is for loopback addresses only)")]
     NotHttps(String, String),
@@ -78,7 +78,7 @@ impl FromStr for Origin {
     type Err = OriginError;
 
     fn from_str(text: &str) -> Result<Self, OriginError> {
-        let not_a_url = || OriginError::NotAUrl(redact(text));
+        let not_a_url = || OriginError::NotAUrl(redact(text), example(text));
         let url = Url::parse(text).map_err(|_| not_a_url())?;
         let origin = Self::of(&url).ok_or_else(not_a_url)?;
         if url.scheme() != "https" && !origin.is_loopback() {
@@ -113,6 +113,13 @@ fn without_admin(host: &str) -> Option<String> {
     let (org, domain) = host.split_once('.')?;
     let org = org.strip_suffix("-admin")?;
     OKTA.contains(&domain).then(|| format!("{org}.{domain}"))
+}
+
+/// What to write in the place of a text that is no URL: where it is a host alone, its origin.
+fn example(text: &str) -> String {
+    let is_host = text.contains('.') && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    let url = if is_host { Url::parse(&format!("https://{text}")).ok() } else { None };
+    url.and_then(|url| Origin::of(&url)).map_or("https://acme.okta.com".to_owned(), |origin| origin.to_string())
 }
 
 /// A login in a URL is a secret: it is shown as `***`, also where the scheme was forgotten.

@@ -1,7 +1,9 @@
 //! The configuration file: one row for each rule, secrets that stay secret, defaults, and the contract's example.
 
+mod bad;
 mod kafka;
 mod okta_http;
+mod planted;
 mod rules;
 mod secrets;
 
@@ -31,6 +33,7 @@ fn env(name: &str) -> Option<String> {
         "SECRET" => Some(SECRET.to_owned()),
         "SPACED" => Some(format!("{SECRET} {SECRET}")),
         "EMPTY" => Some(String::new()),
+        "TWO_LINES" => Some(format!("{SECRET}\n{SECRET}")),
         "LIMIT" => Some("50".to_owned()),
         "PASSWORD" => Some(SECRET.to_owned()),
         _ => None,

@@ -41,14 +41,17 @@ fn what_fuzzing_found_once_holds_now() {
             }
         }
     }
-    let full = root.join("target/fuzz/result.txt");
-    let runs = fs::read_to_string(&full).unwrap_or_default();
-    let done = match runs.lines().count() {
-        0 => format!("{count} inputs: seeds, bad files and what fuzzing found before (`make fuzz` looks for more)"),
-        targets => {
-            format!("{targets} targets: {}; {count} inputs of before", runs.lines().collect::<Vec<_>>().join("; "))
-        }
+    let runs: Vec<String> = TARGETS
+        .iter()
+        .filter_map(|(target, ..)| fs::read_to_string(root.join(format!("target/fuzz/{target}.result"))).ok())
+        .map(|line| line.trim().to_owned())
+        .collect();
+    let fuzzed = if runs.is_empty() {
+        "`make fuzz` looks for more".to_owned()
+    } else {
+        format!("`make fuzz`: {}", runs.join("; "))
     };
+    let done = format!("{count} inputs: seeds, bad files and what fuzzing found before; {fuzzed}");
     prove::row(
         "fuzzing",
         "No input makes a parser panic, take long, leak a secret, lose an element or leave the org",

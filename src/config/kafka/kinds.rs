@@ -1,10 +1,16 @@
 //! Whether a text is a value of a property's kind, before librdkafka says so at run time.
 
 use super::librdkafka::Kind;
+use crate::config::time;
 
 /// What is wrong with a value, without the value; read as librdkafka reads it.
-pub(super) fn error(kind: Kind, value: &str) -> Option<String> {
+pub(super) fn error(name: &str, kind: Kind, value: &str) -> Option<String> {
     match kind {
+        // Our own keys have units, librdkafka's have them in their names.
+        Kind::Int(..) | Kind::Float(..) if name.ends_with(".ms") && time::duration(value).is_ok() => {
+            let millis = time::duration(value).unwrap_or_default().as_millis();
+            Some(format!("has a unit: write the number of milliseconds, `{millis}`"))
+        }
         Kind::Text => None,
         // librdkafka takes `t`, `f`, `1` and `0` too.
         Kind::Bool if ["true", "false", "t", "f", "1", "0"].iter().any(|word| word.eq_ignore_ascii_case(value)) => None,

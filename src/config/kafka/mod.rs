@@ -6,7 +6,7 @@ pub mod oidc;
 mod relations;
 mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use oidc::Oidc;
 
 use super::section::{Context, Field, Section};
 use super::text;
+use super::yaml::Value;
 
 /// Properties for the producers and the consumers, under librdkafka's names.
 ///
@@ -134,19 +135,42 @@ pub(super) fn read(context: &mut Context<'_>, section: &Section<'_>) -> KafkaPro
         Some(field) => context.section(field).map_or(Settings::new(), |section| read_place(context, &section, place)),
     };
     let (producer, consumer) = (of_role("producer", Place::Producer), of_role("consumer", Place::Consumer));
-    let has_bootstrap = section.iter().any(|(key, _)| canonical(key) == canonical(BOOTSTRAP));
-    if !has_bootstrap {
+    let attempted = attempted(context, section);
+    if !attempted.contains(canonical(BOOTSTRAP)) {
         let message = "is missing: write the brokers' addresses, as `bootstrap.servers: localhost:9092`";
         context.problem(&section.child(BOOTSTRAP), section.line, message);
     }
     let mut producer = for_role(&common, producer, Role::Producer);
     let mut consumer = for_role(&common, consumer, Role::Consumer);
-    relations::check(context, &producer, &consumer);
+    relations::check(context, &producer, &consumer, &attempted);
     let oidc = oidc::take(&mut producer, &mut consumer);
     let values = |settings: Settings| settings.into_values().map(|setting| (setting.name, setting.value)).collect();
     let mut properties = KafkaProperties { producer: values(producer), consumer: values(consumer), oidc };
     properties.fill_in_defaults();
     properties
+}
+
+/// What the file tries to set, by canonical name: a property whose name or value is wrong is not also missing.
+fn attempted(context: &Context<'_>, section: &Section<'_>) -> BTreeSet<String> {
+    let mut attempted = BTreeSet::new();
+    for (key, field) in section.iter() {
+        match &field.node.value {
+            // `producer: {…}`, and `sasl: {mechanism: …}`, which is the dotted name taken for nesting.
+            Value::Map(entries) => attempted.extend(entries.iter().flat_map(|entry| {
+                [canonical(&entry.key).to_owned(), canonical(&format!("{key}.{}", entry.key)).to_owned()]
+            })),
+            _ if find(key).is_some() => drop(attempted.insert(canonical(key).to_owned())),
+            _ if key == "sasl.jaas.config" => attempted.extend(["sasl.username", "sasl.password"].map(str::to_owned)),
+            _ => attempted.extend(nearest(context, key, &[]).map(|near| canonical(near).to_owned())),
+        }
+    }
+    attempted
+}
+
+/// The settable property, or the section, that an unknown name was probably meant to be.
+fn nearest(context: &Context<'_>, name: &str, sections: &[&'static str]) -> Option<&'static str> {
+    let settable = librdkafka::PROPERTIES.iter().map(|row| row.name).filter(|name| rules::refusal(name).is_none());
+    context.nearest(name, settable.chain(sections.iter().copied()))
 }
 
 /// What the role knows of the common properties, and its own over them.
@@ -208,6 +232,10 @@ fn read_property(
         context.problem(&field.path, field.line, format!("`{name}` is {home}"));
         return None;
     }
+    if let (Value::List(_), true) = (&field.node.value, canonical(name) == canonical(BOOTSTRAP)) {
+        context.refuse(field, "is a list: write the brokers as one value, comma-separated, as `a:9092,b:9092`");
+        return None;
+    }
     let text = context.text(field)?;
     // What is not shown cannot leak; what is shown is as written, never as interpolated.
     let shown = if is_sensitive(name) { "the value".to_owned() } else { format!("`{}`", text.shown()) };
@@ -219,7 +247,7 @@ fn read_property(
         context.refuse(field, "is empty: write the brokers' addresses, as `localhost:9092`");
         return None;
     }
-    let wrong = kinds::error(property.kind, &text.value)
+    let wrong = kinds::error(name, property.kind, &text.value)
         .or_else(|| rules::limit(name, &text.value))
         .or_else(|| oidc::limit(name, &text.value));
     match wrong {
@@ -233,17 +261,18 @@ fn read_property(
 
 fn unknown(context: &mut Context<'_>, section: &Section<'_>, name: &str, field: &Field<'_>, place: Place) {
     // `bootstrap: {servers: …}` is the dotted name taken for nesting.
-    if let super::yaml::Value::Map(entries) = &field.node.value
-        && let Some(known) = entries.iter().map(|entry| format!("{name}.{}", entry.key)).find(|n| find(n).is_some())
-    {
-        let message = format!("is part of a property's name: write `{known}: …` on one line");
-        context.problem(&field.path, field.line, message);
-        return;
+    if let Value::Map(entries) = &field.node.value {
+        let dotted = entries.iter().map(|entry| format!("{name}.{}", entry.key)).filter(|name| find(name).is_some());
+        let lines: Vec<String> = dotted.map(|name| format!("`{name}: …`")).collect();
+        if !lines.is_empty() {
+            let place = if lines.len() == 1 { "on one line" } else { "each on a line of its own" };
+            let message = format!("is part of a property's name: write {} {place}", lines.join(", "));
+            context.problem(&field.path, field.line, message);
+            return;
+        }
     }
     let sections = if place == Place::Common { &["producer", "consumer"][..] } else { &[] };
-    let settable = librdkafka::PROPERTIES.iter().map(|row| row.name).filter(|name| rules::refusal(name).is_none());
-    let names = settable.chain(sections.iter().copied());
-    let message = match context.nearest(name, names) {
+    let message = match nearest(context, name, sections) {
         Some(near) => format!("unknown property `{}`: did you mean `{near}`?", text::name(name)),
         None if super::keys::FILE.contains(&name) => {
             format!("`{name}` does not belong here: move it to the top level of the file")

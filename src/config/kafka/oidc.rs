@@ -1,5 +1,6 @@
 //! `sasl.oauthbearer.*` of librdkafka's method `oidc`, which the program does by itself (docs/adr/0021).
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -120,11 +121,18 @@ fn extensions(value: &str) -> Option<Vec<(String, String)>> {
 }
 
 /// Notes what is missing or has no effect.
-pub(super) fn check(context: &mut Context<'_>, settings: &Settings, mechanism: Option<&Setting>) {
+pub(super) fn check(
+    context: &mut Context<'_>,
+    settings: &Settings,
+    attempted: &BTreeSet<String>,
+    mechanism: Option<&Setting>,
+) {
     let ours = || settings.iter().filter(|(name, _)| is_ours(name)).map(|(_, setting)| setting);
     match mechanism {
         Some(mechanism) => {
-            if let Some(missing) = NEEDED.into_iter().find(|name| !settings.contains_key(*name)) {
+            if let Some(missing) =
+                NEEDED.into_iter().find(|name| !settings.contains_key(*name) && !attempted.contains(*name))
+            {
                 let message = if missing == "sasl.oauthbearer.method" {
                     "needs a token: write `sasl.oauthbearer.method: oidc`, and what README lists with it".to_owned()
                 } else {

@@ -1,12 +1,14 @@
 //! Properties that are good alone and wrong together: what librdkafka would say when a client is made.
 
+use std::collections::BTreeSet;
+
 use super::{Context, Setting, Settings, oidc};
 
 /// Notes what does not go together, at the line of the property that has to change.
-pub(super) fn check(context: &mut Context<'_>, producer: &Settings, consumer: &Settings) {
+pub(super) fn check(context: &mut Context<'_>, producer: &Settings, consumer: &Settings, attempted: &BTreeSet<String>) {
     // What both have is checked in both and noted once.
     for settings in [producer, consumer] {
-        security(context, settings);
+        security(context, settings, attempted);
         at_least(context, settings, "reconnect.backoff.max.ms", "reconnect.backoff.ms", 0);
         at_least(context, settings, "fetch.max.bytes", "message.max.bytes", 0);
         at_least(context, settings, "receive.message.max.bytes", "fetch.max.bytes", 512);
@@ -14,17 +16,20 @@ pub(super) fn check(context: &mut Context<'_>, producer: &Settings, consumer: &S
     group(context, consumer);
 }
 
-fn security(context: &mut Context<'_>, settings: &Settings) {
+fn security(context: &mut Context<'_>, settings: &Settings, attempted: &BTreeSet<String>) {
     let value = |name: &str| settings.get(name).map(|setting| setting.value.to_ascii_lowercase());
     let protocol = value("security.protocol").unwrap_or_else(|| "plaintext".to_owned());
     let mechanism = settings.get("sasl.mechanisms");
     let bearer = mechanism.filter(|mechanism| mechanism.value == "OAUTHBEARER" && protocol.starts_with("sasl"));
-    oidc::check(context, settings, bearer);
+    oidc::check(context, settings, attempted, bearer);
     if let (true, Some(setting)) = (protocol.starts_with("sasl"), settings.get("security.protocol")) {
         match mechanism {
+            None if attempted.contains("sasl.mechanisms") => {}
             None => refuse(context, setting, "needs a mechanism: write `sasl.mechanism`, as `SCRAM-SHA-512`"),
             Some(mechanism) if mechanism.value != "OAUTHBEARER" => {
-                let missing = ["sasl.username", "sasl.password"].into_iter().find(|name| !settings.contains_key(*name));
+                let missing = ["sasl.username", "sasl.password"]
+                    .into_iter()
+                    .find(|name| !settings.contains_key(*name) && !attempted.contains(*name));
                 if let Some(missing) = missing {
                     refuse(context, mechanism, &format!("needs a user and a password: write `{missing}`"));
                 }
@@ -39,6 +44,7 @@ fn security(context: &mut Context<'_>, settings: &Settings) {
     }
     if let Some(store) = settings.get("ssl.keystore.location")
         && !settings.contains_key("ssl.keystore.password")
+        && !attempted.contains("ssl.keystore.password")
     {
         refuse(context, store, "needs the store's password: write `ssl.keystore.password`");
     }

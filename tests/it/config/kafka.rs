@@ -16,7 +16,7 @@ fn what_librdkafka_does_not_know_or_take_is_refused() {
         ("socket.timeout.ms: 5", "socket.timeout.ms", &["`5`", "10 to 300000"]),
         ("socket.timeout.ms: 70000", "socket.timeout.ms", &["60 s"]),
         ("socket.timeout.ms: 010", "socket.timeout.ms", &["`010`", "whole number"]),
-        ("socket.timeout.ms: 5s", "socket.timeout.ms", &["`5s`", "whole number"]),
+        ("socket.timeout.ms: 5s", "socket.timeout.ms", &["`5s`", "milliseconds, `5000`"]),
         ("socket.keepalive.enable: yes", "socket.keepalive.enable", &["`yes`", "`true` or `false`"]),
         ("security.protocol: tls", "security.protocol", &["`tls`", "`sasl_ssl`"]),
         ("compression.type: brotli", "compression.type", &["`brotli`", "`zstd`"]),

@@ -74,7 +74,7 @@ fn every_rule_of_what_a_connector_needs() {
     replaced(".com\n", ".com/api\n", "connectors[0].org", 5, &["more than an origin"]);
     replaced("    org: https://acme.okta.com\n", "", "connectors[0].org", 4, &["is missing", "https://"]);
     replaced("auth: {ssws: \"${env:TOKEN}\"}", "auth: {}", "connectors[0].auth.ssws", 6, &["is missing"]);
-    replaced("{ssws: \"${env:TOKEN}\"}", "token", "connectors[0].auth", 6, &["a map"]);
+    replaced("{ssws: \"${env:TOKEN}\"}", "token", "connectors[0].auth", 6, &["has no keys", "ssws"]);
     replaced("    auth: {ssws: \"${env:TOKEN}\"}\n", "", "connectors[0].auth", 4, &["is missing", "ssws"]);
     replaced("    topic: okta.system-log\n", "", "connectors[0].topic", 4, &["is missing"]);
     replaced("okta.system-log", "{partitions: 3}", "connectors[0].topic.name", 7, &["is missing"]);
@@ -90,7 +90,7 @@ fn every_rule_of_what_a_connector_needs() {
         ("{name: t, replication_factor: -2}", "replication_factor", ["`-2`", "`-1`"]),
         ("{name: t, create: maybe}", "create", ["`maybe`", "`true` or `false`"]),
         ("{name: t, config: 5}", "config", ["a map", "a single value"]),
-        ("{name: t, retention.ms: 5}", "retention.ms", ["unknown key", "`config`"]),
+        ("{name: t, retention.ms: 5}", "retention.ms", ["does not belong here", "`config`"]),
         (
             "{name: t, config: {message.timestamp.type: LogAppendTime}}",
             "config.message.timestamp.type",
@@ -116,7 +116,7 @@ fn every_rule_of_the_top_level() {
         ("offsets:\n  partition: 5", "offsets.partition", 2, &["did you mean `partitions`"]),
         ("offsets: topic", "offsets", 1, &["a map"]),
         ("http: {listen: localhost:8083}", "http.listen", 1, &["`localhost:8083`", "127.0.0.1:8083"]),
-        ("http: {port: 8083}", "http.port", 1, &["unknown key", "`listen`"]),
+        ("http: {port: '127.0.0.1:8083'}", "http.port", 1, &["did you mean `listen`"]),
         ("<<: {group_id: x}", "<<", 1, &["connector_defaults"]),
         ("connector_defaults: {name: x}", "connector_defaults.name", 1, &["cannot be shared"]),
         ("connector_defaults: {intervall: 60s}", "connector_defaults.intervall", 1, &["did you mean `interval`"]),

@@ -59,7 +59,7 @@ fn what_yaml_refuses_is_told_with_its_line_and_without_its_text() {
         (format!("{MINIMAL}    q: {}{SECRET}{}\n", "[".repeat(40), "]".repeat(40)), 8, "levels deep"),
         (String::new(), 1, "empty"),
         ("# nothing\n".to_owned(), 1, "empty"),
-        (SECRET.to_owned(), 1, "a map"),
+        (SECRET.to_owned(), 1, "write the keys `kafka:` and `connectors:`"),
     ] {
         let found = problems(&text);
         let at = found.iter().any(|p| p.line == line && p.message.contains(says));

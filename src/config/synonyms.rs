@@ -1,0 +1,34 @@
+//! Names that other programs have for our keys.
+
+/// Ours, and theirs.
+const SYNONYMS: &[(&str, &[&str])] = &[
+    ("connectors", &["sources", "orgs", "tenants"]),
+    ("group_id", &["group", "consumer_group"]),
+    ("group_instance_id", &["worker", "worker_id", "instance_id"]),
+    ("proxy_url", &["proxy", "https_proxy", "http_proxy"]),
+    ("ca_file", &["ca", "cafile", "ca_cert", "ca_bundle", "ca_location"]),
+    ("listen", &["port", "host", "address", "bind"]),
+    ("org", &["url", "org_url", "host", "domain", "okta_domain", "base_url"]),
+    ("auth", &["token", "api_token", "credentials"]),
+    ("interval", &["poll_interval", "polling_interval", "poll_frequency", "frequency", "period", "every"]),
+    ("limit", &["page_size", "batch_size", "max_results"]),
+    ("since", &["from", "start", "start_date", "start_from", "lookback", "initial_offset"]),
+    ("filter", &["filters", "expression"]),
+    ("q", &["query", "keyword", "keywords", "search"]),
+    ("dead_letter_topic", &["dlq", "dlq_topic", "dead_letter_queue", "error_topic", "errors_topic"]),
+    ("topic", &["name", "topic_name", "kafka_topic", "output_topic"]),
+    ("partitions", &["num_partitions", "partition_count", "shards"]),
+    ("replication_factor", &["replicas", "replication"]),
+    ("config", &["configs", "settings", "properties"]),
+    ("ssws", &["token", "api_token", "apitoken", "api_key", "apikey", "okta_api_token"]),
+    ("bootstrap.servers", &["brokers", "broker", "servers", "hosts", "broker.list"]),
+];
+
+/// The key among `known` that another program calls `unknown`.
+pub(super) fn find<'k>(unknown: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let unknown = unknown.to_ascii_lowercase().replace('-', "_");
+    known.into_iter().find(|known| {
+        let theirs = SYNONYMS.iter().filter(|(ours, _)| ours == known).flat_map(|(_, theirs)| theirs.iter());
+        theirs.into_iter().any(|theirs| *theirs == unknown)
+    })
+}
