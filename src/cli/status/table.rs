@@ -55,3 +55,59 @@ fn behind(seconds: i64) -> String {
         _ => format!("{:.1} d", seconds as f64 / 86_400.0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::offset::SourceOffset;
+
+    fn line(
+        connector: &str,
+        owner: Option<&str>,
+        state: Option<&str>,
+        freshness_seconds: Option<i64>,
+    ) -> Line<'static> {
+        Line {
+            connector: connector.to_owned(),
+            org: "acme.okta.com".to_owned(),
+            configured: connector != "old",
+            owner: owner.map(str::to_owned),
+            state: state.map(str::to_owned),
+            trouble: state.filter(|state| *state == "failed").map(|_| "no token: make one".to_owned()),
+            caught_up: None,
+            freshness_seconds,
+            checkpoint: None,
+            offset: Some(SourceOffset {
+                published: Some("2026-11-22T00:00:00.000Z".to_owned()),
+                uuid: Some("u-1".to_owned()),
+                ..SourceOffset::cold("https://acme.okta.com/api/v1/logs".to_owned(), "q".to_owned())
+            })
+            .filter(|_| connector != "new"),
+            topic_partition: 7,
+            topic_offset: (connector != "new").then_some(1234),
+            reported: None,
+        }
+    }
+
+    #[test]
+    fn columns_stand_below_each_other_and_troubles_below_all() {
+        let lines = [
+            line("acme", Some("worker-0"), Some("waiting"), Some(12)),
+            line("a-longer-name", Some("worker-0"), Some("failed"), Some(100_000)),
+            line("new", None, None, None),
+            line("untold", Some("worker-0"), None, Some(700)),
+            line("old", None, None, None),
+        ];
+        let expected = "\
+CONNECTOR      STATE            BEHIND  OWNER     LAST EVENT                UUID  SHARD@OFFSET
+acme           waiting          12 s    worker-0  2026-11-22T00:00:00.000Z  u-1   7@1234
+a-longer-name  failed           27.8 h  worker-0  2026-11-22T00:00:00.000Z  u-1   7@1234
+new            no owner         -       -         -                         -     7
+untold         not told         11 min  worker-0  2026-11-22T00:00:00.000Z  u-1   7@1234
+old            not in the file  -       -         2026-11-22T00:00:00.000Z  u-1   7@1234
+
+a-longer-name: failed: no token: make one
+";
+        assert_eq!(render(&lines), expected);
+    }
+}
