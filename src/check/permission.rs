@@ -44,7 +44,7 @@ impl Missing<'_> {
         let mut command =
             format!("kafka-acls.sh --bootstrap-server {} --add --allow-principal User:NAME", self.bootstrap);
         for operation in self.operations {
-            command.push_str(&format!(" --operation {operation}"));
+            command.push_str(&format!(" --operation {}", operation.command_name()));
         }
         command.push_str(&match self.resource {
             Resource::Topic(name) => format!(" --topic {name}"),
@@ -77,20 +77,20 @@ mod tests {
             (
                 &[Operation::Write][..],
                 Resource::Topic("okta.system-log"),
-                "WRITE is not granted; run: kafka-acls.sh --bootstrap-server b:1 --add --allow-principal User:NAME --operation WRITE --topic okta.system-log",
+                "WRITE is not granted; run: kafka-acls.sh --bootstrap-server b:1 --add --allow-principal User:NAME --operation Write --topic okta.system-log",
             ),
             (
                 &[Operation::Read, Operation::Write],
                 Resource::Topic("offsets"),
-                "READ and WRITE are not granted; run: kafka-acls.sh --bootstrap-server b:1 --add --allow-principal User:NAME --operation READ --operation WRITE --topic offsets",
+                "READ and WRITE are not granted; run: kafka-acls.sh --bootstrap-server b:1 --add --allow-principal User:NAME --operation Read --operation Write --topic offsets",
             ),
-            (&[Operation::Read], Resource::Group("it's a group"), r"--operation READ --group 'it'\''s a group'"),
+            (&[Operation::Read], Resource::Group("it's a group"), r"--operation Read --group 'it'\''s a group'"),
             (
                 &[Operation::Write],
                 Resource::TransactionalIds("offsets-"),
-                "--operation WRITE --transactional-id offsets- --resource-pattern-type prefixed",
+                "--operation Write --transactional-id offsets- --resource-pattern-type prefixed",
             ),
-            (&[Operation::DescribeConfigs], Resource::Cluster, "--operation DESCRIBE_CONFIGS --cluster"),
+            (&[Operation::DescribeConfigs], Resource::Cluster, "--operation DescribeConfigs --cluster"),
         ] {
             let shown = Missing { bootstrap: "b:1", operations, resource }.to_string();
             assert!(shown.ends_with(end), "{shown}");

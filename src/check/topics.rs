@@ -172,7 +172,10 @@ impl<'a> Look<'a> {
             let mut text = self.missing(missing, Resource::Topic(name));
             // It may be there and not be shown.
             if partitions.is_none() && self.topics.may_be_created(&wanted).is_err_and(|error| error.is_refused()) {
-                text.push_str(&format!("; where the topic is not there yet, add --operation {}", Operation::Create));
+                text.push_str(&format!(
+                    "; where the topic is not there yet, add --operation {}",
+                    Operation::Create.command_name()
+                ));
             }
             lines.push(Line::fail(&what, text));
         }

@@ -41,6 +41,17 @@ pub enum Operation {
 impl Operation {
     const ALL: [Self; 5] = [Self::Read, Self::Write, Self::Create, Self::Describe, Self::DescribeConfigs];
 
+    /// As `kafka-acls.sh --operation` takes it; it does not know `DESCRIBE_CONFIGS` (Kafka 4.3.1).
+    pub fn command_name(self) -> &'static str {
+        match self {
+            Self::Read => "Read",
+            Self::Write => "Write",
+            Self::Create => "Create",
+            Self::Describe => "Describe",
+            Self::DescribeConfigs => "DescribeConfigs",
+        }
+    }
+
     /// Kafka's code for it (org.apache.kafka.common.acl.AclOperation).
     fn code(self) -> i32 {
         match self {
@@ -53,7 +64,7 @@ impl Operation {
     }
 }
 
-/// As Kafka's documentation spells it, and `kafka-acls.sh --operation` takes it: `DESCRIBE_CONFIGS`.
+/// As Kafka's documentation spells it: `DESCRIBE_CONFIGS`.
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -53,7 +53,18 @@ pub enum Operation {
 pub type Permission<'a> = (Resource<'a>, Operation);
 
 impl Operation {
-    /// As `kafka-acls.sh --operation` takes it.
+    /// As `kafka-acls.sh --operation` takes it, and in no other way.
+    fn command_name(self) -> &'static str {
+        match self {
+            Self::Read => "Read",
+            Self::Write => "Write",
+            Self::Create => "Create",
+            Self::Describe => "Describe",
+            Self::DescribeConfigs => "DescribeConfigs",
+        }
+    }
+
+    /// As Kafka's documentation and the program's messages have it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "READ",
@@ -81,7 +92,7 @@ pub fn granted_by(command: &str) -> Vec<Permission<'_>> {
             "--operation" => {
                 let name = value();
                 let known = [Read, Write, Create, Describe, DescribeConfigs];
-                let operation = known.into_iter().find(|operation| operation.name() == name);
+                let operation = known.into_iter().find(|operation| operation.command_name() == name);
                 operations.push(operation.unwrap_or_else(|| panic!("operation {name}: {command}")));
             }
             "--topic" => resources.push(Resource::Topic(value())),
