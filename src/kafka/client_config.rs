@@ -2,6 +2,7 @@
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
 
 use crate::config::KafkaProperties;
 
@@ -49,6 +50,30 @@ fn trust_this_machine(config: &mut ClientConfig, named: bool) {
     let given = ["ssl.ca.location", "ssl.ca.pem"].iter().any(|name| config.get(name).is_some());
     if tls && !given && !named {
         let _ = config.set("ssl.ca.location", "probe");
+    }
+}
+
+/// What librdkafka does not take when a client is made: files that it can't use, which it names, with OpenSSL's word for it.
+pub fn refused(error: &KafkaError) -> String {
+    let text = error.to_string();
+    let reason = text.strip_prefix("Client creation error: ").unwrap_or(&text);
+    let details = reason.find("error:").map_or("", |at| &reason[at..]);
+    let known = [
+        ("ssl.key.location", "is no PEM file of a key, or `ssl.key.password` is not its password"),
+        ("ssl.key.pem", "is no key in PEM, or `ssl.key.password` is not its password"),
+        ("ssl.certificate.location", "is no PEM file of a certificate"),
+        ("ssl.certificate.pem", "is no certificate in PEM"),
+        ("ssl.keystore.location", "is no PKCS#12 file, or `ssl.keystore.password` is not its password"),
+        ("ssl.ca.location", "is no PEM file of certificates"),
+        ("ssl.ca.pem", "has no certificate in PEM"),
+        ("ssl.crl.location", "is no PEM file of a revocation list"),
+    ];
+    if reason.contains("key values mismatch") || reason.contains("rivate key check failed") {
+        return "the key and the certificate are no pair: `ssl.key.…` must be that of `ssl.certificate.…`".to_owned();
+    }
+    match known.into_iter().find(|(name, _)| reason.contains(name)) {
+        Some((name, what)) => format!("`{name}` {what} ({})", if details.is_empty() { reason } else { details }),
+        None => reason.to_owned(),
     }
 }
 

@@ -236,8 +236,8 @@ impl GroupMember {
             has_joined: AtomicBool::new(false),
         };
         let consumer: BaseConsumer<GroupContext> =
-            config.create_with_context(context).map_err(|error| GroupError::Config(error.to_string()))?;
-        consumer.subscribe(&[&membership.topic]).map_err(|error| GroupError::Config(error.to_string()))?;
+            config.create_with_context(context).map_err(|error| GroupError::Config(client_config::refused(&error)))?;
+        consumer.subscribe(&[&membership.topic]).map_err(|error| GroupError::Config(client_config::refused(&error)))?;
         Ok(Self { consumer, membership })
     }
 

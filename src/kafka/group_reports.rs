@@ -43,7 +43,8 @@ pub fn read(
 ) -> Result<BTreeMap<i32, String>, GroupReportError> {
     let refused = |code| GroupReportError::Refused { group_id: group_id.to_owned(), code };
     let config = client_config::reader(kafka, group_id, Isolation::ReadCommitted);
-    let consumer = connection::consumer(kafka, &config).map_err(|error| GroupReportError::Config(error.to_string()))?;
+    let consumer = connection::consumer(kafka, &config)
+        .map_err(|error| GroupReportError::Config(client_config::refused(&error)))?;
     let mut asked = TopicPartitionList::new();
     for partition in partitions {
         let _ = asked.add_partition(topic, partition);

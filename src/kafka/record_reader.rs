@@ -206,7 +206,7 @@ fn consumer(
     isolation: Isolation,
 ) -> Result<BaseConsumer<Connection>, RecordReaderError> {
     let config = client_config::reader(kafka, group_id, isolation);
-    connection::consumer(kafka, &config).map_err(|error| RecordReaderError::Config(error.to_string()))
+    connection::consumer(kafka, &config).map_err(|error| RecordReaderError::Config(client_config::refused(&error)))
 }
 
 fn watermarks(

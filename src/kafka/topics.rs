@@ -130,7 +130,7 @@ impl TopicsClient {
     fn new(kafka: &KafkaProperties) -> Result<Self, TopicError> {
         let admin: AdminClient<Connection> = client_config::admin(kafka)
             .create_with_context(Connection::new(kafka))
-            .map_err(|error| TopicError::Config(error.to_string()))?;
+            .map_err(|error| TopicError::Config(client_config::refused(&error)))?;
         let admin = Arc::new(admin);
         let served = Arc::clone(&admin);
         let serve = move || {

@@ -139,8 +139,9 @@ impl TransactionalProducer {
         give_up: &dyn Fn() -> bool,
     ) -> Result<Self, InitError> {
         let config = client_config::transactional_producer(kafka, id, batch_bytes);
-        let producer: BaseProducer<Deliveries> =
-            config.create_with_context(Deliveries::new(kafka)).map_err(|error| InitError::Config(error.to_string()))?;
+        let producer: BaseProducer<Deliveries> = config
+            .create_with_context(Deliveries::new(kafka))
+            .map_err(|error| InitError::Config(client_config::refused(&error)))?;
         let producer = Arc::new(producer);
         let served = Arc::clone(&producer);
         let serve = move || {

@@ -1,8 +1,13 @@
 //! What is wrong with TLS or a login is said, with the next thing to do, by the service and by commands.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::support::certificates::Leaf;
+use openssl::pkey::PKey;
+use openssl::symm::Cipher;
+use tempfile::TempDir;
+
+use crate::support::certificates::{Authority, Leaf};
 use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::Connector;
 use crate::support::leak::Secret;
@@ -162,6 +167,39 @@ pub fn each_is_named(mistakes: &[Mistake], secrets: &[&str]) -> Duration {
     });
     assert_eq!(org.request_count(), 0);
     longest.unwrap_or_default()
+}
+
+/// Found when a client is made, without a broker.
+#[test]
+fn files_that_are_none_are_named() {
+    let folder = TempDir::with_prefix("certificates-").unwrap();
+    let authority = Authority::new(folder.path(), "authority");
+    let (one, other) = (authority.sign(Leaf::new("one")), authority.sign(Leaf::new("other")));
+    let certificate = line("ssl.certificate.location", &one.certificate);
+    let encrypted = folder.path().join("encrypted.pem");
+    let key = PKey::private_key_from_pem(&fs::read(&one.key).unwrap()).unwrap();
+    let pem = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), PASSWORD.as_bytes()).unwrap();
+    fs::write(&encrypted, pem).unwrap();
+    let encrypted = line("ssl.key.location", &encrypted);
+    let wrong = format!("ssl.key.password: {WRONG_PASSWORD}");
+    let right = format!("ssl.key.password: {PASSWORD}");
+    let secret = Secret::new(WRONG_PASSWORD);
+    for (lines, code, words) in [
+        (&[ca(&one.key)][..], 2, "`ssl.ca.location` is no PEM file of certificates"),
+        (&[certificate.clone(), encrypted.clone(), wrong.clone()], 2, "`ssl.key.password` is not its password"),
+        (&[certificate.clone(), encrypted.clone()], 2, "`ssl.key.password` is not its password"),
+        (&[certificate.clone(), line("ssl.key.location", &other.key)], 2, "no pair"),
+        (&[line("ssl.keystore.location", &one.key), wrong.replace("key", "keystore")], 2, "no PKCS#12 file"),
+        (&[format!("ssl.ca.pem: {WRONG_PASSWORD}")], 2, "`ssl.ca.pem` has no certificate in PEM"),
+        // As it should be: then nobody is there.
+        (&[certificate.clone(), encrypted, right], 1, "nobody listens"),
+    ] {
+        let mut config = ConfigYaml::new("127.0.0.1:9").kafka("security.protocol: ssl");
+        config.kafka.extend_from_slice(lines);
+        let output = command(&config, &["offsets", "list"], &[]);
+        assert!(output.code() == code && output.stderr.contains(words), "{lines:?}: {output:?}");
+        secret.must_not_be_in("the error", &output.stderr);
+    }
 }
 
 /// The service tries on, and goes on by itself when the broker has a new certificate.

@@ -1,6 +1,8 @@
 //! Properties that are good alone and wrong together: what librdkafka would say when a client is made.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
 
 use super::{Context, Setting, Settings, oidc};
 
@@ -42,11 +44,44 @@ fn security(context: &mut Context<'_>, settings: &Settings, attempted: &BTreeSet
         );
         context.warning(&mechanism.path, mechanism.line, message);
     }
+    files(context, settings);
+    let of = |name: &str| ["location", "pem"].iter().find_map(|form| settings.get(&format!("ssl.{name}.{form}")));
+    let tried = |name: &str| ["location", "pem"].iter().any(|form| attempted.contains(&format!("ssl.{name}.{form}")));
+    match (of("certificate"), of("key")) {
+        (Some(certificate), None) if !tried("key") => {
+            refuse(context, certificate, "needs its key: write `ssl.key.location`")
+        }
+        (None, Some(key)) if !tried("certificate") => {
+            refuse(context, key, "needs its certificate: write `ssl.certificate.location`")
+        }
+        _ => {}
+    }
     if let Some(store) = settings.get("ssl.keystore.location")
         && !settings.contains_key("ssl.keystore.password")
         && !attempted.contains("ssl.keystore.password")
     {
         refuse(context, store, "needs the store's password: write `ssl.keystore.password`");
+    }
+}
+
+/// What librdkafka would tell with OpenSSL's words only.
+fn files(context: &mut Context<'_>, settings: &Settings) {
+    const FILES: [&str; 5] = [
+        "ssl.ca.location",
+        "ssl.certificate.location",
+        "ssl.key.location",
+        "ssl.keystore.location",
+        "ssl.crl.location",
+    ];
+    for setting in FILES.into_iter().filter_map(|name| settings.get(name)) {
+        let is_folder = || setting.name == "ssl.ca.location" && Path::new(&setting.value).is_dir();
+        if setting.value == "probe" && setting.name == "ssl.ca.location" || is_folder() {
+            continue;
+        }
+        if let Err(error) = File::open(&setting.value) {
+            let message = format!("cannot be read ({}): check the path, and who may read it", error.kind());
+            refuse(context, setting, &message);
+        }
     }
 }
 

@@ -120,6 +120,7 @@ fn no_secret_is_in_any_message_or_debug_output() {
   sasl.password: '${{env:PASSWORD}}'
   ssl.key.password: {SECRET}
   ssl.key.pem: {SECRET}
+  ssl.certificate.pem: x
   ssl.keystore.password: {SECRET}
   sasl.oauthbearer.config: {SECRET}"
     )));
