@@ -62,9 +62,12 @@ fn all_is_well_and_nothing_is_changed() {
     let before: Vec<_> = all.iter().map(ends).collect();
     let known = all_topics(kafka.bootstrap()).into_iter().filter(|topic| all.contains(&topic)).count();
     let runs = prove::scale(20, 3);
+    let mut longest = Duration::ZERO;
     for _ in 0..runs {
+        let began = Instant::now();
         let report = Report::of(&config);
         assert_eq!(report.code, 0, "{report}");
+        longest = longest.max(began.elapsed());
         report.assert("ok", &format!("topic `{}`", all[1]), &["3 partitions"]);
         report.assert("ok", "checkpoint of `acme`", &["goes on after the event of 20"]);
     }
@@ -83,7 +86,8 @@ fn all_is_well_and_nothing_is_changed() {
         &format!("{runs} times beside a worker; before that once with no topic there"),
         &format!(
             "all ends of all partitions as before, no topic made, no transaction of the worker fenced or aborted ({committed} \
-             committed), one request of one event for each run"
+             committed), one request of one event for each run; {:.1} s at most",
+            longest.as_secs_f64()
         ),
     );
 }
