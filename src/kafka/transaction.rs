@@ -252,6 +252,11 @@ impl TransactionalProducer {
         self.producer.abort_transaction(SLICE).map_err(|error| code_of(&error))
     }
 
+    /// Why no broker is reached, ending in the next thing to do, where anybody said so since the last commit.
+    pub fn trouble(&self) -> Option<String> {
+        self.deliveries.connection().trouble()
+    }
+
     /// Topics that may not be written, by the coordinator's answer in the last transaction. All of its records are
     /// undelivered then, also those for other topics.
     pub fn refused_topics(&self) -> BTreeSet<String> {
@@ -304,6 +309,7 @@ impl TransactionalProducer {
             #[allow(clippy::disallowed_methods)] // here is where it is allowed
             let Err(error) = self.producer.commit_transaction(SLICE) else {
                 trace!(commit = ?clock.elapsed(), "transaction");
+                self.deliveries.connection().answered();
                 return TransactionEnd::Committed { delivered, end };
             };
             let code = code_of(&error);

@@ -181,8 +181,12 @@ impl Committer<'_> {
             }
             TransactionEnd::Late { code } => {
                 self.count(pages, TransactionResult::Aborted);
+                let why = self.producer.trouble();
+                let why = why
+                    .as_deref()
+                    .unwrap_or("check that the brokers are up, and enough of them for `min.insync.replicas`");
                 failed(format!(
-                    "no broker took a record in time ({code}): nothing of the transaction is committed, and its pages are asked for again with a new producer; check that the brokers are up, and enough of them for `min.insync.replicas`"
+                    "no broker took a record in time ({code}): nothing of the transaction is committed, and its pages are asked for again with a new producer; {why}"
                 ))
             }
             TransactionEnd::Unknown { code, .. } => failed(format!(
