@@ -13,12 +13,12 @@ use crate::source::offset::{OFFSET_VERSION, SourceOffset};
 pub enum ResumeError {
     /// I3 holds for what is read back from Kafka as well.
     #[error(
-        "the stored checkpoint is refused: {0}; look at it with `offsets get`, and write one of the configured org in its place"
+        "the stored checkpoint is refused: {0}; look at it with `offsets get`, and write one of the configured org in its place with `offsets alter`"
     )]
     NotOfThisOrg(#[from] PageUrlError),
     /// A link belongs to the query that it was made for.
     #[error(
-        "`filter` or `q` changed since the stored checkpoint was made: put the old ones back, or give the connector a new name, which starts cold"
+        "`filter` or `q` changed since the stored checkpoint was made: put the old ones back, or begin anew with `offsets alter --since`"
     )]
     QueryChanged,
     /// Written by a later version of this program.

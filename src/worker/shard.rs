@@ -303,6 +303,6 @@ impl Runners {
 /// What the log holds under a connector's key, or why that can't be read, ending in the next thing to do.
 pub fn stored(log: &OffsetLog, key: &[u8]) -> Result<Option<SourceOffset>, String> {
     log.fold.get(key).map(codec::decode_value).transpose().map_err(|error| {
-        format!("the stored checkpoint can't be read: {error}; look at it with `offsets get`, and write a valid one in its place")
+        format!("the stored checkpoint can't be read: {error}; look at it with `offsets get`, and write a valid one in its place with `offsets alter`")
     })
 }

@@ -247,6 +247,18 @@ fn a_checkpoint_that_does_not_fit_is_refused() {
     let output = offsets(&config, &["alter", "acme", "--since", "1d"]);
     assert!(output.code() == 2 && output.stderr.contains("goes forward by 2.0 days"), "{output:?}");
 
+    // With another query the worker says so and asks nothing, and what it says to do helps.
+    let mut changed_query = config.clone();
+    changed_query.connectors[0].extra = vec!["filter: 'eventType sw \"policy.\"'".to_owned()];
+    let worker = Connector::spawn(&changed_query, &[]);
+    let line = worker.await_log("a refusal", |line| line.contains("connector failed"), WAIT);
+    assert!(line.contains("`filter` or `q` changed") && line.contains("`offsets alter --since`"), "{line}");
+    assert_eq!(org.request_count(), 0);
+    let _ = changed(&offsets(&changed_query, &["alter", "acme", "--since", "5d", "--yes"]));
+    org.await_requests(1, WAIT);
+    assert!(org.requests()[0].target.contains("policy."), "{}", org.requests()[0].target);
+    drop(worker);
+
     let gone = ConfigYaml { bootstrap: "127.0.0.1:9".to_owned(), ..config.clone() };
     let began = Instant::now();
     let output = offsets(&gone, &["alter", "acme", "--since", "2d", "--yes"]);
