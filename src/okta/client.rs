@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -76,6 +77,8 @@ pub struct Client {
     options: ClientOptions,
     proxy: Option<Proxy>,
     http: reqwest::Client,
+    /// Made when a proxy first refuses a tunnel: the system's authorities are not read again for each refusal.
+    proxy_probe: Arc<OnceLock<Option<reqwest::Client>>>,
 }
 
 /// What came of a request.
@@ -146,7 +149,7 @@ impl Client {
             builder.tls_certs_only([])
         };
         let http = builder.build().map_err(setup)?;
-        Ok(Self { org, options, proxy, http })
+        Ok(Self { org, options, proxy, http, proxy_probe: Arc::default() })
     }
 
     /// The proxy that this org is asked through.
@@ -238,14 +241,18 @@ impl Client {
     /// What the proxy answers to CONNECT, which the HTTP library does not say of a tunnel that was refused. The request
     /// has no credential of the org's.
     async fn status_of_proxy(&self) -> Option<StatusCode> {
-        let proxy = reqwest::Proxy::http(self.proxy.as_ref()?.url().expose_secret()).ok()?;
-        let builder = reqwest::Client::builder().redirect(Policy::none()).timeout(self.options.connect_timeout);
-        let roots = extra_roots(&self.options.network).ok()?;
-        let http = builder.no_proxy().proxy(proxy).tls_certs_merge(roots).build().ok()?;
+        let http = self.proxy_probe.get_or_init(|| self.make_proxy_probe()).as_ref()?;
         let org = self.org.url();
         let target = format!("http://{}:{}/", org.host_str()?, org.port_or_known_default()?);
         let status = http.request(reqwest::Method::CONNECT, target).send().await.ok()?.status();
         (!status.is_success()).then_some(status)
+    }
+
+    fn make_proxy_probe(&self) -> Option<reqwest::Client> {
+        let proxy = reqwest::Proxy::http(self.proxy.as_ref()?.url().expose_secret()).ok()?;
+        let builder = reqwest::Client::builder().redirect(Policy::none()).timeout(self.options.connect_timeout);
+        let roots = extra_roots(&self.options.network).ok()?;
+        builder.no_proxy().proxy(proxy).tls_certs_merge(roots).build().ok()
     }
 
     /// Reads the body, decompressed, and stops as soon as it is longer than `cap`; `next` is the link behind the page.

@@ -77,7 +77,9 @@ impl PageSize {
     /// any other keeps what it says, should Okta once say less than was asked.
     pub fn url(&self, link: &PageUrl) -> PageUrl {
         let limit = match self.reduced {
-            Some(reduced) => reduced,
+            Some(reduced) if self.link_is_reduced => reduced,
+            // A link that says even less is not raised.
+            Some(reduced) => reduced.min(u16::try_from(link.limit()).unwrap_or(reduced)),
             None if self.link_is_reduced => self.configured,
             None => return link.clone(),
         };

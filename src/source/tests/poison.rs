@@ -108,6 +108,18 @@ fn a_link_that_says_less_than_was_asked_is_sent_as_it_is() {
 }
 
 #[test]
+fn a_link_that_says_even_less_than_the_smaller_size_is_not_raised() {
+    let mut world = world(100, vec![too_large(0, 5)]);
+    world.answer();
+    world.wake();
+    let (request, asked) = world.open.take().expect("asks");
+    assert_eq!(asked.limit(), 5);
+    let clamped = PageUrl::checked(link(5).as_str(), &settings().org).expect("a link").with_limit(3);
+    world.give(Input::Page { request, page: PageAnswer { next: Some(Ok(clamped.clone())), ..answer(0, 5) } });
+    assert_eq!(world.open.as_ref().expect("a full page").1, clamped, "Okta's own word");
+}
+
+#[test]
 fn other_refusals_say_nothing_of_the_size() {
     let mut world = world(100, vec![]);
     for _ in 0..3 {
