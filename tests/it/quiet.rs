@@ -195,7 +195,7 @@ fn a_page_that_timed_out_is_not_published_over_an_altered_checkpoint() {
 /// waits for ever, nothing piles up, and when it is back the next page commits without a restart.
 #[test]
 fn a_broker_that_was_gone_for_long_is_no_reason_to_restart() {
-    let away = prove::scale(Duration::from_secs(600), Duration::from_secs(15));
+    let away = prove::scale(Duration::from_secs(300), Duration::from_secs(15));
     let Some(broker) = Broker::start(forgetful()) else { return };
     let org = Org::with_events(150);
     let acme = org.connector("acme").interval("200ms");

@@ -25,9 +25,9 @@ use crate::support::topics::{end_offsets, random_name, read_aborted};
 
 const WAIT: Duration = Duration::from_secs(120);
 
-/// Holds the next commit in the proxy, and stops the worker with it if wanted.
+/// Holds every commit in the proxy from the next one on, and stops the worker with it if wanted.
 struct Held {
-    /// Says when one is held.
+    /// Says when one is held; a client that waits for long sends it again.
     came: mpsc::Receiver<()>,
     /// Lets it go on to the broker, when dropped.
     release: mpsc::Sender<()>,
@@ -37,10 +37,9 @@ fn hold_commit(proxy: &EndTxnProxy, stop: Option<&Connector>) -> Held {
     let (came, has_come) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let released = Mutex::new(released);
-    let armed = AtomicBool::new(true);
     let pid = stop.map(|worker| worker.process().pid());
     proxy.on_end_txn(move |end_txn| {
-        if end_txn.moment == Moment::BeforeForwarding && end_txn.request.commit && armed.swap(false, Ordering::SeqCst) {
+        if end_txn.moment == Moment::BeforeForwarding && end_txn.request.commit {
             if let Some(pid) = pid {
                 let _ = kill(pid, Signal::SIGSTOP);
             }
@@ -79,6 +78,7 @@ fn a_transaction_that_times_out_is_survived() {
     worker.await_caught_up(&org, "acme", WAIT);
     let mut aborted = 0;
     for stands_still in [true, false] {
+        let known = fenced(&worker);
         let held = hold_commit(&proxy, stands_still.then_some(&worker));
         org.generate(130);
         held.came.recv_timeout(WAIT).expect("a commit comes");
@@ -86,13 +86,12 @@ fn a_transaction_that_times_out_is_survived() {
         let before = aborted;
         aborted = read_aborted(&broker.bootstrap(), &topic).len();
         assert!(aborted >= before + 100, "the transaction's records were aborted: {aborted} after {before}");
-        let fenced = fenced(&worker, stands_still);
         drop(held.release);
         proxy.pass_all();
         worker.thaw();
         worker.await_caught_up(&org, "acme", WAIT);
         let _ = Difference::must_be_none(&broker.bootstrap(), &topic, &org, &worker.process().tail(40));
-        assert!(fenced_now(&worker) > fenced, "{}", worker.process().tail(40));
+        assert!(fenced(&worker) > known, "{}", worker.process().tail(40));
     }
     org.generate(130);
     worker.await_caught_up(&org, "acme", WAIT);
@@ -107,13 +106,8 @@ fn a_transaction_that_times_out_is_survived() {
     );
 }
 
-fn fenced_now(worker: &Connector) -> f64 {
+fn fenced(worker: &Connector) -> f64 {
     worker.of("acme", "transactions_total", &[("result", "fenced")]).unwrap_or_default()
-}
-
-/// A stopped worker answers no question.
-fn fenced(worker: &Connector, stopped: bool) -> f64 {
-    if stopped { 0.0 } else { fenced_now(worker) }
 }
 
 /// A worker that is stopped with a commit on its way, replaced by another after its session, and continued: its commit comes
@@ -187,10 +181,13 @@ fn a_replaced_worker_writes_nothing_more() {
     });
     let difference = difference.last().unwrap();
     assert!(zombie.process().is_running());
-    let (mut late, mut committed_late) = (0, 0);
+    let (mut early, mut late, mut committed_late) = (0, 0, 0);
     for topic in &topics {
         for batch in raw_log::batches(&broker.data(), topic) {
             let is_old = epochs.get(&batch.producer_id).is_some_and(|epoch| batch.epoch < *epoch);
+            if is_old && batch.offset < ends[&(*topic, batch.partition)] {
+                early += 1;
+            }
             if is_old && batch.offset >= ends[&(*topic, batch.partition)] {
                 late += 1;
                 committed_late += usize::from(batch.kind == Kind::End { committed: true });
@@ -198,6 +195,7 @@ fn a_replaced_worker_writes_nothing_more() {
         }
     }
     assert_eq!((late, committed_late), (0, 0), "batches of an epoch that was replaced");
+    assert!(early > 0, "what the zombie wrote before is recognised as its own");
     // The transaction that was in the zombie's hands is there, and aborted.
     let aborted: usize = config.connectors.iter().map(|one| read_aborted(&broker.bootstrap(), &one.topic).len()).sum();
     assert!(aborted > 0, "the zombie's open transaction was aborted");
@@ -221,19 +219,18 @@ fn a_replaced_worker_writes_nothing_more() {
 fn a_shard_that_is_fenced_delays_no_other() {
     let Some(kafka) = shared_broker() else { return };
     let rounds = prove::scale(100, 15);
-    let names = names_of_different_shards();
-    let orgs = names.each_ref().map(|_| Org::with_events(50));
+    let orgs = [0, 1, 2, 3].map(|_| Org::with_events(50));
+    // One in each shard.
+    let names: Vec<String> = (0..).zip(&orgs).map(|(shard, org)| name_in(shard, org)).collect();
+    let (victim, good) = (0, 1..names.len());
     let mut config = ConfigYaml::new(kafka.bootstrap());
     for (name, org) in names.iter().zip(&orgs) {
         config = config.connector(org.connector(name).interval("100ms"));
     }
-    // The names were chosen by host and port of the org, too.
-    let shards: Vec<i32> = names.iter().zip(&orgs).map(|(name, org)| shard_of(name, org)).collect();
-    let victim = shards[0];
-    let good: Vec<usize> = (1..names.len()).filter(|index| shards[*index] != victim).collect();
-    assert!(!good.is_empty(), "{shards:?}");
     let worker = Connector::spawn(&config, &[]);
     for (name, org) in names.iter().zip(&orgs) {
+        let asked = worker.wait_for_log(|line| line.contains("resumed from") && line.contains(name.as_str()), WAIT);
+        assert!(asked.is_some(), "{name} does not start:\n{}", worker.log());
         worker.await_caught_up(org, name, WAIT);
     }
     // From an event's being there to its commit, of all good connectors.
@@ -244,11 +241,11 @@ fn a_shard_that_is_fenced_delays_no_other() {
                 org.generate(10);
             }
             let began = Instant::now();
-            for index in &good {
-                let all = orgs[*index].event_count() as f64;
+            for index in good.clone() {
+                let all = orgs[index].event_count() as f64;
                 let committed = |value: f64| value >= all;
                 let _ =
-                    worker.await_of(&names[*index], "events_committed_total", &[], committed, Duration::from_secs(20));
+                    worker.await_of(&names[index], "events_committed_total", &[], committed, Duration::from_secs(20));
             }
             times.push(began.elapsed());
         }
@@ -298,11 +295,9 @@ fn a_shard_that_is_fenced_delays_no_other() {
     );
 }
 
-fn shard_of(name: &str, org: &Org) -> i32 {
-    java_partitioner::partition(checkpoint::key(name, &org.authority()).as_bytes(), 4)
-}
-
-/// Four connectors; the hash decides, so some may share a shard.
-fn names_of_different_shards() -> [String; 4] {
-    ["victim", "one", "two", "three"].map(str::to_owned)
+/// A name for a connector of `org` that lives in this shard of four.
+fn name_in(shard: i32, org: &Org) -> String {
+    let lives_there =
+        |name: &String| java_partitioner::partition(checkpoint::key(name, &org.authority()).as_bytes(), 4) == shard;
+    (0..).map(|number| format!("connector-{shard}-{number}")).find(lives_there).unwrap()
 }
