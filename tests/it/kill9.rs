@@ -32,7 +32,7 @@ struct Life {
 #[test]
 fn no_kill_loses_an_event_or_doubles_one() {
     let Some(kafka) = shared_broker() else { return };
-    let (kills, backlog, enough) = prove::scale((100, 20_000, 30), (10, 3_000, 3));
+    let (kills, backlog, enough) = prove::scale((100, 20_000, 30), (10, 10_000, 3));
     let seed = prove::seed();
     let mut random = fastrand::Rng::with_seed(seed);
 
