@@ -252,7 +252,9 @@ fn a_file_that_cannot_be_read_says_which() {
     let dir = tempfile::tempdir().expect("a directory");
     let not_utf8 = dir.path().join("latin1.yaml");
     std::fs::write(&not_utf8, b"# caf\xe9\n").expect("written");
-    for path in [Path::new("/no/such/config.yaml"), dir.path(), &not_utf8] {
+    let too_large = dir.path().join("events.json");
+    std::fs::write(&too_large, "x".repeat(10_000_000)).expect("written");
+    for path in [Path::new("/no/such/config.yaml"), dir.path(), &not_utf8, &too_large, Path::new("/dev/zero")] {
         let error = Config::load(path).expect_err("unreadable");
         assert!(matches!(error, ConfigError::Unreadable { .. }), "{error:?}");
         let shown = error.to_string();

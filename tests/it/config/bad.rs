@@ -30,7 +30,9 @@ fn every_bad_file_says_what_it_promises() {
             wrong.push(format!("{}\nexpected {expected:#?}\nfound {found:#?}", path.display()));
         }
     }
-    assert!(wrong.is_empty(), "{} of {} files:\n{}", wrong.len(), files.len(), wrong.join("\n"));
+    let advice =
+        "where the new messages are better, or a key was added, run this test with OKS_BLESS=1 and read what changes";
+    assert!(wrong.is_empty(), "{} of {} files ({advice}):\n{}", wrong.len(), files.len(), wrong.join("\n"));
 }
 
 /// All bad files, by name.

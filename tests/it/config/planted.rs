@@ -91,7 +91,7 @@ fn assert_silent(text: &str) {
 fn a_secret_planted_anywhere_in_any_bad_file_is_never_shown() {
     let plants = plants();
     // Shortened, each line of each file gets other spellings; in full, all of them.
-    let step = prove::scale(1, 20);
+    let step = prove::scale(1, 30);
     let mut tried = 0;
     for (number, path) in bad::files().into_iter().enumerate() {
         let text = std::fs::read_to_string(&path).unwrap();
@@ -119,7 +119,7 @@ fn a_secret_planted_anywhere_in_any_bad_file_is_never_shown() {
             tried += 1;
         }
     }
-    assert!(tried > 5_000, "{tried}");
+    assert!(tried > 3_000, "{tried}");
     println!("{tried} files with a planted secret");
 }
 
