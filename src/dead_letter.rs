@@ -1,9 +1,12 @@
 //! A dead letter: an element that cannot be published, kept byte for byte with the reason, in Connect's words.
 
+use std::fmt;
+
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::offsets::codec;
-use crate::okta::page::{RefusalReason, RefusedElement};
+use crate::okta::page::{RawEvent, RefusalReason, RefusedElement};
 use crate::source::offset::{SourceOffset, SourcePartition};
 
 /// Connect's name of the step that an element failed at (`org.apache.kafka.connect.runtime.errors.Stage`).
@@ -13,60 +16,161 @@ pub enum Stage {
     KeyConverter,
     /// The element is no event.
     ValueConverter,
+    /// Kafka does not take the record.
+    KafkaProduce,
 }
 
 impl Stage {
     /// All stages in use.
-    pub const ALL: [Self; 2] = [Self::KeyConverter, Self::ValueConverter];
-
-    /// The stage at which an element is refused for `reason`.
-    pub fn of(reason: &RefusalReason) -> Self {
-        match reason {
-            RefusalReason::MissingUuid { .. } => Self::KeyConverter,
-            _ => Self::ValueConverter,
-        }
-    }
+    pub const ALL: [Self; 3] = [Self::KeyConverter, Self::ValueConverter, Self::KafkaProduce];
 
     /// Connect's word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::KeyConverter => "KEY_CONVERTER",
             Self::ValueConverter => "VALUE_CONVERTER",
+            Self::KafkaProduce => "KAFKA_PRODUCE",
         }
     }
 }
 
-/// Key of a dead letter: the uuid, else the lower-case hex SHA-256 of the value.
-pub fn key(element: &RefusedElement) -> String {
-    match &element.uuid {
-        Some(uuid) => uuid.clone(),
-        None => hex(&Sha256::digest(&element.bytes)),
+/// Why an element is a dead letter. Display is one sentence for the operator, and never shows the element's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// It is no event, or has no key.
+    Element(RefusalReason),
+    /// Its record is larger than the topic takes, by our own count.
+    RecordTooLarge {
+        /// Bytes of key, value and headers, and what Kafka adds to them at most.
+        bytes: u64,
+        /// The topic.
+        topic: String,
+        /// Its `max.message.bytes`.
+        limit: u64,
+    },
+    /// Kafka refused its record, alone in a transaction.
+    RefusedByKafka {
+        /// A stable name: `RecordTooLarge`, `InvalidTimestamp`, `InvalidRecord` or `PolicyViolation`.
+        class: &'static str,
+        /// The topic.
+        topic: String,
+        /// Bytes as above.
+        bytes: u64,
+    },
+}
+
+/// The class of a record that is too large, whoever found out.
+pub const RECORD_TOO_LARGE: &str = "RecordTooLarge";
+
+impl Reason {
+    /// The stable name that stands in `__connect.errors.exception.class.name`.
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Element(reason) => reason.as_str(),
+            Self::RecordTooLarge { .. } => RECORD_TOO_LARGE,
+            Self::RefusedByKafka { class, .. } => class,
+        }
+    }
+
+    /// The step that it failed at.
+    pub fn stage(&self) -> Stage {
+        match self {
+            Self::Element(RefusalReason::MissingUuid { .. }) => Stage::KeyConverter,
+            Self::Element(_) => Stage::ValueConverter,
+            Self::RecordTooLarge { .. } | Self::RefusedByKafka { .. } => Stage::KafkaProduce,
+        }
     }
 }
 
-/// Headers of a dead letter: name and value, in Connect's order, then where it came from.
-///
-/// `topic` is the topic that it was meant for, `shard` the task that met it, `offset` the source offset after its page.
-pub fn headers(
-    element: &RefusedElement,
-    topic: &str,
-    connector: &str,
-    shard: i32,
-    partition: &SourcePartition,
-    offset: &SourceOffset,
-) -> [(&'static str, String); 8] {
-    let json = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    let partition = serde_json::to_string(partition).expect("one map of strings is always JSON");
-    [
-        ("__connect.errors.topic", topic.to_owned()),
-        ("__connect.errors.connector.name", connector.to_owned()),
-        ("__connect.errors.task.id", shard.to_string()),
-        ("__connect.errors.stage", Stage::of(&element.reason).as_str().to_owned()),
-        ("__connect.errors.exception.class.name", element.reason.as_str().to_owned()),
-        ("__connect.errors.exception.message", element.reason.to_string()),
-        ("__connect.errors.source.partition", partition),
-        ("__connect.errors.source.offset", json(codec::encode_value(offset))),
-    ]
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Element(reason) => reason.fmt(f),
+            Self::RecordTooLarge { bytes, topic, limit } => {
+                write!(f, "the record has {bytes} bytes, and topic `{topic}` takes {limit} (`max.message.bytes`)")
+            }
+            Self::RefusedByKafka { class, topic, bytes } => {
+                write!(f, "topic `{topic}` refused the record of {bytes} bytes, which was alone ({class})")
+            }
+        }
+    }
+}
+
+/// An element on its way to the dead letter topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The element as Okta sent it.
+    pub bytes: Bytes,
+    /// Its `uuid` where that is usable.
+    pub uuid: Option<String>,
+    /// Why it is not an event of the topic.
+    pub reason: Reason,
+}
+
+impl From<RefusedElement> for DeadLetter {
+    fn from(element: RefusedElement) -> Self {
+        Self { bytes: element.bytes, uuid: element.uuid, reason: Reason::Element(element.reason) }
+    }
+}
+
+impl DeadLetter {
+    /// Of an event that Kafka does not take.
+    pub fn of_event(event: RawEvent, reason: Reason) -> Self {
+        Self { bytes: event.bytes, uuid: Some(event.uuid), reason }
+    }
+
+    /// Its key: the uuid, else the lower-case hex SHA-256 of the value.
+    pub fn key(&self) -> String {
+        match &self.uuid {
+            Some(uuid) => uuid.clone(),
+            None => hex(&Sha256::digest(&self.bytes)),
+        }
+    }
+
+    /// Its headers: name and value, in Connect's order, then where it came from.
+    ///
+    /// `topic` is the topic that it was meant for, `shard` the task that met it, `offset` the source offset after its page.
+    pub fn headers(
+        &self,
+        topic: &str,
+        connector: &str,
+        shard: i32,
+        partition: &SourcePartition,
+        offset: &SourceOffset,
+    ) -> [(&'static str, String); 8] {
+        let json = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let partition = serde_json::to_string(partition).expect("one map of strings is always JSON");
+        [
+            (header::TOPIC, topic.to_owned()),
+            (header::CONNECTOR, connector.to_owned()),
+            (header::TASK, shard.to_string()),
+            (header::STAGE, self.reason.stage().as_str().to_owned()),
+            (header::CLASS, self.reason.class().to_owned()),
+            (header::MESSAGE, self.reason.to_string()),
+            (header::SOURCE_PARTITION, partition),
+            (header::SOURCE_OFFSET, json(codec::encode_value(offset))),
+        ]
+    }
+}
+
+/// Names of the headers.
+pub mod header {
+    /// The topic that it was meant for.
+    pub const TOPIC: &str = "__connect.errors.topic";
+    /// `name` of the connector.
+    pub const CONNECTOR: &str = "__connect.errors.connector.name";
+    /// The shard.
+    pub const TASK: &str = "__connect.errors.task.id";
+    /// [`Stage`](super::Stage).
+    pub const STAGE: &str = "__connect.errors.stage";
+    /// The stable name of the reason.
+    pub const CLASS: &str = "__connect.errors.exception.class.name";
+    /// The reason as a sentence.
+    pub const MESSAGE: &str = "__connect.errors.exception.message";
+    /// The key's map of the source offset.
+    pub const SOURCE_PARTITION: &str = "__connect.errors.source.partition";
+    /// The source offset after its page.
+    pub const SOURCE_OFFSET: &str = "__connect.errors.source.offset";
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,7 +1,7 @@
 //! The page splitter: elements are slices of the body in its order, and a valid page is split as serde_json splits it.
 
 use bytes::Bytes;
-use okta_kafka_source::dead_letter;
+use okta_kafka_source::dead_letter::DeadLetter;
 use okta_kafka_source::okta::page::{RawElement, split};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -75,7 +75,7 @@ fn element(element: &RawElement) {
             assert!(refused.reason.to_string().len() < LONGEST_REASON);
             assert!(!refused.reason.to_string().contains(char::is_control));
             assert_eq!(is_json, matches!(refused.reason.as_str(), "NotAnObject" | "MissingUuid"), "{refused:?}");
-            match (&refused.uuid, dead_letter::key(refused)) {
+            match (&refused.uuid, DeadLetter::from(refused.clone()).key()) {
                 (Some(uuid), key) => assert_eq!(*uuid, key),
                 (None, key) => assert!(key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit())),
             }

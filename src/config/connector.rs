@@ -44,6 +44,8 @@ pub struct ConnectorConfig {
     pub q: Option<String>,
     /// Where elements that cannot be published go.
     pub dead_letter_topic: String,
+    /// `errors_tolerance: all`: such elements are set aside; `none`: the connector fails at the first.
+    pub tolerates_errors: bool,
     /// Whether another connector may take the same org to the same topic.
     pub allow_overlap: bool,
 }
@@ -110,6 +112,7 @@ impl<'n> ConnectorFields<'n> {
         let filter = self.optional("filter", None, |field| read_query(context, field));
         let q = self.optional("q", None, |field| read_query(context, field));
         let allow_overlap = self.optional("allow_overlap", false, |field| context.boolean(field));
+        let tolerates_errors = self.optional("errors_tolerance", true, |field| read_tolerance(context, field));
         let format = self.optional("format", (), |field| read_format(context, field));
         let dead_letter_topic = self.dead_letter_topic(context, topic.as_ref());
         ConnectorRead {
@@ -131,6 +134,7 @@ impl<'n> ConnectorFields<'n> {
                     filter: filter?,
                     q: q?,
                     dead_letter_topic: dead_letter_topic?,
+                    tolerates_errors: tolerates_errors?,
                     allow_overlap: allow_overlap?,
                 })
             }),
@@ -327,6 +331,19 @@ fn read_since(context: &mut Context<'_>, field: &Field<'_>) -> Option<Since> {
 fn read_query(context: &mut Context<'_>, field: &Field<'_>) -> Option<Option<String>> {
     let text = context.text(field)?;
     Some(Some(text.value).filter(|value| !value.is_empty()))
+}
+
+/// Connect's `errors.tolerance`.
+fn read_tolerance(context: &mut Context<'_>, field: &Field<'_>) -> Option<bool> {
+    let text = context.text(field)?;
+    match text.value.as_str() {
+        "all" => return Some(true),
+        "none" => return Some(false),
+        _ => {}
+    }
+    let message = "sets elements that can't be published aside, or fails at the first: write `all` or `none`";
+    context.refuse(field, format!("`{}` is neither: it {message}", text.shown()));
+    None
 }
 
 fn read_format(context: &mut Context<'_>, field: &Field<'_>) -> Option<()> {

@@ -20,7 +20,11 @@ const BATCH_BYTES: u32 = 1_000_000;
 /// `metadata.recovery.rebootstrap.trigger.ms`.
 const REBOOTSTRAP_MS: u32 = 10_000;
 
-/// Bytes that the producer's own limit must allow: what the dead letter topic takes.
+/// The producer's own limit of a record: above the largest page (64 MiB), and below what brokers take as one request
+/// (`socket.request.max.bytes`, 100 MiB).
+const PRODUCER_MAX_BYTES: u32 = 68 * 1024 * 1024;
+
+/// `max.message.bytes` of a dead letter topic that we create.
 pub const DEAD_LETTER_MAX_BYTES: u32 = 8 * 1024 * 1024;
 
 fn client(properties: impl IntoIterator<Item = (String, String)>) -> ClientConfig {
@@ -81,6 +85,12 @@ fn owned<'a>(properties: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(Strin
     properties.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
+/// `batch.size` of a producer whose smallest topic takes `batch_bytes`, as far as that is known.
+pub fn batch_size(kafka: &KafkaProperties, batch_bytes: Option<u32>) -> u32 {
+    let own = kafka.get_producer("batch.size").and_then(|value| value.parse().ok()).unwrap_or(BATCH_BYTES);
+    batch_bytes.map_or(own, |smallest| smallest.min(own)).max(1)
+}
+
 /// A shard's producer (I5). Idempotence and `acks=all` come with the transactional id.
 ///
 /// `batch_bytes` is the smallest `max.message.bytes` of the shard's topics, as far as it is known: librdkafka does not
@@ -91,13 +101,10 @@ pub fn transactional_producer(
     batch_bytes: Option<u32>,
 ) -> ClientConfig {
     let mut config = client(owned(kafka.producer()));
-    if kafka.get_producer("message.max.bytes").is_none() {
-        let _ = config.set("message.max.bytes", DEAD_LETTER_MAX_BYTES.to_string());
-    }
-    let own = kafka.get_producer("batch.size").and_then(|value| value.parse().ok()).unwrap_or(BATCH_BYTES);
-    if let Some(smallest) = batch_bytes.filter(|bytes| *bytes < own) {
-        let _ = config.set("batch.size", smallest.to_string());
-    }
+    // How large a record may be is the topics' to say. The largest that there can be is a page of one element.
+    let own = kafka.get_producer("message.max.bytes").and_then(|value| value.parse().ok()).unwrap_or_default();
+    let _ = config.set("message.max.bytes", PRODUCER_MAX_BYTES.max(own).to_string());
+    let _ = config.set("batch.size", batch_size(kafka, batch_bytes).to_string());
     let _ = config
         // What librdkafka says of a topic that may not be written is said in its log only.
         .set("log.queue", "false")

@@ -1,7 +1,7 @@
 //! What became of each record of the open transaction: awaited before the commit, so that the commit has nothing left
 //! to wait for (it then takes 5-15 ms instead of 100).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::ProducerContext;
 
 use super::connection::Connection;
-use super::error;
+use super::error::{self, Verdict};
+use crate::clock::Clock;
 use crate::config::KafkaProperties;
 
 /// Which of a connector's topics a record goes to.
@@ -37,15 +38,26 @@ pub struct Tag {
     pub owner: usize,
     /// Where it goes.
     pub kind: RecordKind,
+    /// Number of an event among those of its connector in the transaction; 0 for other records.
+    pub index: u32,
 }
+
+/// Where a tag's `index` begins within its word; below it there is room for a thousand million connectors.
+const INDEX_SHIFT: u32 = 32;
+const _: () = assert!(usize::BITS == 64, "a tag travels as one word of 64 bits");
 
 impl Tag {
     pub(super) fn pack(self) -> usize {
-        self.owner * RecordKind::ALL.len() + self.kind as usize
+        (self.index as usize) << INDEX_SHIFT | (self.owner * RecordKind::ALL.len() + self.kind as usize)
     }
 
     fn unpack(word: usize) -> Self {
-        Self { owner: word / RecordKind::ALL.len(), kind: RecordKind::ALL[word % RecordKind::ALL.len()] }
+        let low = word & ((1 << INDEX_SHIFT) - 1);
+        Self {
+            owner: low / RecordKind::ALL.len(),
+            kind: RecordKind::ALL[low % RecordKind::ALL.len()],
+            index: u32::try_from(word >> INDEX_SHIFT).unwrap_or(u32::MAX),
+        }
     }
 }
 
@@ -69,6 +81,31 @@ pub struct Reports {
     pub failed: Vec<Undelivered>,
     /// Highest offset of an offset record.
     pub last_offset_record: Option<i64>,
+    /// Outstanding ones by owner and kind.
+    pub waiting: BTreeMap<(usize, RecordKind), usize>,
+}
+
+impl Reports {
+    fn reported(&mut self, tag: Tag) {
+        // A report of a transaction that was given up finds nothing; its producer is being dropped.
+        self.outstanding = self.outstanding.saturating_sub(1);
+        if let Some(waiting) = self.waiting.get_mut(&(tag.owner, tag.kind)) {
+            *waiting = waiting.saturating_sub(1);
+        }
+    }
+}
+
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waited {
+    /// Everything is reported.
+    Done,
+    /// A record is refused for good, and nothing more was reported.
+    Refused,
+    /// Told to give up.
+    GivenUp,
+    /// No report came for as long as was patience.
+    Stuck,
 }
 
 /// Context of a shard's producer: collects the delivery reports.
@@ -102,13 +139,52 @@ impl Deliveries {
         self.refused().clear();
     }
 
-    pub(super) fn sent(&self) {
-        self.lock().outstanding += 1;
+    pub(super) fn sent(&self, tag: Tag) {
+        let mut reports = self.lock();
+        reports.outstanding += 1;
+        *reports.waiting.entry((tag.owner, tag.kind)).or_default() += 1;
     }
 
-    pub(super) fn not_sent(&self) {
-        self.lock().outstanding -= 1;
+    pub(super) fn not_sent(&self, tag: Tag) {
+        self.lock().reported(tag);
         self.changed.notify_all();
+    }
+
+    /// Waits until everything is reported, `give_up` says so, or no report has come for as long as `patience`.
+    pub(super) fn wait(&self, give_up: &dyn Fn() -> bool, patience: Option<Duration>) -> Waited {
+        /// What was in flight behind a refused batch is out of sequence, and librdkafka keeps it until the abort.
+        const AFTER_A_REFUSAL: Duration = Duration::from_millis(100);
+        let clock = Clock::new();
+        let mut last = (self.outstanding(), Duration::ZERO);
+        loop {
+            let looked = clock.elapsed();
+            if self.wait_until(0, &|| give_up() || clock.elapsed() > looked) {
+                return Waited::Done;
+            }
+            if give_up() {
+                return Waited::GivenUp;
+            }
+            let (outstanding, now) = (self.outstanding(), clock.elapsed());
+            if outstanding != last.0 {
+                last = (outstanding, now);
+            } else if now >= last.1 + AFTER_A_REFUSAL && self.is_refused() {
+                return Waited::Refused;
+            } else if patience.is_some_and(|patience| now >= last.1 + patience) {
+                return Waited::Stuck;
+            }
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        let is_final = |failed: &Undelivered| matches!(error::judge(failed.code), Verdict::Record | Verdict::Topic);
+        self.lock().failed.iter().any(is_final)
+    }
+
+    /// Whose records are not reported yet, and where they go.
+    pub(super) fn waiting(&self) -> Vec<Tag> {
+        let reports = self.lock();
+        let waiting = reports.waiting.iter().filter(|(_, count)| **count > 0);
+        waiting.map(|(&(owner, kind), _)| Tag { owner, kind, index: 0 }).collect()
     }
 
     /// Waits until at most `left` records are outstanding, or `give_up` says so; answers whether it came to that.
@@ -128,8 +204,10 @@ impl Deliveries {
         true
     }
 
-    pub(super) fn take(&self) -> Reports {
-        std::mem::take(&mut *self.lock())
+    /// What is reported by now; outstanding records stay so.
+    pub(super) fn so_far(&self) -> Reports {
+        let mut reports = self.lock();
+        Reports { failed: std::mem::take(&mut reports.failed), waiting: BTreeMap::new(), ..*reports }
     }
 
     /// Topics that the transaction's coordinator did not let us write, since the last reset.
@@ -190,7 +268,7 @@ impl ProducerContext for Deliveries {
             }
             Err((error, _)) => reports.failed.push(Undelivered { tag, code: error::code_of(error) }),
         }
-        reports.outstanding -= 1;
+        reports.reported(tag);
         // A waiter waits for the last one, or for room when the queue is full: every report would wake it for nothing.
         if reports.outstanding.is_multiple_of(256) {
             self.changed.notify_all();
@@ -218,8 +296,10 @@ mod tests {
     fn a_tag_comes_back_as_it_went() {
         for owner in [0, 1, 49] {
             for kind in RecordKind::ALL {
-                let tag = Tag { owner, kind };
-                assert_eq!(Tag::unpack(tag.pack()), tag);
+                for index in [0, 1, u32::MAX] {
+                    let tag = Tag { owner, kind, index };
+                    assert_eq!(Tag::unpack(tag.pack()), tag);
+                }
             }
         }
     }

@@ -60,6 +60,32 @@ pub fn fenced_by(code: RDKafkaErrorCode) -> String {
     }
 }
 
+/// Whether librdkafka threw the record away because of something else: the first record of a transaction that fails takes
+/// with it all that are not sent yet, and a record that a broker refuses takes its batch with it.
+pub fn is_swept_along(code: RDKafkaErrorCode) -> bool {
+    matches!(code, Code::PurgeQueue | Code::PurgeInflight | Code::InvalidDifferentRecord)
+}
+
+/// Whether the record, or the batch that it was in, is larger than the topic takes.
+pub fn is_too_large(code: RDKafkaErrorCode) -> bool {
+    matches!(code, Code::MessageSizeTooLarge | Code::InvalidMessageSize)
+}
+
+/// Whether the topic does not take the record's time.
+pub fn is_time(code: RDKafkaErrorCode) -> bool {
+    code == Code::InvalidTimestamp
+}
+
+/// A stable name for why a record is refused for good; the others are an `InvalidRecord`, too.
+pub fn record_class(code: RDKafkaErrorCode) -> &'static str {
+    match code {
+        Code::MessageSizeTooLarge | Code::InvalidMessageSize => "RecordTooLarge",
+        Code::InvalidTimestamp => "InvalidTimestamp",
+        Code::PolicyViolation => "PolicyViolation",
+        _ => "InvalidRecord",
+    }
+}
+
 /// What to do about a code that stops a connector: ends in the next action.
 pub fn advice(code: RDKafkaErrorCode, topic: &str) -> String {
     let name = code.to_string();

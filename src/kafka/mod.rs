@@ -18,5 +18,6 @@ pub mod offset_log;
 pub mod offset_writer;
 pub mod record_reader;
 mod token;
+mod topic_trouble;
 pub mod topics;
 pub mod transaction;

@@ -66,7 +66,7 @@ pub fn write(kafka: &KafkaProperties, record: &OffsetRecord<'_>) -> Result<Optio
     let id = format!("{}-{}", record.topic, record.shard);
     let clock = Clock::new();
     let give_up = || clock.elapsed() >= TIMEOUT;
-    let tag = Tag { owner: 0, kind: RecordKind::Offset };
+    let tag = Tag { owner: 0, kind: RecordKind::Offset, index: 0 };
     let mut failed = OffsetWriteError::Fenced { id: id.clone() };
     // An end that nobody knows stays so, whatever the next try comes to, until one is confirmed.
     let mut unknown = None;
@@ -78,7 +78,7 @@ pub fn write(kafka: &KafkaProperties, record: &OffsetRecord<'_>) -> Result<Optio
                 ProducerRecord { topic, partition: Some(shard), key, value, timestamp: None, headers: &[], tag };
             let _ = send(record);
         };
-        let ended = producer.publish(1, send, &give_up);
+        let ended = producer.publish(1, send, None, &give_up);
         debug!(id, attempt, ?ended, "offset record");
         let (undelivered, code) = match &ended {
             // The commit's marker is behind the record.
@@ -87,7 +87,7 @@ pub fn write(kafka: &KafkaProperties, record: &OffsetRecord<'_>) -> Result<Optio
             | TransactionEnd::Fenced { undelivered, code }
             | TransactionEnd::Unknown { undelivered, code } => (undelivered.as_slice(), *code),
             TransactionEnd::Late { code } => (&[][..], *code),
-            TransactionEnd::Miscounted { .. } => (&[][..], RDKafkaErrorCode::Unknown),
+            TransactionEnd::Miscounted { .. } | TransactionEnd::Stuck { .. } => (&[][..], RDKafkaErrorCode::Unknown),
         };
         if producer.refused_topics().contains(record.topic) {
             return Err(OffsetWriteError::Refused(advice(TOPIC_REFUSED, record.topic)));

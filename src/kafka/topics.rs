@@ -18,13 +18,13 @@ use crate::clock::Clock;
 use crate::config::KafkaProperties;
 
 /// How long a broker may take for one answer.
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 /// A client that nobody answers is made anew when it is that old.
 const RENEW: Duration = Duration::from_secs(30);
 
 /// How many replicas a topic wants, so that one may be lost and one be late.
 const SAFE_REPLICAS: i32 = 3;
-const MIN_INSYNC: &str = "min.insync.replicas";
+pub(super) const MIN_INSYNC: &str = "min.insync.replicas";
 /// With [`SAFE_REPLICAS`], what is committed is on two brokers at least.
 const SAFE_MIN_INSYNC: &str = "2";
 
@@ -159,7 +159,7 @@ impl Topics {
         Ok(Self { kafka: kafka.clone(), client, bootstrap, warned: Mutex::default() })
     }
 
-    fn admin(&self) -> Arc<AdminClient<Connection>> {
+    pub(super) fn admin(&self) -> Arc<AdminClient<Connection>> {
         Arc::clone(&self.client().admin)
     }
 
@@ -343,7 +343,7 @@ impl Topics {
         Ok(Some(entries.filter_map(|entry| Some((entry.name, entry.value?))).collect()))
     }
 
-    fn unreachable(&self, error: &KafkaError) -> TopicError {
+    pub(super) fn unreachable(&self, error: &KafkaError) -> TopicError {
         self.unreachable_by(code_of(error))
     }
 

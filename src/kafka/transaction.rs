@@ -11,8 +11,8 @@ use thiserror::Error;
 use tracing::{trace, warn};
 
 use super::client_config;
-use super::deliveries::{Deliveries, Tag, Undelivered};
-use super::error::{self, Verdict, code_of, judge};
+use super::deliveries::{Deliveries, Reports, Tag, Undelivered, Waited};
+use super::error::{self, Verdict, code_of, is_swept_along, judge};
 use super::event_thread::{self, EventThread};
 use crate::clock::{self, Clock};
 use crate::config::KafkaProperties;
@@ -65,6 +65,13 @@ pub enum TransactionEnd {
     Late {
         /// librdkafka's word for it.
         code: RDKafkaErrorCode,
+    },
+    /// Not everything was taken within the given patience. Nothing was committed; the producer must be dropped.
+    Stuck {
+        /// Whose records no broker has taken, and where they should have gone.
+        waiting: Vec<Tag>,
+        /// Whether a broker had taken others.
+        delivered: bool,
     },
     /// Never commit again (I6).
     Fenced {
@@ -126,6 +133,7 @@ pub struct TransactionalProducer {
     _events: EventThread,
     producer: Arc<BaseProducer<Deliveries>>,
     deliveries: Arc<Deliveries>,
+    batch_bytes: u32,
 }
 
 impl TransactionalProducer {
@@ -175,28 +183,76 @@ impl TransactionalProducer {
         }
         let deliveries = Arc::clone(producer.context());
         deliveries.connection().answered();
-        Ok(Self { _events: events, producer, deliveries })
+        let batch_bytes = client_config::batch_size(kafka, batch_bytes);
+        Ok(Self { _events: events, producer, deliveries, batch_bytes })
+    }
+
+    /// `batch.size`: batches are not larger, but for a single record.
+    pub fn batch_bytes(&self) -> u32 {
+        self.batch_bytes
     }
 
     /// Publishes `records`, `expected` of them (I10), as one transaction and says how it ended. Blocks.
     ///
-    /// `give_up` ends every wait: what is then not confirmed is [`TransactionEnd::Unknown`].
+    /// `give_up` ends every wait: what is then not confirmed is [`TransactionEnd::Unknown`]. After `patience` without any
+    /// report it is [`TransactionEnd::Stuck`]; without it, a record has `message.timeout.ms`.
     pub fn publish(
         &self,
         expected: usize,
         records: impl FnOnce(&mut dyn FnMut(ProducerRecord<'_>) -> bool),
+        patience: Option<Duration>,
         give_up: &dyn Fn() -> bool,
     ) -> TransactionEnd {
+        match self.send_all(records, patience, give_up) {
+            // Before anything can be seen: what is not confirmed by count is not committed.
+            Ok(reports) if reports.delivered != expected => {
+                TransactionEnd::Miscounted { expected, delivered: reports.delivered }
+            }
+            // The marker that the commit writes takes one offset more.
+            Ok(reports) => self.commit(reports.delivered, reports.last_offset_record.map(|offset| offset + 2), give_up),
+            Err(end) => end,
+        }
+    }
+
+    /// Sends `records` in a transaction that is aborted, whatever comes of them: gives those that were not taken, or `None`
+    /// where that can't be said. Blocks.
+    ///
+    /// Only for a producer whose transactional id is for nothing else, and writes nothing that anybody sees. It is good for
+    /// another transaction only where every record was taken: a refused one leaves a gap in librdkafka's sequence numbers
+    /// of its partition, and the next transaction there never ends by itself (measured).
+    pub fn rehearse(
+        &self,
+        records: impl FnOnce(&mut dyn FnMut(ProducerRecord<'_>) -> bool),
+        patience: Duration,
+        give_up: &dyn Fn() -> bool,
+    ) -> Option<Vec<Undelivered>> {
+        let ended = match self.send_all(records, Some(patience), give_up) {
+            Ok(_) => self.abort(Vec::new(), RDKafkaErrorCode::NoError, give_up),
+            Err(ended) => ended,
+        };
+        match ended {
+            TransactionEnd::Aborted { undelivered, .. } => Some(undelivered),
+            _ => None,
+        }
+    }
+
+    /// Begins a transaction and sends all records; gives the reports where every one was taken, else how it ended.
+    fn send_all(
+        &self,
+        records: impl FnOnce(&mut dyn FnMut(ProducerRecord<'_>) -> bool),
+        patience: Option<Duration>,
+        give_up: &dyn Fn() -> bool,
+    ) -> Result<Reports, TransactionEnd> {
         let clock = Clock::new();
         let began = clock::unix_seconds();
         self.deliveries.reset();
         if let Err(error) = self.producer.begin_transaction() {
             let code = code_of(&error);
-            return if judge(code) == Verdict::Fenced || is_fatal(&error) {
+            return Err(if judge(code) == Verdict::Fenced || is_fatal(&error) {
                 TransactionEnd::Fenced { code, undelivered: Vec::new() }
             } else {
                 TransactionEnd::Unknown { code, undelivered: Vec::new() }
-            };
+            });
         }
         let mut refused_at_once = None;
         records(&mut |record| match self.send(record, give_up) {
@@ -207,41 +263,41 @@ impl TransactionalProducer {
             }
         });
         let sent = clock.elapsed();
-        let all_reported = self.deliveries.wait_until(0, give_up);
+        let waited = self.deliveries.wait(give_up, patience);
         trace!(?sent, delivered = ?clock.elapsed(), "transaction");
-        if !all_reported {
-            return TransactionEnd::Unknown { code: RDKafkaErrorCode::OperationTimedOut, undelivered: Vec::new() };
+        if waited == Waited::GivenUp {
+            let code = RDKafkaErrorCode::OperationTimedOut;
+            return Err(TransactionEnd::Unknown { code, undelivered: Vec::new() });
         }
-        let mut reports = self.deliveries.take();
+        if waited == Waited::Stuck {
+            let waiting = self.deliveries.waiting();
+            return Err(TransactionEnd::Stuck { waiting, delivered: self.deliveries.so_far().delivered > 0 });
+        }
+        let mut reports = self.deliveries.so_far();
         reports.failed.extend(refused_at_once);
         if let Some((code, _)) = self.producer.client().fatal_error() {
-            return TransactionEnd::Fenced { code, undelivered: reports.failed };
+            return Err(TransactionEnd::Fenced { code, undelivered: reports.failed });
         }
         // librdkafka purges a transaction's other records when some time out, which then says nothing of fencing.
         if let Some(late) = reports.failed.iter().find(|failed| error::is_timeout(failed.code)) {
-            return TransactionEnd::Late { code: late.code };
+            return Err(TransactionEnd::Late { code: late.code });
         }
-        if let Some(fenced) = reports.failed.iter().find(|failed| judge(failed.code) == Verdict::Fenced) {
-            return TransactionEnd::Fenced { code: fenced.code, undelivered: reports.failed };
+        if let Some(code) = fence(&reports.failed) {
+            return Err(TransactionEnd::Fenced { code, undelivered: reports.failed });
         }
-        match reports.failed.first() {
+        match reports.failed.iter().find(|failed| !is_swept_along(failed.code)).or(reports.failed.first()) {
             Some(first) => {
                 let code = first.code;
                 let end = self.abort(reports.failed, code, give_up);
-                match end {
+                Err(match end {
                     // A process that stood still: the coordinator may have forgotten the id, and given it away since.
                     TransactionEnd::Aborted { undelivered, code } if took_too_long(&clock, began) => {
                         TransactionEnd::Unknown { code, undelivered }
                     }
                     other => other,
-                }
+                })
             }
-            // Before anything can be seen: what is not confirmed by count is not committed.
-            None if reports.delivered != expected => {
-                TransactionEnd::Miscounted { expected, delivered: reports.delivered }
-            }
-            // The marker that the commit writes takes one offset more.
-            None => self.commit(reports.delivered, reports.last_offset_record.map(|offset| offset + 2), give_up),
+            None => Ok(reports),
         }
     }
 
@@ -282,11 +338,11 @@ impl TransactionalProducer {
         next.partition = record.partition;
         next.timestamp = record.timestamp;
         loop {
-            self.deliveries.sent();
+            self.deliveries.sent(tag);
             match self.producer.send(next) {
                 Ok(()) => return Ok(()),
                 Err((error, returned)) => {
-                    self.deliveries.not_sent();
+                    self.deliveries.not_sent(tag);
                     let code = code_of(&error);
                     let outstanding = self.deliveries.outstanding();
                     if code != RDKafkaErrorCode::QueueFull || outstanding == 0 {
@@ -348,7 +404,12 @@ impl TransactionalProducer {
         loop {
             #[allow(clippy::disallowed_methods)] // here is where it is allowed
             let Err(error) = self.producer.abort_transaction(SLICE) else {
-                return TransactionEnd::Aborted { undelivered, code };
+                // The abort purged what was outstanding, and waits until it is reported, but for the last callback.
+                return if self.deliveries.wait_until(0, give_up) {
+                    TransactionEnd::Aborted { undelivered, code }
+                } else {
+                    TransactionEnd::Unknown { code, undelivered }
+                };
             };
             let code = code_of(&error);
             match outcome(&error) {
@@ -365,6 +426,17 @@ impl TransactionalProducer {
 fn took_too_long(clock: &Clock, began: f64) -> bool {
     let longest = Duration::from_millis(u64::from(client_config::TRANSACTION_TIMEOUT_MS));
     clock.elapsed() > longest || clock::unix_seconds() - began > longest.as_secs_f64()
+}
+
+/// Why the transaction is one of a fenced producer, where it is.
+///
+/// Records that were purged tell nothing themselves. Where a leader has refused another record for good, they were swept
+/// along with it, and the id was ours (docs/adr/0032); where it has not, the coordinator has refused the transaction.
+fn fence(failed: &[Undelivered]) -> Option<RDKafkaErrorCode> {
+    let explained = failed.iter().any(|failed| matches!(judge(failed.code), Verdict::Record | Verdict::Topic));
+    let fenced =
+        |failed: &&Undelivered| judge(failed.code) == Verdict::Fenced && !(explained && is_swept_along(failed.code));
+    failed.iter().find(fenced).map(|failed| failed.code)
 }
 
 /// The split that librdkafka makes of a transaction's errors, to be looked at in this order.

@@ -99,6 +99,8 @@ pub enum Input {
         /// What to do about it.
         message: String,
     },
+    /// The topics changed, after Kafka had refused records: it may take them now.
+    TopicsChanged,
     /// A wake-up time is reached.
     Woken,
 }

@@ -1,6 +1,7 @@
-//! What one page becomes: events for the topic, refused elements for the dead letter topic, and the offset after it.
+//! What one page becomes: events for the topic, dead letters for theirs, and the offset after it.
 
-use crate::okta::page::{RawElement, RawEvent, RefusedElement};
+use crate::dead_letter::DeadLetter;
+use crate::okta::page::{RawElement, RawEvent};
 use crate::source::offset::SourceOffset;
 
 /// Place of a page among those of its connector: pages are committed in this order.
@@ -19,8 +20,8 @@ pub struct PageRecords {
     pub sequence: Sequence,
     /// Events, in page order.
     pub events: Vec<RawEvent>,
-    /// Elements that cannot be published, in page order.
-    pub refused: Vec<RefusedElement>,
+    /// Elements that cannot be published: in page order, then those that Kafka does not take.
+    pub dead_letters: Vec<DeadLetter>,
     /// The source offset after this page.
     pub offset: SourceOffset,
     /// Size of the page's body in bytes: what this page holds in memory.
@@ -39,7 +40,7 @@ impl PageRecords {
         let count = elements.len();
         let mut offset = SourceOffset { checkpoint_url, ..before.clone() };
         let mut events = Vec::with_capacity(count);
-        let mut refused = Vec::new();
+        let mut dead_letters = Vec::new();
         let last = elements.iter().rev().find_map(|element| Some((element.published()?, element.uuid()?)));
         if let Some((published, uuid)) = last {
             offset.published = Some(published.to_owned());
@@ -48,11 +49,11 @@ impl PageRecords {
         for element in elements {
             match element {
                 RawElement::Event(event) => events.push(event),
-                RawElement::Refused(element) => refused.push(element),
+                RawElement::Refused(element) => dead_letters.push(element.into()),
             }
         }
         // I10: every element of the page goes somewhere.
-        debug_assert_eq!(events.len() + refused.len(), count, "I10");
-        Self { sequence, events, refused, offset, bytes }
+        debug_assert_eq!(events.len() + dead_letters.len(), count, "I10");
+        Self { sequence, events, dead_letters, offset, bytes }
     }
 }

@@ -147,6 +147,11 @@ impl Task {
                     self.fail(message, now, &mut actions);
                 }
             }
+            Input::TopicsChanged => {
+                if self.state == ConnectorState::Failed && matches!(self.phase, Phase::Resting { .. }) {
+                    self.go_on(now, &mut actions);
+                }
+            }
             Input::Woken => self.on_woken(now, &mut actions),
         }
         actions
@@ -294,6 +299,11 @@ impl Task {
             actions.push(Action::WakeAt(until));
             return;
         }
+        self.go_on(now, actions);
+    }
+
+    /// The end of a rest.
+    fn go_on(&mut self, now: &Now, actions: &mut Vec<Action>) {
         if self.state == ConnectorState::Failed {
             self.reloaded = false;
             actions.push(Action::ReloadCredential);

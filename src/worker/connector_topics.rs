@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use tracing::warn;
 
+use super::topic_limits::TopicSettings;
 use crate::clock;
 use crate::config::ConnectorConfig;
+use crate::kafka::authorized_operations::Operation;
 use crate::kafka::client_config::DEAD_LETTER_MAX_BYTES;
 use crate::kafka::topics::{TopicError, Topics, WantedTopic};
 
@@ -36,12 +38,22 @@ pub enum ConnectorTopicError {
         /// The topic.
         topic: String,
     },
+    /// The broker says that we may not write it.
+    NotAllowed {
+        /// The topic.
+        topic: String,
+    },
+    /// It is there, and takes no record now.
+    TakesNothing {
+        /// Why, and what to do.
+        trouble: String,
+    },
 }
 
 impl ConnectorTopicError {
-    /// Whether Kafka gave no answer, so that it is worth asking again soon.
-    pub fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Topic(TopicError::Unreachable { .. }))
+    /// Whether it may pass without anybody's changing a topic: Kafka gave no answer, or lacks brokers.
+    pub fn passes_by_itself(&self) -> bool {
+        matches!(self, Self::Topic(TopicError::Unreachable { .. }) | Self::TakesNothing { .. })
     }
 }
 
@@ -56,6 +68,10 @@ impl fmt::Display for ConnectorTopicError {
                 shown(*needed),
                 needed.as_millis(),
             ),
+            Self::NotAllowed { topic } => {
+                write!(f, "Kafka refuses to write to topic `{topic}`: grant WRITE and DESCRIBE on it")
+            }
+            Self::TakesNothing { trouble } => f.write_str(trouble),
             Self::LogAppendTime { topic } => write!(
                 f,
                 "topic `{topic}` replaces the event's time by the broker's: set its `message.timestamp.type` to `CreateTime`"
@@ -66,31 +82,55 @@ impl fmt::Display for ConnectorTopicError {
 
 /// Makes sure that the data and the dead letter topic are there, and that a cold start's events would stay. Blocks.
 ///
-/// Gives the data topic's settings; none, where the broker does not show them.
-pub fn ensure(
-    topics: &Topics,
-    connector: &ConnectorConfig,
-    cold: bool,
-) -> Result<BTreeMap<String, String>, ConnectorTopicError> {
+/// Gives the settings of both.
+pub fn ensure(topics: &Topics, connector: &ConnectorConfig, cold: bool) -> Result<TopicSettings, ConnectorTopicError> {
     let age = age(connector);
     let [data, dead_letters] = wanted(connector, age);
     let _ = topics.ensure(&data).map_err(ConnectorTopicError::Topic)?;
     let _ = topics.ensure(&dead_letters).map_err(ConnectorTopicError::Topic)?;
+    let allowed = topics.all_allowed(&[data.name, dead_letters.name]);
+    let refused = allowed.into_iter().find(|(_, operations)| !operations.contains(&Operation::Write));
+    if let Some((topic, _)) = refused {
+        return Err(ConnectorTopicError::NotAllowed { topic });
+    }
+    if let Some(trouble) = topics.trouble(data.name).map_err(ConnectorTopicError::Topic)? {
+        return Err(ConnectorTopicError::TakesNothing { trouble });
+    }
     for warning in [data.name, dead_letters.name].into_iter().filter_map(|name| topics.durability_warning(name)) {
         warn!(connector = connector.name, "{warning}");
     }
-    let Some(settings) = topics.shown_settings(data.name).map_err(ConnectorTopicError::Topic)? else {
-        warn!(
+    // That nobody answers is not that somebody does not show it.
+    let data_settings = topics.shown_settings(data.name).map_err(ConnectorTopicError::Topic)?;
+    let settings = TopicSettings { data: data_settings, dead_letters: topics.settings(&connector.dead_letter_topic) };
+    match &settings.data {
+        None => warn!(
             connector = connector.name,
             topic = data.name,
             "the broker does not show this topic's settings: check by hand that its `retention.ms` is longer than `since`, or grant DESCRIBE_CONFIGS on it"
-        );
-        return Ok(BTreeMap::new());
-    };
-    if cold {
-        judge_time(&settings, connector, age)?;
+        ),
+        Some(data) if cold => judge_time(data, connector, age)?,
+        Some(_) => {}
     }
     Ok(settings)
+}
+
+/// The settings of both topics as they are now. Blocks for up to 20 s.
+pub fn settings(topics: &Topics, connector: &ConnectorConfig) -> TopicSettings {
+    let [data, dead_letters] =
+        [&connector.topic.name, &connector.dead_letter_topic].map(|topic| topics.settings(topic));
+    TopicSettings { data, dead_letters }
+}
+
+/// Whether the broker says what we may do with these topics. Blocks for up to 10 s.
+pub fn is_allowed_known(topics: &Topics, connector: &ConnectorConfig) -> bool {
+    !topics.all_allowed(&[&connector.topic.name, &connector.dead_letter_topic]).is_empty()
+}
+
+/// What is to be seen of both topics: whether they are there, and their settings. `None` without an answer. Blocks.
+pub fn picture(topics: &Topics, connector: &ConnectorConfig) -> Option<([bool; 2], TopicSettings)> {
+    let partitions = topics.partitions().ok()?;
+    let are_there = [&connector.topic.name, &connector.dead_letter_topic].map(|name| partitions.contains_key(name));
+    Some((are_there, settings(topics, connector)))
 }
 
 /// The age that a cold start asks for.

@@ -3,9 +3,14 @@
 //! Threads: one for the group, one for each shard that has a connector (both call librdkafka, which blocks), and the
 //! async runtime for the runners and the HTTP server.
 
+mod await_topics;
+pub mod bisection;
+pub mod collected;
 pub mod committer;
 pub mod connector_topics;
 pub mod context;
+pub mod inquiry;
+pub mod judgement;
 pub mod membership;
 pub mod offsets_topic;
 pub mod ownership;
@@ -15,6 +20,7 @@ pub mod report;
 pub mod runner;
 pub mod shard;
 pub mod shutdown;
+pub mod topic_limits;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,18 +1,18 @@
 //! One transaction's records, in the order that I1 asks for: events and dead letters of whole pages, offsets last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::record_time::RecordTime;
+use super::topic_limits::TopicLimits;
 use crate::clock;
 use crate::config::ConnectorConfig;
 use crate::convert::json;
-use crate::dead_letter;
+use crate::dead_letter::DeadLetter;
 use crate::kafka::deliveries::{RecordKind, Tag};
 use crate::kafka::transaction::ProducerRecord;
 use crate::offsets::codec;
 use crate::okta::page::RawEvent;
-use crate::source::offset::SourcePartition;
+use crate::source::offset::{SourceOffset, SourcePartition};
 use crate::source::record::PageRecords;
 
 /// A page of one of the shard's connectors.
@@ -39,13 +39,18 @@ pub struct Destination {
     pub partition: SourcePartition,
     /// The offset record's key, in bytes.
     pub offset_key: Vec<u8>,
-    /// What times `topic` takes.
-    pub record_time: Arc<RecordTime>,
+    /// What the two topics take.
+    pub limits: Arc<TopicLimits>,
+    /// `errors_tolerance: all`.
+    pub tolerates_errors: bool,
 }
+
+/// What Kafka adds to a key, a value and headers at most, by a generous count: record and batch headers.
+const OVERHEAD_BYTES: usize = 512;
 
 impl Destination {
     /// Of a configured connector.
-    pub fn of(connector: &ConnectorConfig, record_time: Arc<RecordTime>) -> Self {
+    pub fn of(connector: &ConnectorConfig, limits: Arc<TopicLimits>) -> Self {
         let partition = SourcePartition::of(&connector.org);
         Self {
             connector: connector.name.clone(),
@@ -54,8 +59,23 @@ impl Destination {
             dead_letter_topic: connector.dead_letter_topic.clone(),
             offset_key: codec::encode_key(&connector.name, &partition),
             partition,
-            record_time,
+            limits,
+            tolerates_errors: connector.tolerates_errors,
         }
+    }
+
+    /// What the record of this event counts for, against `max.message.bytes`: key, value, headers and what Kafka adds.
+    pub fn event_bytes(&self, event: &RawEvent) -> u64 {
+        let (headers, count) = event_headers(event, self);
+        let headers = headers[..count].iter().map(|(name, value)| name.len() + value.len());
+        (event.uuid.len() + json::value(event).len() + headers.sum::<usize>() + OVERHEAD_BYTES) as u64
+    }
+
+    /// The same of a dead letter.
+    pub fn dead_letter_bytes(&self, letter: &DeadLetter, shard: i32, offset: &SourceOffset) -> u64 {
+        let headers = letter.headers(&self.topic, &self.connector, shard, &self.partition, offset);
+        let headers = headers.iter().map(|(name, value)| name.len() + value.len());
+        (letter.key().len() + letter.bytes.len() + headers.sum::<usize>() + OVERHEAD_BYTES) as u64
     }
 }
 
@@ -68,18 +88,22 @@ pub fn each_record(
     send: &mut dyn FnMut(ProducerRecord<'_>) -> bool,
 ) {
     let mut offsets = BTreeMap::new();
+    let mut indexes: BTreeMap<usize, u32> = BTreeMap::new();
     let now = clock::wall().as_millisecond();
     for page in pages {
         let to = &destinations[page.owner];
-        let tag = Tag { owner: page.owner, kind: RecordKind::Event };
-        if !page.records.events.iter().all(|event| send_event(event, to, tag, now, send)) {
-            return;
+        let index = indexes.entry(page.owner).or_default();
+        for event in &page.records.events {
+            let tag = Tag { owner: page.owner, kind: RecordKind::Event, index: *index };
+            *index += 1;
+            if !send_event(event, to, tag, now, send) {
+                return;
+            }
         }
-        for element in &page.records.refused {
-            let headers =
-                dead_letter::headers(element, &to.topic, &to.connector, shard, &to.partition, &page.records.offset);
+        for element in &page.records.dead_letters {
+            let headers = element.headers(&to.topic, &to.connector, shard, &to.partition, &page.records.offset);
             let headers = headers.each_ref().map(|(name, value)| (*name, value.as_bytes()));
-            let key = dead_letter::key(element);
+            let key = element.key();
             let record = ProducerRecord {
                 topic: &to.dead_letter_topic,
                 partition: None,
@@ -87,7 +111,7 @@ pub fn each_record(
                 value: Some(&element.bytes),
                 timestamp: None,
                 headers: &headers,
-                tag: Tag { kind: RecordKind::DeadLetter, ..tag },
+                tag: Tag { owner: page.owner, kind: RecordKind::DeadLetter, index: 0 },
             };
             if !send(record) {
                 return;
@@ -104,7 +128,7 @@ pub fn each_record(
             value: Some(&codec::encode_value(offset)),
             timestamp: None,
             headers: &[],
-            tag: Tag { owner, kind: RecordKind::Offset },
+            tag: Tag { owner, kind: RecordKind::Offset, index: 0 },
         };
         if !send(record) {
             return;
@@ -112,9 +136,25 @@ pub fn each_record(
     }
 }
 
+/// Gives those events of one connector's pages to `send` whose numbers are `chosen`, until that says no.
+pub fn each_chosen_event(
+    pages: &VecDeque<OwnedPage>,
+    to: &Destination,
+    chosen: &BTreeSet<u32>,
+    send: &mut dyn FnMut(ProducerRecord<'_>) -> bool,
+) {
+    let now = clock::wall().as_millisecond();
+    let events = pages.iter().flat_map(|page| page.records.events.iter().map(|event| (page.owner, event)));
+    for ((owner, event), index) in events.zip(0..).filter(|(_, index)| chosen.contains(index)) {
+        if !send_event(event, to, Tag { owner, kind: RecordKind::Event, index }, now, send) {
+            return;
+        }
+    }
+}
+
 /// How many records [`each_record`] makes of these pages (I10).
 pub fn record_count(pages: &[OwnedPage]) -> usize {
-    let elements: usize = pages.iter().map(|page| page.records.events.len() + page.records.refused.len()).sum();
+    let elements: usize = pages.iter().map(|page| page.records.events.len() + page.records.dead_letters.len()).sum();
     let mut owners: Vec<usize> = pages.iter().map(|page| page.owner).collect();
     owners.sort_unstable();
     owners.dedup();
@@ -129,9 +169,23 @@ fn send_event(
     now: i64,
     send: &mut dyn FnMut(ProducerRecord<'_>) -> bool,
 ) -> bool {
-    let mut headers: [(&str, &[u8]); 7] = [("", b""); 7];
+    let (headers, count) = event_headers(event, to);
+    send(ProducerRecord {
+        topic: &to.topic,
+        partition: None,
+        key: event.uuid.as_bytes(),
+        value: Some(json::value(event)),
+        timestamp: event.published.as_ref().and_then(|published| to.limits.record_time.of(published.millis, now)),
+        headers: &headers[..count],
+        tag,
+    })
+}
+
+/// The headers of an event, and how many they are.
+fn event_headers<'a>(event: &'a RawEvent, to: &'a Destination) -> ([(&'static str, &'a [u8]); 7], usize) {
+    let mut headers: [(&'static str, &'a [u8]); 7] = [("", b""); 7];
     let mut count = 0;
-    let mut add = |name, value| {
+    let mut add = |name: &'static str, value: &'a [u8]| {
         headers[count] = (name, value);
         count += 1;
     };
@@ -146,15 +200,7 @@ fn send_event(
     }
     add("content-type", json::CONTENT_TYPE.as_bytes());
     add("okta_connector", to.connector.as_bytes());
-    send(ProducerRecord {
-        topic: &to.topic,
-        partition: None,
-        key: event.uuid.as_bytes(),
-        value: Some(json::value(event)),
-        timestamp: event.published.as_ref().and_then(|published| to.record_time.of(published.millis, now)),
-        headers: &headers[..count],
-        tag,
-    })
+    (headers, count)
 }
 
 #[cfg(test)]
@@ -173,7 +219,8 @@ mod tests {
             dead_letter_topic: format!("{connector}-dlq"),
             offset_key: codec::encode_key(connector, &partition),
             partition,
-            record_time: Arc::default(),
+            limits: Arc::default(),
+            tolerates_errors: true,
         }
     }
 

@@ -24,14 +24,29 @@ impl Default for RecordTime {
 }
 
 impl RecordTime {
-    /// Takes the bounds from a topic's settings; those that are not shown stay as they are.
+    /// Takes the bounds from a topic's settings; those that are not shown are Kafka's defaults.
     pub fn set(&self, settings: &BTreeMap<String, String>) {
-        for (name, bound) in
-            [("message.timestamp.before.max.ms", &self.before), ("message.timestamp.after.max.ms", &self.after)]
-        {
-            if let Some(value) = settings.get(name).and_then(|value| value.parse().ok()) {
-                bound.store(value, Ordering::Relaxed);
-            }
+        for (name, bound, default) in [
+            ("message.timestamp.before.max.ms", &self.before, i64::MAX),
+            ("message.timestamp.after.max.ms", &self.after, AFTER_DEFAULT_MS),
+        ] {
+            let value = settings.get(name).and_then(|value| value.parse().ok());
+            bound.store(value.unwrap_or(default), Ordering::Relaxed);
+        }
+    }
+
+    /// Takes note that a record of this time was refused at `now`: neither it nor one that is further off is sent again
+    /// with its own time.
+    pub fn learn_refused(&self, published: i64, now: i64) {
+        let learn = |bound: &AtomicI64, distance: i64, room: i64| {
+            let learned = distance.saturating_add(MARGIN_MS - 1 - room).max(0);
+            let _ = bound.fetch_min(learned, Ordering::Relaxed);
+        };
+        if published <= now {
+            learn(&self.before, now.saturating_sub(published), 0);
+        } else {
+            // It comes nearer while we look, so there is room for that.
+            learn(&self.after, published.saturating_sub(now), MARGIN_MS);
         }
     }
 
@@ -80,6 +95,28 @@ mod tests {
             time.set(&settings(before, after));
             assert_eq!(time.of(NOW + offset, NOW), taken.then_some(NOW + offset), "{before} {after} {offset}");
         }
+    }
+
+    #[test]
+    fn a_refused_time_is_not_sent_again() {
+        for distance in [1, 59_000, 120_000, 3_000_000, 90 * 86_400_000] {
+            for published in [NOW - distance, NOW + distance] {
+                let time = RecordTime::default();
+                time.set(&BTreeMap::from([("message.timestamp.after.max.ms".to_owned(), i64::MAX.to_string())]));
+                assert_eq!(time.of(published, NOW), Some(published));
+                time.learn_refused(published, NOW);
+                for later in [0, 30_000] {
+                    assert_eq!(
+                        time.of(published, NOW + later),
+                        (published <= NOW + later && published > NOW).then_some(published),
+                        "{distance}"
+                    );
+                }
+            }
+        }
+        let time = RecordTime::default();
+        time.learn_refused(NOW - 5_000_000, NOW);
+        assert_eq!(time.of(NOW - 4_000_000, NOW), Some(NOW - 4_000_000), "what is nearer keeps its time");
     }
 
     #[test]

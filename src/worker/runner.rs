@@ -10,11 +10,11 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::connector_topics;
+use super::await_topics;
 use super::publish::OwnedPage;
-use super::record_time::RecordTime;
 use super::report::ConnectorStatus;
 use super::shard::ShardInput;
+use super::topic_limits::TopicLimits;
 use crate::clock::{self, Clock};
 use crate::config::ConnectorConfig;
 use crate::kafka::topics::Topics;
@@ -27,14 +27,12 @@ use crate::source::action::{Action, ConnectorState};
 use crate::source::input::{Input, PageAnswer, Refusal, RequestId};
 use crate::source::offset::SourceOffset;
 use crate::source::record::Sequence;
-use crate::source::task::{FAILED_RETRY, Task, TaskSettings};
+use crate::source::task::{Task, TaskSettings};
 
 /// Pages that a connector may ask for ahead of the commit.
 const AHEAD_PAGES: usize = 40;
 /// Bytes of page bodies that a connector may hold ahead of the commit: forty pages of a hundred events are 6 MB.
 const AHEAD_BYTES: usize = 8 * 1024 * 1024;
-/// Between two looks at the topics while Kafka can't be reached.
-const KAFKA_RETRY: Duration = Duration::from_secs(10);
 
 /// What the shard tells a runner.
 #[derive(Debug)]
@@ -76,8 +74,8 @@ pub struct Runner {
     pub refused: Option<(RetryReason, String)>,
     /// The advice that was given since the last page: said once, not with every try.
     pub advised: Option<String>,
-    /// What times its topic takes.
-    pub record_time: Arc<RecordTime>,
+    /// What its topics take.
+    pub limits: Arc<TopicLimits>,
     /// Kafka refused its records; nothing is asked before that time.
     pub held: Option<Held>,
     /// The clock of `held`.
@@ -91,6 +89,8 @@ pub struct Held {
     pub until: Duration,
     /// What to do about it.
     pub message: String,
+    /// Meanwhile.
+    pub state: ConnectorState,
 }
 
 type OpenRequest = Pin<Box<dyn Future<Output = (RequestId, Outcome)> + Send>>;
@@ -111,7 +111,8 @@ impl Runner {
         let mut task = Task::new(self.settings());
         let mut open: Option<OpenRequest> = None;
         let mut wake: Option<Duration> = None;
-        let mut topics_doubtful = false;
+        // Kafka refused our records: whether the topics change, so that it may take them.
+        let mut change: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
         let mut input = Input::Started { stored };
         loop {
             for action in task.on(input, &clock.now()) {
@@ -129,17 +130,22 @@ impl Runner {
                 Some(said) = self.from_shard.recv() => match said {
                     FromShard::Committed(through) => Input::Committed { through },
                     FromShard::PublishRefused { generation, message } => {
-                        topics_doubtful = true;
+                        let watch = await_topics::until_changed(Arc::clone(&self.topics), Arc::clone(&self.connector));
+                        change = Some(Box::pin(watch));
                         Input::PublishRefused { generation, message }
                     }
                 },
                 () = reached(&clock, wake) => {
                     wake = None;
-                    if topics_doubtful {
+                    if change.take().is_some() {
                         self.await_topics(false).await;
-                        topics_doubtful = false;
                     }
                     Input::Woken
+                }
+                () = changed(&mut change) => {
+                    change = None;
+                    self.await_topics(false).await;
+                    Input::TopicsChanged
                 }
             };
         }
@@ -157,26 +163,6 @@ impl Runner {
         }
     }
 
-    /// A missing topic would stall the shard's producer for all connectors, so it is looked for before anything is sent.
-    async fn await_topics(&self, cold: bool) {
-        loop {
-            let topics = Arc::clone(&self.topics);
-            let connector = Arc::clone(&self.connector);
-            let looked = tokio::task::spawn_blocking(move || connector_topics::ensure(&topics, &connector, cold)).await;
-            let problem = match looked {
-                Ok(Ok(settings)) => return self.record_time.set(&settings),
-                Ok(Err(problem)) => problem,
-                // The blocking pool ends with the runtime only.
-                Err(_) => return,
-            };
-            let retry = if problem.is_unreachable() { KAFKA_RETRY } else { FAILED_RETRY };
-            self.set_state(if problem.is_unreachable() { ConnectorState::Recovering } else { ConnectorState::Failed });
-            self.status.set_trouble(&problem.to_string());
-            error!(connector = self.connector.name, retry_in = ?retry, "{problem}");
-            tokio::time::sleep(retry).await;
-        }
-    }
-
     /// Never 0, which would read as 1970, and never now: what is known before the task has begun.
     fn show_lower_bound(&self, stored: &Result<Option<SourceOffset>, String>) {
         let stored = stored.as_ref().ok().and_then(Option::as_ref);
@@ -185,17 +171,6 @@ impl Runner {
         let since = || self.connector.since.resolve(clock::wall());
         let bound: Timestamp = published.or_else(begun).unwrap_or_else(since);
         self.set_caught_up(bound.as_duration().as_secs_f64());
-    }
-
-    async fn rest_held(&self) {
-        let Some(Held { until, message }) = &self.held else { return };
-        let left = until.saturating_sub(self.clock.elapsed());
-        if !left.is_zero() {
-            self.set_state(ConnectorState::Failed);
-            self.status.set_trouble(message);
-            error!(connector = self.connector.name, org = %self.connector.org, retry_in = ?left, "connector failed: {message}");
-            tokio::time::sleep(left).await;
-        }
     }
 
     fn request(&self, request: RequestId, url: PageUrl) -> OpenRequest {
@@ -296,7 +271,7 @@ impl Runner {
         }
     }
 
-    fn set_state(&self, state: ConnectorState) {
+    pub(super) fn set_state(&self, state: ConnectorState) {
         self.metrics.state(state);
         self.status.set_state(state);
     }
@@ -311,6 +286,14 @@ impl Runner {
 async fn finished(open: &mut Option<OpenRequest>) -> (RequestId, Outcome) {
     match open {
         Some(request) => request.await,
+        None => pending().await,
+    }
+}
+
+/// The change that is waited for; never, where none is.
+async fn changed(change: &mut Option<Pin<Box<dyn Future<Output = ()> + Send>>>) {
+    match change {
+        Some(change) => change.await,
         None => pending().await,
     }
 }

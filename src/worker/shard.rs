@@ -13,13 +13,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::committer::{Committer, LifeEnd};
+use super::collected::Collected;
+use super::committer::{Committer, Failure, Hold, LifeEnd};
 use super::context::WorkerContext;
 use super::publish::{Destination, OwnedPage};
-use super::record_time::RecordTime;
 use super::report::{ConnectorStatus, Reporter};
 use super::runner::{FromShard, Held, Runner};
 use super::shutdown::Stop;
+use super::topic_limits::{MAX_MESSAGE_BYTES, TopicLimits};
 use crate::config::ConnectorConfig;
 use crate::kafka::group::GroupError;
 use crate::kafka::offset_log::{self, OffsetLog};
@@ -28,7 +29,6 @@ use crate::metrics::ConnectorMetrics;
 use crate::offsets::codec;
 use crate::source::action::ConnectorState;
 use crate::source::offset::SourceOffset;
-use crate::source::task::FAILED_RETRY;
 
 /// How long a stopped shard goes on with the commit that it is in.
 pub const GRACE: Duration = Duration::from_secs(2);
@@ -36,6 +36,9 @@ pub const GRACE: Duration = Duration::from_secs(2);
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
 /// First and longest rest between two lives (I6).
 const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// How long a transaction may go without a record taken, at first and at most, where other connectors wait behind it.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(20));
 
 /// What reaches a shard's thread.
 #[derive(Debug)]
@@ -59,8 +62,8 @@ pub struct ShardConnector {
     pub metrics: Arc<ConnectorMetrics>,
     /// Its part of the report.
     pub status: Arc<ConnectorStatus>,
-    /// What times its topic takes.
-    pub record_time: Arc<RecordTime>,
+    /// What its topics take.
+    pub limits: Arc<TopicLimits>,
     /// Its runner, in this life.
     pub runner: Option<UnboundedSender<FromShard>>,
     /// Kafka refused its records in a way that ended a life of the shard: it rests, so that it does not end the next.
@@ -78,6 +81,10 @@ pub struct Shard {
     inbox: mpsc::Receiver<ShardInput>,
     outbox: mpsc::Sender<ShardInput>,
     lives: u64,
+    /// Batches of more bytes were refused, by a topic whose settings we may not see.
+    batch_bytes: Option<u32>,
+    /// How long a transaction may go without a record taken.
+    patience: Duration,
     /// Where our partition of the offsets topic ended when we last knew.
     end: Option<i64>,
 }
@@ -96,17 +103,33 @@ impl Shard {
             config: Arc::clone(config),
             metrics: Arc::new(context.metrics.connector(&config.name, config.interval.as_secs_f64())),
             status: Arc::default(),
-            record_time: Arc::default(),
+            limits: Arc::default(),
             runner: None,
             held: None,
         });
         let connectors: Vec<ShardConnector> = connectors.collect();
-        let times = connectors.iter().map(|connector| Arc::clone(&connector.record_time));
-        let destinations =
-            connectors.iter().zip(times).map(|(connector, time)| Destination::of(&connector.config, time)).collect();
+        let limits = connectors.iter().map(|connector| Arc::clone(&connector.limits));
+        let destinations = connectors
+            .iter()
+            .zip(limits)
+            .map(|(connector, limits)| Destination::of(&connector.config, limits))
+            .collect();
         let told = connectors.iter().map(|connector| (connector.config.name.clone(), Arc::clone(&connector.status)));
         let reporter = Arc::new(Reporter::new(Arc::clone(&context), number, told.collect()));
-        Self { number, context, connectors, destinations, stop, reporter, inbox, outbox, lives: 0, end: None }
+        Self {
+            number,
+            context,
+            connectors,
+            destinations,
+            stop,
+            reporter,
+            inbox,
+            outbox,
+            lives: 0,
+            batch_bytes: None,
+            patience: PATIENCE.0,
+            end: None,
+        }
     }
 
     /// Runs until stopped. Blocks: for a thread of its own.
@@ -128,15 +151,23 @@ impl Shard {
                     self.end = None;
                     continue;
                 }
-                LifeEnd::Failed { message, committed, refused } => {
+                LifeEnd::Failed(Failure { message, committed, held, batch_bytes, stuck, at_once }) => {
                     if committed {
                         rest = REST.0;
                     }
-                    self.hold(refused);
+                    self.hold(held);
+                    self.batch_bytes = self.batch_bytes.into_iter().chain(batch_bytes).min();
+                    self.patience = if stuck { (self.patience * 2).min(PATIENCE.1) } else { PATIENCE.0 };
                     for connector in &self.connectors {
                         connector.metrics.state(ConnectorState::Recovering);
                         connector.status.set_state(ConnectorState::Recovering);
                         connector.status.set_trouble(&message);
+                    }
+                    if at_once && (committed || rest == REST.0) {
+                        warn!(shard = self.number, "{message}");
+                        // The next one does not go on at once by itself, unless it commits.
+                        rest = (rest * 2).min(REST.1);
+                        continue;
                     }
                     warn!(shard = self.number, retry_in = ?rest, "{message}");
                 }
@@ -156,7 +187,7 @@ impl Shard {
             stop.is_stopped()
         };
         let known = self.end;
-        let failed = |message: String| LifeEnd::Failed { message, committed: false, refused: BTreeMap::new() };
+        let failed = |message: String| LifeEnd::Failed(Failure { message, ..Failure::default() });
         // I6: no producer without a fresh answer that the shard is ours, or a zombie would fence its successor.
         if let Err(error) = self.confirm() {
             return failed(format!("no producer is made for the shard: {error}"));
@@ -197,6 +228,9 @@ impl Shard {
             life: self.lives,
             end: self.end,
             floor: self.end.unwrap_or_default(),
+            committed: false,
+            collected: Collected::default(),
+            patience: Some(self.patience).filter(|_| self.connectors.len() > 1),
         };
         let end = committer.run();
         self.end = committer.end;
@@ -223,21 +257,21 @@ impl Shard {
 
     /// The smallest `max.message.bytes` of the topics that we write, of those that are there or will be made with one.
     fn batch_bytes(&self) -> Option<u32> {
-        const NAME: &str = "max.message.bytes";
         let configs = self.connectors.iter().map(|connector| &connector.config);
         let sizes = configs.flat_map(|config| {
-            let given = config.topic.config.get(NAME).cloned();
-            let there = [&config.topic.name, &config.dead_letter_topic]
-                .map(|topic| self.context.topics.settings(topic).and_then(|settings| settings.get(NAME).cloned()));
+            let given = config.topic.config.get(MAX_MESSAGE_BYTES).cloned();
+            let there = [&config.topic.name, &config.dead_letter_topic].map(|topic| {
+                self.context.topics.settings(topic).and_then(|settings| settings.get(MAX_MESSAGE_BYTES).cloned())
+            });
             there.into_iter().chain([given]).flatten()
         });
-        sizes.filter_map(|size| size.parse().ok()).min()
+        sizes.filter_map(|size| size.parse().ok()).chain(self.batch_bytes).min()
     }
 
-    fn hold(&mut self, refused: BTreeMap<usize, String>) {
-        let until = self.context.clock.elapsed() + FAILED_RETRY;
-        for (owner, message) in refused {
-            self.connectors[owner].held = Some(Held { until, message });
+    fn hold(&mut self, held: BTreeMap<usize, Hold>) {
+        let now = self.context.clock.elapsed();
+        for (owner, Hold { message, rest, state }) in held {
+            self.connectors[owner].held = Some(Held { until: now + rest, message, state });
         }
     }
 
@@ -283,7 +317,7 @@ impl Runners {
                 stop: stop.clone(),
                 refused: None,
                 advised: None,
-                record_time: Arc::clone(&connector.record_time),
+                limits: Arc::clone(&connector.limits),
                 held: connector.held.clone(),
                 clock: shard.context.clock,
             };

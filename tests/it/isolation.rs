@@ -51,7 +51,8 @@ fn a_bad_org_delays_no_other() {
     );
 }
 
-/// A missing topic that may not be created, and one that takes no record of that size, fail their connectors only: the
+/// A missing topic that may not be created, and one that takes no record of that size (nor does its
+/// dead letter topic), fail their connectors only: the
 /// pages of another one in the same transactions still come, once.
 #[test]
 fn a_bad_topic_fails_its_connector_only() {
@@ -62,6 +63,7 @@ fn a_bad_topic_fails_its_connector_only() {
     let tiny = small.connector("small").interval("200ms");
     // Far below the size of any event, compressed.
     create_topic(kafka.bootstrap(), &tiny.topic, 3, &[("max.message.bytes", "300")]);
+    create_topic(kafka.bootstrap(), &format!("{}.dlq", tiny.topic), 1, &[("max.message.bytes", "300")]);
     let acme = good.connector("good").interval("200ms");
     let (missing_topic, small_topic, topic) = (no_topic.topic.clone(), tiny.topic.clone(), acme.topic.clone());
     let config =

@@ -44,6 +44,8 @@ mod org_faults;
 mod poison;
 mod proxy;
 mod quiet;
+mod refused_by_broker;
+mod refused_size;
 mod shutdown;
 mod status;
 mod three_brokers;

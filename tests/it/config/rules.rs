@@ -12,7 +12,6 @@ fn keys_of_later_versions_are_refused_as_such() {
     for key in [
         "rate_limit_share: 0.8",
         "rate_limit_bulk_reserve: 0.5",
-        "errors_tolerance: all",
         "recovery_overlap: 10m",
         "on_lost_cursor: recover",
         "on_query_change: restart_from_published",

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -116,6 +118,20 @@ pub fn create_topic(bootstrap: &str, topic: &str, partitions: i32, config: &[(&s
 pub fn delete_topics(bootstrap: &str, topics: &[&str]) {
     let (client, options) = admin(bootstrap);
     let _ = block_on(client.delete_topics(topics, &options)).unwrap();
+}
+
+/// Changes a topic: it has these settings from now on, and the broker's defaults for all others but `retention.ms=-1`.
+pub fn alter_topic(bootstrap: &str, topic: &str, config: &[(&str, &str)]) {
+    let mut resource = AlterConfig::new(ResourceSpecifier::Topic(topic));
+    if !config.iter().any(|(key, _)| *key == "retention.ms") {
+        resource = resource.set("retention.ms", "-1");
+    }
+    for (key, value) in config {
+        resource = resource.set(key, value);
+    }
+    let (client, options) = admin(bootstrap);
+    let answer = block_on(client.alter_configs([&resource], &options)).unwrap().pop().unwrap();
+    let _ = answer.unwrap_or_else(|(_, code)| panic!("topic {topic} was not changed: {code}"));
 }
 
 /// A setting of a topic, as the broker says.
