@@ -29,7 +29,7 @@ use crate::metrics::TransactionResult;
 use crate::okta::page::RawEvent;
 
 /// How long one trial may go without a record taken, and how long its producer may take to be ready.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(15);
 /// Trials in a row that say nothing, before the life is ended.
 const MOST_UNANSWERED: u32 = 5;
 

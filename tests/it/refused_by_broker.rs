@@ -13,7 +13,7 @@ use crate::support::prove;
 use crate::support::shared_broker::shared_broker;
 use crate::support::topics::{Isolation, OwnedRecord, alter_topic, create_topic, read_all};
 
-const WAIT: Duration = Duration::from_secs(60);
+const WAIT: Duration = Duration::from_secs(150);
 
 /// An event with that uuid, and so many bytes more that do not compress.
 fn large(uuid: &str, bytes: usize) -> String {
