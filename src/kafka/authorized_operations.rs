@@ -16,12 +16,21 @@ use std::time::Duration;
 
 use rdkafka::bindings as native;
 use rdkafka::client::{Client, ClientContext};
-use rdkafka::types::RDKafkaRespErr as Code;
 
 use crate::clock::Clock;
 
-/// Where there is no answer, or one that says nothing.
-const NO_ANSWER: Code = Code::RD_KAFKA_RESP_ERR__NOENT;
+/// A code of Kafka's protocol, or of librdkafka's own below 0. A number, as the C enum is: librdkafka passes on what a broker
+/// says, and a Rust enum of a code that the bindings do not know would be undefined.
+type Code = i32;
+
+const NO_ERROR: Code = 0;
+const COORDINATOR_LOAD_IN_PROGRESS: Code = 14;
+const COORDINATOR_NOT_AVAILABLE: Code = 15;
+const NOT_COORDINATOR: Code = 16;
+const TOPIC_AUTHORIZATION_FAILED: Code = 29;
+const GROUP_AUTHORIZATION_FAILED: Code = 30;
+/// Ours: no answer, or one that says nothing.
+const NO_ANSWER: Code = -1;
 
 /// What may be done with a resource: those of Kafka's operations that concern us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,12 +162,7 @@ pub fn of_group<C: ClientContext>(client: &Client<C>, group: &str, timeout: Dura
 }
 
 fn is_passing(code: Code) -> bool {
-    matches!(
-        code,
-        Code::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS
-            | Code::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE
-            | Code::RD_KAFKA_RESP_ERR_NOT_COORDINATOR
-    )
+    matches!(code, COORDINATOR_LOAD_IN_PROGRESS | COORDINATOR_NOT_AVAILABLE | NOT_COORDINATOR)
 }
 
 fn of_group_now<C: ClientContext>(
@@ -212,12 +216,9 @@ unsafe fn allowed(
     count: usize,
 ) -> Result<BTreeSet<Operation>, Code> {
     // SAFETY: the caller's promise; librdkafka takes NULL for "no error" here.
-    let code = unsafe { native::rd_kafka_error_code(error) };
-    match code {
-        Code::RD_KAFKA_RESP_ERR_NO_ERROR => {}
-        Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED | Code::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED => {
-            return Ok(BTreeSet::new());
-        }
+    match unsafe { as_numbers::rd_kafka_error_code(error) } {
+        NO_ERROR => {}
+        TOPIC_AUTHORIZATION_FAILED | GROUP_AUTHORIZATION_FAILED => return Ok(BTreeSet::new()),
         code => return Err(code),
     }
     if operations.is_null() {
@@ -257,8 +258,19 @@ fn ask<C: ClientContext>(
     let event = unsafe { native::rd_kafka_queue_poll(queue.0.as_ptr(), milliseconds(timeout + MARGIN)) };
     let event = Event(NonNull::new(event).ok_or(NO_ANSWER)?);
     // SAFETY: the event is alive.
-    let code = unsafe { native::rd_kafka_event_error(event.0.as_ptr()) };
-    if code == Code::RD_KAFKA_RESP_ERR_NO_ERROR { Ok(event) } else { Err(code) }
+    let code = unsafe { as_numbers::rd_kafka_event_error(event.0.as_ptr()) };
+    if code == NO_ERROR { Ok(event) } else { Err(code) }
+}
+
+/// See [`Code`].
+mod as_numbers {
+    use super::native::{rd_kafka_error_t, rd_kafka_event_t};
+
+    // SAFETY: as rdkafka.h declares them.
+    unsafe extern "C" {
+        pub(super) fn rd_kafka_error_code(error: *const rd_kafka_error_t) -> i32;
+        pub(super) fn rd_kafka_event_error(event: *mut rd_kafka_event_t) -> i32;
+    }
 }
 
 fn milliseconds(duration: Duration) -> i32 {
@@ -324,7 +336,7 @@ impl Options {
                 native::rd_kafka_error_destroy(error);
                 return None;
             }
-            let ok = Code::RD_KAFKA_RESP_ERR_NO_ERROR;
+            let ok = native::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
             let (place, length) = (text.as_mut_ptr(), text.len());
             let limit = milliseconds(timeout);
             if native::rd_kafka_AdminOptions_set_request_timeout(options.0.as_ptr(), limit, place, length) != ok {
