@@ -30,12 +30,13 @@ use jiff::Timestamp;
 pub use connector::ConnectorConfig;
 pub use interpolation::InterpolationError;
 pub use kafka::KafkaProperties;
-pub use kafka::oidc::Oidc;
+pub use kafka::oidc::{Oidc, TokenProxy};
 pub use problem::{ConfigError, Problem};
 pub use ssws::{Ssws, SswsError};
 pub use time::Since;
 pub use topic::TopicConfig;
 
+use crate::okta::origin::Origin;
 use crate::okta::proxy::Network;
 use connector::ConnectorFields;
 use section::{Context, Field, Section};
@@ -55,7 +56,7 @@ pub struct Config {
     pub group_instance_id: Option<String>,
     /// Where source offsets are kept.
     pub offsets: OffsetsConfig,
-    /// The way to the orgs: `okta_http`, and the environment's proxy.
+    /// The way to the orgs and the token endpoint: `okta_http`, and the environment's proxy.
     pub okta_http: Network,
     /// Metrics and health.
     pub http: HttpConfig,
@@ -139,7 +140,7 @@ fn read(context: &mut Context<'_>, root: &yaml::Node) -> Option<Config> {
     };
     let mut file = context.section(&Field { path: String::new(), line: root.line, node: root })?;
     file.check_keys(context, keys::FILE, keys::FILE_LATER);
-    let kafka = match file.get("kafka") {
+    let mut kafka = match file.get("kafka") {
         Some(field) => context.section(field).map(|section| kafka::read(context, &section)),
         None => {
             context.problem(
@@ -160,8 +161,12 @@ fn read(context: &mut Context<'_>, root: &yaml::Node) -> Option<Config> {
     let okta_http = okta_http::read(context, &file);
     let http = read_http(context, &file);
     let connectors = read_connectors(context, &file, offsets.as_ref());
-    let orgs = connectors.iter().flatten().map(|connector| &connector.org);
+    let endpoint = kafka.as_ref().and_then(|kafka| Origin::of(&kafka.oidc()?.token_endpoint));
+    let orgs = connectors.iter().flatten().map(|connector| &connector.org).chain(&endpoint);
     let okta_http = okta_http.and_then(|read| read.for_orgs(context, orgs));
+    if let (Some(kafka), Some(network)) = (&mut kafka, &okta_http) {
+        kafka.set_proxy(network);
+    }
     Some(Config {
         kafka: kafka?,
         group_id: group_id?,

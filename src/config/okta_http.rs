@@ -1,4 +1,4 @@
-//! `okta_http`: the way to the orgs. What it leaves open, the environment says as for every other program.
+//! `okta_http`: the way to the orgs, and the proxy to the token endpoint. What it leaves open, the environment says as for every other program.
 
 use std::io::Read;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub(super) struct OktaHttp {
 }
 
 impl OktaHttp {
-    /// The settings, for these orgs; `None` after a problem.
+    /// The settings, for these orgs and whom else a proxy may lead to; `None` after a problem.
     pub fn for_orgs<'o>(
         self,
         context: &mut Context<'_>,

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use crate::support::connect_proxy::{ConnectProxy, Manner};
 use crate::support::connector::Connector;
 use crate::support::exactly_once::Difference;
-use crate::support::identity_provider::CLIENT_SECRET;
+use crate::support::identity_provider::{CLIENT_SECRET, ODD_ID, ODD_SECRET};
 use crate::support::leak::Secret;
 use crate::support::org::Org;
 use crate::support::prove;
 use crate::support::secure_broker::{PASSWORD, SCRAM, SecureBroker};
+use crate::support::tls_front::Authority;
 use crate::support::topics::{Isolation, read_all};
 use crate::tls::{command, works};
 use crate::tls_errors::{Mistake, each_is_named, with};
@@ -16,6 +18,9 @@ use crate::tls_errors::{Mistake, each_is_named, with};
 const WAIT: Duration = Duration::from_secs(60);
 /// Short, so that what is not renewed breaks.
 const LIFE_SECONDS: usize = 5;
+
+/// The answer of `offsets list` to whoever was let in, before any `run`.
+const LOGGED_IN: &str = "it is created by the first `run`";
 
 /// Neither the client's secret nor a token is anywhere, however much is logged.
 #[test]
@@ -92,6 +97,88 @@ fn each_mistake_is_named_with_what_to_do() {
         ),
     ];
     let _ = each_is_named(&mistakes, &[CLIENT_SECRET, WRONG_SECRET]);
+}
+
+/// A header that is form-encoded where that is asked for, a name of this machine that no name server is asked for, and a
+/// token that says it holds for ever.
+#[test]
+fn ways_to_ask_for_a_token() {
+    let Some(broker) = SecureBroker::shared() else { return };
+    let at = |url: &str| broker.oauth(&url.replace("127.0.0.1", "idp.localhost"));
+    let odd = with(
+        at(&broker.provider.url("/token/encoded")),
+        "sasl.oauthbearer.client.id",
+        &format!("sasl.oauthbearer.client.id: '{ODD_ID}'"),
+    );
+    let odd = with(odd, "sasl.oauthbearer.client.secret", &format!("sasl.oauthbearer.client.secret: '{ODD_SECRET}'"));
+    for (name, config, says) in [
+        ("plain", at(&broker.provider.url("/token")), LOGGED_IN),
+        ("not encoded", odd.clone(), "refuses the client (401 invalid_client)"),
+        ("encoded", odd.kafka("sasl.oauthbearer.header.urlencode: true"), LOGGED_IN),
+        ("for ever", at(&broker.provider.url("/token/for-ever")), LOGGED_IN),
+    ] {
+        // Whatever the environment says, nobody is asked for a way to this machine.
+        let output = command(&config, &["offsets", "list"], &[("HTTPS_PROXY", "http://127.0.0.1:9")]);
+        assert!(output.code() == 1 && output.stderr.contains(says), "{name}: {output:?}");
+        Secret::new(ODD_SECRET).must_not_be_in("the error", &output.stderr);
+    }
+}
+
+/// As for an org: the key, else the environment; and only TLS is in the tunnel.
+#[test]
+fn the_token_endpoint_is_asked_through_the_proxy() {
+    let Some(broker) = SecureBroker::shared() else { return };
+    let authority = Authority::new("corp");
+    let plain = broker.provider.url("");
+    let front = authority.front("id.example.test", plain.trim_start_matches("http://").parse().unwrap());
+    let proxy = ConnectProxy::start([("id.example.test:443", front.address())]);
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    authority.write(&ca);
+    let config = broker.oauth("https://id.example.test/token").kafka(&format!("https.ca.location: {}", ca.display()));
+    let mut by_key = config.clone();
+    by_key.extra.push(format!("okta_http: {{proxy_url: '{}'}}", proxy.url()));
+    let (url, refused) = (proxy.url(), "http://127.0.0.1:9");
+    for (config, environment) in [(&by_key, [("HTTPS_PROXY", refused)]), (&config, [("ALL_PROXY", url.as_str())])] {
+        let output = command(config, &["offsets", "list"], &environment);
+        assert!(output.code() == 1 && output.stderr.contains(LOGGED_IN), "{output:?}");
+    }
+    assert_eq!(proxy.heads().len(), 2);
+    assert!(proxy.heads().iter().all(|head| head.starts_with("CONNECT id.example.test:443 ")), "{:?}", proxy.heads());
+    assert!(proxy.carried().len() > 1000);
+    Secret::new(CLIENT_SECRET).must_not_be_in("the tunnel", &String::from_utf8_lossy(&proxy.carried()));
+
+    proxy.set(Manner::TunnelFor("Basic bm9ib2R5".to_owned()));
+    let with_login = format!("http://me:{PASSWORD}@{}", proxy.address());
+    for (environment, code, says) in [
+        ([("HTTPS_PROXY", with_login.as_str())], 1, "refuses ours (407), on the way to the token endpoint"),
+        ([("HTTPS_PROXY", refused)], 1, "check that the proxy `http://127.0.0.1:9` (of HTTPS_PROXY) runs"),
+        ([("HTTPS_PROXY", "socks5://127.0.0.1:9")], 2, "a SOCKS proxy is not supported"),
+    ] {
+        let output = command(&config, &["offsets", "list"], &[environment[0], ("NO_PROXY", "acme.okta.com")]);
+        assert!(output.code() == code && output.stderr.contains(says), "{output:?}");
+        Secret::new(PASSWORD).must_not_be_in("the error", &output.stderr);
+    }
+}
+
+/// What was no file of authorities may become one: the next try reads it.
+#[test]
+fn a_mended_authority_of_the_endpoint_is_noticed() {
+    let Some(broker) = SecureBroker::shared() else { return };
+    let org = Org::with_events(10);
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    let config = broker
+        .oauth(&broker.provider.https_url("/token"))
+        .kafka(&format!("https.ca.location: {}", ca.display()))
+        .connector(org.connector("acme").interval("200ms"));
+    let worker = Connector::spawn(&config, &[]);
+    let _ = worker.await_log("what to check", |line| line.contains("check `https.ca.location`"), WAIT);
+    let _ = std::fs::copy(broker.authority.path(), &ca).unwrap();
+    worker.await_caught_up(&org, "acme", WAIT);
+    worker.terminate();
+    assert_eq!(worker.wait(WAIT).code(), Some(0));
 }
 
 #[test]

@@ -34,6 +34,11 @@ pub(super) fn error(name: &str, kind: Kind, value: &str) -> Option<String> {
     }
 }
 
+/// Whether a value of [`Kind::Bool`] says yes.
+pub(super) fn is_true(value: &str) -> bool {
+    ["true", "t", "1"].iter().any(|word| word.eq_ignore_ascii_case(value))
+}
+
 fn listed(words: &[&str]) -> String {
     crate::config::section::list(words)
 }

@@ -1,4 +1,5 @@
-//! The properties that librdkafka 2.12.1 knows, from its CONFIGURATION.md.
+//! The properties that librdkafka 2.12.1 knows, from its CONFIGURATION.md, and `sasl.oauthbearer.header.urlencode` of the Java
+//! client, since the program asks for tokens by itself.
 //!
 //! Left out are those that are set through calls only. Where a property exists globally and for topics, the global
 //! row counts: that is the one that a program's properties set.
@@ -251,6 +252,7 @@ pub(in crate::config) const PROPERTIES: &[Property] = &[
         Both,
         Enum(&["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"]),
     ),
+    row("sasl.oauthbearer.header.urlencode", Both, Bool),
     row("sasl.oauthbearer.metadata.authentication.type", Both, Enum(&["none", "azure_imds"])),
     row("sasl.oauthbearer.method", Both, Enum(&["default", "oidc"])),
     row("sasl.oauthbearer.scope", Both, Text),

@@ -11,11 +11,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use librdkafka::{Role, canonical, find, is_sensitive};
-use oidc::Oidc;
+use oidc::{Oidc, TokenProxy};
+use secrecy::ExposeSecret;
 
 use super::section::{Context, Field, Section};
 use super::text;
 use super::yaml::Value;
+use crate::okta::origin::Origin;
+use crate::okta::proxy::Network;
 
 /// Properties for the producers and the consumers, under librdkafka's names.
 ///
@@ -65,6 +68,18 @@ impl KafkaProperties {
     /// Where tokens come from, with `sasl.mechanism: OAUTHBEARER`. Clones share it.
     pub fn oidc(&self) -> Option<&Arc<Oidc>> {
         self.oidc.as_ref()
+    }
+
+    /// The token endpoint is asked through the same proxy as an org, by the same rules.
+    pub(in crate::config) fn set_proxy(&mut self, network: &Network) {
+        let Some(oidc) = &mut self.oidc else { return };
+        let Some(endpoint) = Origin::of(&oidc.token_endpoint) else { return };
+        let proxy = network.proxy_for(&endpoint).map(|proxy| TokenProxy {
+            url: proxy.url().expose_secret().to_owned(),
+            shown: proxy.to_string(),
+            named_by: proxy.named_by(),
+        });
+        Arc::make_mut(oidc).proxy = proxy;
     }
 
     /// The brokers to start from, comma-separated.

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use url::{Host, Url};
+use url::Url;
 
+use super::kinds;
 use super::librdkafka::canonical;
 use super::{Context, Setting, Settings};
+use crate::okta::origin::Origin;
 
 /// Taken out of what librdkafka gets, by canonical name.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "sasl.oauthbearer.method",
     "sasl.oauthbearer.client.id",
     CLIENT_SECRET,
@@ -18,6 +20,7 @@ const NAMES: [&str; 9] = [
     "sasl.oauthbearer.scope",
     "sasl.oauthbearer.extensions",
     "sasl.oauthbearer.grant.type",
+    URLENCODE,
     "https.ca.location",
     "https.ca.pem",
 ];
@@ -25,6 +28,7 @@ const NAMES: [&str; 9] = [
 const NEEDED: [&str; 4] =
     ["sasl.oauthbearer.method", "sasl.oauthbearer.client.id", CLIENT_SECRET, "sasl.oauthbearer.token.endpoint.url"];
 const CLIENT_SECRET: &str = "sasl.oauthbearer.client.secret";
+const URLENCODE: &str = "sasl.oauthbearer.header.urlencode";
 
 /// Where a token comes from, and for whom. Debug shows no secret (I9).
 #[derive(Clone, PartialEq, Eq)]
@@ -39,14 +43,30 @@ pub struct Oidc {
     pub scope: Option<String>,
     /// `sasl.oauthbearer.extensions`, for the broker.
     pub extensions: Vec<(String, String)>,
+    /// `sasl.oauthbearer.header.urlencode`: whether id and secret are form-encoded in the header, as RFC 6749, 2.3.1, has it. The
+    /// default is `false`, as in Kafka's Java client and in librdkafka, which cannot do otherwise.
+    pub urlencode: bool,
     /// `https.ca.location`: a PEM file.
     pub ca_location: Option<String>,
     /// `https.ca.pem`.
     pub ca_pem: Option<String>,
+    /// The proxy that the endpoint is asked through.
+    pub proxy: Option<TokenProxy>,
+}
+
+/// The proxy of `okta_http`, else of the environment, where the endpoint is asked through it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenProxy {
+    /// With its login.
+    pub url: String,
+    /// Without.
+    pub shown: String,
+    /// A key of the configuration, or a variable of the environment.
+    pub named_by: &'static str,
 }
 
 impl Oidc {
-    /// Whether the endpoint is on this machine: then no proxy is asked.
+    /// Whether the endpoint is on this machine: then neither proxies nor name servers are asked.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.token_endpoint)
     }
@@ -101,12 +121,7 @@ fn endpoint(value: &str) -> Result<Url, &'static str> {
 
 /// Whether it is this machine.
 fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        None => false,
-    }
+    Origin::of(url).is_some_and(|origin| origin.is_loopback())
 }
 
 /// RFC 7628, 3.1: a name is letters, and `auth` is the token's own.
@@ -164,6 +179,8 @@ pub(super) fn take(producer: &mut Settings, consumer: &mut Settings) -> Option<A
             client_secret: value(CLIENT_SECRET)?,
             scope: value("sasl.oauthbearer.scope"),
             extensions: value("sasl.oauthbearer.extensions").and_then(|text| extensions(&text)).unwrap_or_default(),
+            urlencode: value(URLENCODE).is_some_and(|text| kinds::is_true(&text)),
+            proxy: None,
             ca_location: value("https.ca.location").filter(|location| location != "probe"),
             ca_pem: value("https.ca.pem"),
         })

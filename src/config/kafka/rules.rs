@@ -60,7 +60,6 @@ const JAVA: &[(&str, &str)] = &[
     ("sasl.oauthbearer.clock.skew.seconds", "remove it: the broker checks the token"),
     ("sasl.oauthbearer.scope.claim.name", "remove it: the broker checks the token"),
     ("sasl.oauthbearer.sub.claim.name", "remove it: the broker checks the token"),
-    ("sasl.oauthbearer.header.urlencode", "remove it"),
     ("sasl.kerberos.ticket.renew.jitter", "write `sasl.mechanism` with what this build has, as `SCRAM-SHA-512`"),
     ("sasl.kerberos.ticket.renew.window.factor", "write `sasl.mechanism` with what this build has, as `SCRAM-SHA-512`"),
     ("ssl.truststore.location", "write `ssl.ca.location` with a PEM file"),

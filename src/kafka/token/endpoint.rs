@@ -1,5 +1,7 @@
 //! The token endpoint: one request of RFC 6749, 4.4 (client credentials), one token.
 
+use std::borrow::Cow;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
@@ -7,8 +9,9 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Response, StatusCode};
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::Value;
 use thiserror::Error;
-use url::form_urlencoded;
+use url::{Host, form_urlencoded};
 
 use crate::config::Oidc;
 
@@ -16,10 +19,16 @@ use crate::config::Oidc;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// Longest time for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// What the HTTP library says of a proxy's 407. Its type is not public, so this goes by its words; tests/it/oauth.rs fails where they
+/// change.
+const PROXY_LOGIN: &str = "proxy authorization required";
 /// Longest answer: tokens have a few KiB.
 const MAX_BYTES: usize = 256 * 1024;
 /// What a token without `expires_in` is taken for (RFC 6749, 5.1, leaves it open).
-const DEFAULT_LIFE: Duration = Duration::from_secs(300);
+const DEFAULT_LIFE: f64 = 300.0;
+/// Shortest and longest life that is believed, in seconds: the one would ask for tokens without a rest, the other be beyond all
+/// clocks.
+const LIVES: (f64, f64) = (1.0, 7.0 * 24.0 * 3600.0);
 
 /// Why there is no token; each message ends in the next thing to do, and none has a secret.
 #[derive(Debug, Error)]
@@ -37,7 +46,19 @@ pub enum TokenError {
         /// What went wrong.
         causes: String,
         /// What to check.
-        key: &'static str,
+        key: String,
+    },
+    /// The proxy before it wants a login. A wrong password that is sent often locks accounts, so it is asked again only later.
+    #[error(
+        "the proxy `{proxy}` wants a login, or refuses ours (407), on the way to the token endpoint `{endpoint}`: check user and password in {named_by}"
+    )]
+    ProxyLogin {
+        /// The URL without its query.
+        endpoint: String,
+        /// The proxy without its login.
+        proxy: String,
+        /// Where it was named.
+        named_by: &'static str,
     },
     /// It does not know the client.
     #[error(
@@ -90,7 +111,7 @@ pub struct TokenEndpoint {
 struct Answer {
     access_token: Option<String>,
     #[serde(default)]
-    expires_in: Option<serde_json::Value>,
+    expires_in: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -108,8 +129,17 @@ impl TokenEndpoint {
             .timeout(TIMEOUT)
             .user_agent(concat!("okta-kafka-source/", env!("CARGO_PKG_VERSION")))
             .http1_only();
-        if oidc.is_loopback() {
-            builder = builder.no_proxy();
+        // The environment was read with the configuration.
+        builder = builder.no_proxy().https_only(oidc.token_endpoint.scheme() == "https");
+        if let Some(proxy) = &oidc.proxy {
+            builder = builder.proxy(reqwest::Proxy::https(&proxy.url).map_err(|error| failed(&error.without_url()))?);
+        }
+        if oidc.is_loopback()
+            && let Some(Host::Domain(name)) = oidc.token_endpoint.host()
+        {
+            // The secret stays here, whatever name servers say.
+            let addresses = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
+            builder = builder.resolve_to_addrs(name, &addresses);
         }
         let file = oidc.ca_location.as_deref().map(std::fs::read).transpose().map_err(|error| failed(&error))?;
         if let Some(pem) = file.as_deref().or(oidc.ca_pem.as_deref().map(str::as_bytes)) {
@@ -134,7 +164,7 @@ impl TokenEndpoint {
         let sent = self
             .http
             .post(self.oidc.token_endpoint.clone())
-            .basic_auth(&self.oidc.client_id, Some(&self.oidc.client_secret))
+            .basic_auth(self.in_header(&self.oidc.client_id), Some(self.in_header(&self.oidc.client_secret)))
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form.finish());
@@ -150,14 +180,16 @@ impl TokenEndpoint {
         let answer: Answer =
             serde_json::from_slice(&body).map_err(|_| not_a_token("the answer is no JSON of a token"))?;
         let text = answer.access_token.ok_or_else(|| not_a_token("the answer has no `access_token`"))?;
-        let seconds = match &answer.expires_in {
-            None | Some(serde_json::Value::Null) => Some(DEFAULT_LIFE.as_secs_f64()),
-            Some(serde_json::Value::String(text)) => text.parse().ok(),
-            Some(number) => number.as_f64(),
-        };
-        let life = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        let life = life.filter(|life| !life.is_zero()).ok_or_else(|| not_a_token("its `expires_in` is no time"))?;
+        let life = life(answer.expires_in.as_ref()).ok_or_else(|| not_a_token("its `expires_in` is no time"))?;
         Ok(Token { text: SecretString::from(text), life })
+    }
+
+    /// The client's id or its secret, as it stands in the header.
+    fn in_header<'v>(&self, value: &'v str) -> Cow<'v, str> {
+        match self.oidc.urlencode {
+            true => form_urlencoded::byte_serialize(value.as_bytes()).collect(),
+            false => Cow::Borrowed(value),
+        }
     }
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, TokenError> {
@@ -191,7 +223,7 @@ impl TokenEndpoint {
             (StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN, Some(_)) => TokenError::Refused { endpoint, answer },
             (status, _) if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 let causes = format!("it answers {answer}");
-                TokenError::Unreachable { endpoint, causes, key: "how the identity provider is" }
+                TokenError::Unreachable { endpoint, causes, key: "how the identity provider is".to_owned() }
             }
             _ => TokenError::NotAToken { endpoint, answer: format!("it answers {answer}") },
         }
@@ -209,6 +241,58 @@ impl TokenEndpoint {
             }
             source = cause.source();
         }
-        TokenError::Unreachable { endpoint: self.shown.clone(), causes, key: "`sasl.oauthbearer.token.endpoint.url`" }
+        let endpoint = self.shown.clone();
+        let key = match &self.oidc.proxy {
+            Some(proxy) if causes.contains(PROXY_LOGIN) => {
+                return TokenError::ProxyLogin { endpoint, proxy: proxy.shown.clone(), named_by: proxy.named_by };
+            }
+            Some(proxy) => format!(
+                "that the proxy `{}` (of {}) runs and allows CONNECT to this host, or name the host in `NO_PROXY`; check `sasl.oauthbearer.token.endpoint.url`",
+                proxy.shown, proxy.named_by
+            ),
+            None => "`sasl.oauthbearer.token.endpoint.url`".to_owned(),
+        };
+        TokenError::Unreachable { endpoint, causes, key }
+    }
+}
+
+/// How long a token with this `expires_in` holds, within bounds; `None` where it is no time.
+fn life(expires_in: Option<&Value>) -> Option<Duration> {
+    let seconds = match expires_in {
+        None | Some(Value::Null) => Some(DEFAULT_LIFE),
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(number) => number.as_f64(),
+    };
+    let seconds = seconds.filter(|seconds| *seconds > 0.0)?;
+    Some(Duration::from_secs_f64(seconds.clamp(LIVES.0, LIVES.1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_life_is_from_a_second_to_a_week() {
+        for (expires_in, seconds) in [
+            (json!(null), Some(300.0)),
+            (json!(3600), Some(3600.0)),
+            (json!("3600"), Some(3600.0)),
+            (json!(90.5), Some(90.5)),
+            (json!(1e-9), Some(1.0)),
+            (json!(u64::MAX), Some(604_800.0)),
+            (json!(1e300), Some(604_800.0)),
+            (json!("inf"), Some(604_800.0)),
+            (json!(0), None),
+            (json!(-1), None),
+            (json!("NaN"), None),
+            (json!("soon"), None),
+            (json!([60]), None),
+        ] {
+            let found = life(Some(&expires_in)).map(|life| life.as_secs_f64());
+            assert_eq!(found, seconds, "{expires_in}");
+        }
+        assert_eq!(life(None), Some(Duration::from_secs(300)));
     }
 }

@@ -8,7 +8,7 @@ use rdkafka::client::{Client, ClientContext};
 use secrecy::{ExposeSecret, SecretString};
 use tracing::{info, warn};
 
-use super::endpoint::{TokenEndpoint, TokenError};
+use super::endpoint::{Token, TokenEndpoint, TokenError};
 use crate::clock::{self, Clock};
 use crate::config::Oidc;
 use crate::kafka::native;
@@ -17,6 +17,10 @@ use crate::kafka::native;
 const RENEW_AFTER: f64 = 0.7;
 /// Rest after a failure, at first and at most.
 const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
+/// Rest after a proxy has refused our login: every refusal counts against an account.
+const PROXY_REST: Duration = Duration::from_secs(300);
+/// Shortest time between two tokens.
+const MIN_PAUSE: Duration = Duration::from_secs(1);
 /// Between two words about a failure that stays.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -67,11 +71,12 @@ impl TokenSource {
             state: Mutex::default(),
             changed: Condvar::new(),
         });
-        sources.push(Arc::clone(&source));
         let renewing = Arc::clone(&source);
         let renew = move || renewing.renew_for_ever();
-        if let Err(error) = std::thread::Builder::new().name("token".to_owned()).spawn(renew) {
-            source.lock().problem = Some(format!("no thread for tokens: {error}; raise the limit of threads"));
+        match std::thread::Builder::new().name("token".to_owned()).spawn(renew) {
+            Ok(_) => sources.push(Arc::clone(&source)),
+            // The next client tries again.
+            Err(error) => source.failed(format!("no thread for tokens: {error}; raise the limit of threads")),
         }
         source
     }
@@ -127,43 +132,48 @@ impl TokenSource {
     }
 
     fn renew_for_ever(&self) {
-        let asked = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = match asked {
-            Ok(runtime) => runtime,
-            Err(error) => return self.failed(format!("no runtime for tokens: {error}; raise the limit of open files")),
-        };
-        let endpoint = match TokenEndpoint::new(Arc::clone(&self.oidc)) {
-            Ok(endpoint) => endpoint,
-            Err(error) => {
-                warn!("{error}");
-                return self.failed(error.to_string());
+        let runtime = loop {
+            match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => break runtime,
+                Err(error) => self.failed(format!("no runtime for tokens: {error}; raise the limit of open files")),
             }
+            std::thread::park_timeout(REST.1);
         };
-        runtime.block_on(self.renew(&endpoint));
+        runtime.block_on(self.renew());
     }
 
-    async fn renew(&self, endpoint: &TokenEndpoint) {
+    async fn renew(&self) {
+        let mut endpoint = None;
         let mut rest = REST.0;
         let mut said: Option<(String, Duration)> = None;
         for number in 1.. {
-            let pause = match endpoint.ask().await {
+            let pause = match self.ask(&mut endpoint).await {
                 Ok(token) => {
                     if said.take().is_some() {
                         info!("there is a token again");
                     }
                     rest = REST.0;
                     self.issued(number, token.text, token.life);
-                    token.life.mul_f64(RENEW_AFTER)
+                    token.life.mul_f64(RENEW_AFTER).max(MIN_PAUSE)
                 }
                 Err(error) => {
-                    self.tell(&error, rest, &mut said);
-                    let pause = rest;
+                    let pause = if let TokenError::ProxyLogin { .. } = error { PROXY_REST } else { rest };
+                    self.tell(&error, pause, &mut said);
                     rest = (rest * 2).min(REST.1);
                     pause
                 }
             };
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// Where there is no client for the endpoint, the next try makes one: its file of authorities may have been mended.
+    async fn ask(&self, endpoint: &mut Option<TokenEndpoint>) -> Result<Token, TokenError> {
+        let endpoint = match endpoint {
+            Some(endpoint) => endpoint,
+            None => endpoint.insert(TokenEndpoint::new(Arc::clone(&self.oidc))?),
+        };
+        endpoint.ask().await
     }
 
     fn issued(&self, number: u64, text: SecretString, life: Duration) {

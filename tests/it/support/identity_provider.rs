@@ -21,6 +21,9 @@ use super::certificates::Pem;
 pub const CLIENT_ID: &str = "okta-kafka-source";
 /// Nothing that could stand anywhere by chance.
 pub const CLIENT_SECRET: &str = "Wd5zLk8sTq3VnYh7RmXc2BgJpF4a";
+/// For `/token/encoded` alone: only a header that is form-encoded (RFC 6749, 2.3.1) tells them apart.
+pub const ODD_ID: &str = "kafka:eu";
+pub const ODD_SECRET: &str = "50%+ü Wd5zLk8sTq3VnYh7";
 pub const AUDIENCE: &str = "kafka-of-the-tests";
 pub const SCOPE: &str = "kafka.produce";
 
@@ -146,7 +149,11 @@ impl Shared {
         if target == "/keys" {
             return ("200 OK", self.keys().to_string());
         }
-        let known = openssl::base64::encode_block(format!("{CLIENT_ID}:{CLIENT_SECRET}").as_bytes());
+        let known = match target {
+            "/token/encoded" => "kafka%3Aeu:50%25%2B%C3%BC+Wd5zLk8sTq3VnYh7".to_owned(),
+            _ => format!("{CLIENT_ID}:{CLIENT_SECRET}"),
+        };
+        let known = openssl::base64::encode_block(known.as_bytes());
         if authorization != format!("Basic {known}") || self.refuses.load(Ordering::SeqCst) {
             let error = json!({"error": "invalid_client", "error_description": format!("not {authorization}")});
             return ("401 Unauthorized", error.to_string());
@@ -156,7 +163,12 @@ impl Shared {
             return ("400 Bad Request", json!({"error": "invalid_scope"}).to_string());
         }
         match target {
-            "/token" => ("200 OK", self.token(AUDIENCE)),
+            "/token" | "/token/encoded" => ("200 OK", self.token(AUDIENCE)),
+            "/token/for-ever" => {
+                let mut answer: Value = serde_json::from_str(&self.token(AUDIENCE)).unwrap();
+                answer["expires_in"] = json!(u64::MAX);
+                ("200 OK", answer.to_string())
+            }
             "/token/of-another-audience" => ("200 OK", self.token("another")),
             "/token/busy" => ("503 Service Unavailable", String::new()),
             "/token/login-page" => ("200 OK", "<html>Please log in</html>".to_owned()),
