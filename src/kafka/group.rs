@@ -4,8 +4,7 @@
 //! member whatever the shards do. Callbacks do no work, since a callback that waits stops the whole group.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
@@ -13,13 +12,13 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
-use serde::Deserialize;
 use thiserror::Error;
 use tracing::debug;
 
 use super::client_config;
 use super::connection::Connection;
 use super::error::code_of;
+use super::group_standing::GroupStanding;
 use crate::config::KafkaProperties;
 
 /// One wait for the group's events.
@@ -143,27 +142,12 @@ impl fmt::Display for GroupTrouble {
     }
 }
 
-/// As much of librdkafka's statistics as tells whether we are a member: nothing else does for both group protocols.
-#[derive(Deserialize)]
-struct Statistics {
-    cgrp: Option<Standing>,
-}
-
-/// Where we stand with the group's coordinator.
-#[derive(Deserialize)]
-struct Standing {
-    /// `up`, when the coordinator is known and connected.
-    state: String,
-    /// `steady`, when we are a member and have what is ours.
-    join_state: String,
-}
-
 struct GroupContext {
     connection: Connection,
     topic: String,
     owner: Arc<dyn ShardOwner>,
     /// By the last statistics.
-    has_joined: AtomicBool,
+    standing: Mutex<GroupStanding>,
 }
 
 impl GroupContext {
@@ -182,9 +166,7 @@ impl ClientContext for GroupContext {
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
-        let standing = serde_json::from_slice::<Statistics>(statistics).ok().and_then(|statistics| statistics.cgrp);
-        let joined = standing.is_some_and(|standing| standing.state == "up" && standing.join_state == "steady");
-        self.has_joined.store(joined, Ordering::Relaxed);
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = GroupStanding::of_statistics(statistics);
     }
 }
 
@@ -233,7 +215,7 @@ impl GroupMember {
             connection: Connection::new(kafka),
             topic: membership.topic.clone(),
             owner,
-            has_joined: AtomicBool::new(false),
+            standing: Mutex::new(GroupStanding::Away),
         };
         let consumer: BaseConsumer<GroupContext> =
             config.create_with_context(context).map_err(|error| GroupError::Config(client_config::refused(&error)))?;
@@ -265,9 +247,9 @@ impl GroupMember {
         }
     }
 
-    /// Whether we are a member, with shards or without, as of half a second ago.
-    pub fn has_joined(&self) -> bool {
-        self.consumer.context().has_joined.load(Ordering::Relaxed)
+    /// Where we stand with the group, with shards or without, as of half a second ago.
+    pub fn standing(&self) -> GroupStanding {
+        *self.consumer.context().standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Brokers answer: what was wrong with connections before is over.

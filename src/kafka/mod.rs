@@ -13,6 +13,7 @@ pub mod error;
 mod event_thread;
 pub mod group;
 pub mod group_reports;
+pub mod group_standing;
 mod native;
 pub mod offset_log;
 pub mod offset_writer;

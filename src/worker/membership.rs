@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use tracing::{error, warn};
 
+use super::belonging::Belonging;
 use super::context::WorkerContext;
 use super::offsets_topic;
 use super::ownership::Ownership;
 use super::shutdown::Stop;
 use crate::http::Readiness;
 use crate::kafka::group::{GroupError, GroupMember, Membership, ShardOwner, is_unreleased};
+use crate::kafka::group_standing::GroupStanding;
 use crate::kafka::topics::TopicError;
 
 /// How often the offsets topic's partitions are counted again.
@@ -26,7 +28,7 @@ const JOIN_PATIENCE: (Duration, Duration) = (Duration::from_secs(15), Duration::
 /// How long a `group_instance_id` that another member has is waited for: the longest session that a broker allows by
 /// default for members of the new protocol.
 const UNRELEASED_PATIENCE: Duration = Duration::from_secs(60);
-/// How long we may be no member, after we were one, before it is said: rebalances are shorter.
+/// How long the group's coordinator may be away, after it took us in, before it is said: a new one is there sooner.
 const ALONE: Duration = Duration::from_secs(10);
 /// A permission that is not refused again for this long was granted.
 const REFUSED_SILENCE: Duration = Duration::from_secs(5);
@@ -126,15 +128,12 @@ impl GroupThread {
         // When a permission was last refused.
         let mut refused: Option<Duration> = None;
         let mut away = false;
-        // Taken in at least once, or refused by somebody who can be asked for a permission.
-        let mut answered = false;
-        // When we last were a member.
-        let mut belonged = began;
+        let mut belonging = Belonging::new(began);
         while !self.stop.is_stopped() {
             if let Some(trouble) = member.poll()? {
                 if trouble.is_permission() {
                     refused = Some(self.now());
-                    answered = true;
+                    belonging.answer();
                 }
                 away |= trouble.is_away();
                 if trouble.is_permission() || trouble.is_away() {
@@ -146,18 +145,15 @@ impl GroupThread {
                     warn!("{trouble}");
                 }
             }
-            let joined = member.has_joined();
-            answered |= joined;
-            if joined {
-                belonged = self.now();
-            }
-            let alone = self.now().saturating_sub(belonged);
-            let patience = if answered { JOIN_PATIENCE.1 } else { patience };
+            let standing = member.standing();
+            let joined = standing == GroupStanding::Member;
+            let alone = belonging.alone(standing, self.now());
+            let patience = if belonging.is_answered() { JOIN_PATIENCE.1 } else { patience };
             if alone >= patience && refused.is_none() {
                 return Err(GroupError::NotJoined(patience));
             }
-            // A rebalance takes a moment; a coordinator that is gone is another thing, and nobody else tells of it.
-            if answered && !away && refused.is_none() && alone >= ALONE {
+            // A coordinator that is gone, which nobody else tells of.
+            if belonging.is_answered() && !away && refused.is_none() && alone >= ALONE {
                 let problem = GroupError::NoCoordinator(self.membership.group_id.clone()).to_string();
                 self.readiness.not_ready(&problem);
                 if said.is_none_or(|said| self.now() >= said + TROUBLE_SILENCE) {

@@ -4,6 +4,7 @@
 //! async runtime for the runners and the HTTP server.
 
 mod await_topics;
+mod belonging;
 pub mod bisection;
 pub mod collected;
 pub mod committer;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::support::checkpoint;
 use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::Connector;
 use crate::support::exactly_once::Difference;
@@ -16,11 +17,8 @@ const WAIT: Duration = Duration::from_secs(90);
 /// first one may have been killed. When it still is there after a minute, the second one ends with 3 and says why; it was
 /// never ready, and the first one never noticed.
 #[test]
+#[ignore = "a session is waited for, 60 s: make prove"]
 fn a_name_that_is_never_released_ends_the_second_worker() {
-    if !prove::full() {
-        println!("takes 80 s: in `make prove` only");
-        return;
-    }
     let Some(kafka) = shared_broker() else { return };
     let org = Org::with_events(150);
     let acme = org.connector("acme").interval("200ms");
@@ -94,6 +92,46 @@ fn partitions_added_to_the_offsets_topic_stop_the_shards() {
         assert!(told.is_some(), "it is said again at the next look:\n{}", worker.process().tail(20));
         assert_eq!((end_offsets(kafka.bootstrap(), &topic), org.request_count()), (ends, requests));
         assert!(worker.process().is_running());
+        worker.stop();
+    }
+}
+
+/// The group waits for a member that died until its session ends, and everybody is in a rebalance for all of that. With the
+/// cooperative protocol their shards run meanwhile: no `/readyz` of theirs says otherwise.
+#[test]
+fn a_rebalance_that_waits_for_a_dead_peer_leaves_the_others_ready() {
+    let Some(kafka) = shared_broker() else { return };
+    let org = Org::with_events(50);
+    let names: Vec<String> = (0..4).map(|shard| checkpoint::name_in(shard, &org)).collect();
+    let mut config = ConfigYaml::new(kafka.bootstrap()).kafka("consumer: {session.timeout.ms: 30000}");
+    for name in &names {
+        config = config.connector(org.connector(name).interval("200ms"));
+    }
+    let survivor = Connector::spawn(&config, &[]);
+    let _ = survivor.await_http("/readyz", 200, WAIT);
+    let dies = Connector::spawn(&config.second_worker().group_instance_id(&random_name("worker")), &[]);
+    for worker in [&survivor, &dies] {
+        let _ = worker.await_metric("okta_kafka_source_shards_owned", &[], |owned| owned == 2.0, WAIT);
+    }
+    dies.kill9();
+    // Its coming begins the rebalance. It asks anew after 15 s, so it is not waited for longer than that.
+    let joins = Connector::spawn(&config.second_worker(), &[]);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(13) {
+        let answer = survivor.http("/readyz").unwrap();
+        assert_eq!(answer.status, 200, "{} after {:?}:\n{}", answer.body, began.elapsed(), survivor.process().tail(20));
+        org.generate(10);
+        let mine = names.iter().filter(|name| survivor.of(name, "poll_interval_seconds", &[]).is_some());
+        let mut count = 0;
+        for name in mine {
+            survivor.await_caught_up(&org, name, Duration::from_secs(10));
+            count += 1;
+        }
+        assert_eq!(count, 2, "{}", survivor.process().tail(20));
+    }
+    // Otherwise there was no rebalance that took so long, and this proves nothing.
+    assert_eq!(joins.http("/readyz").unwrap().status, 503);
+    for worker in [&joins, &survivor] {
         worker.stop();
     }
 }

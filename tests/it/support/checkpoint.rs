@@ -47,3 +47,9 @@ pub fn alter(bootstrap: &str, config: &ConfigYaml, connector: &str, org: &Org, u
     let id = format!("{}-{shard}", config.offsets_topic);
     write_fencing(bootstrap, &id, &config.offsets_topic, shard, &key, &value(url, None));
 }
+
+/// A name for a connector of `org` that lives in this shard of four.
+pub fn name_in(shard: i32, org: &Org) -> String {
+    let lives_there = |name: &String| java_partitioner::partition(key(name, &org.authority()).as_bytes(), 4) == shard;
+    (0..).map(|number| format!("connector-{shard}-{number}")).find(lives_there).unwrap()
+}
