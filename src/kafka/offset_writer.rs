@@ -8,7 +8,8 @@ use tracing::debug;
 
 use super::deliveries::{RecordKind, Tag, Undelivered};
 use super::error::{TOPIC_REFUSED, Verdict, advice, judge};
-use super::transaction::{InitError, ProducerRecord, TransactionEnd, TransactionalProducer};
+use super::transaction::{InitError, ProducerRecord, TransactionalProducer};
+use super::transaction_end::TransactionEnd;
 use crate::clock::Clock;
 use crate::config::KafkaProperties;
 

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigEntry, NewTopic, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
@@ -14,6 +16,7 @@ use super::connection::Connection;
 use super::error::code_of;
 use super::event_thread::{EventThread, SLICE};
 use super::native;
+use super::retire::retire;
 use crate::clock::Clock;
 use crate::config::KafkaProperties;
 
@@ -171,7 +174,10 @@ impl Topics {
             // The properties were good enough the first time.
             && let Ok(fresh) = TopicsClient::new(&self.kafka)
         {
-            *client = fresh;
+            let old = std::mem::replace(&mut *client, fresh);
+            drop(client);
+            // Others may be asking it, and so may our caller.
+            retire(Arc::clone(&old.admin));
         }
     }
 
@@ -287,6 +293,20 @@ impl Topics {
         self.shown_settings(topic).ok().flatten()
     }
 
+    /// Settings of several topics, with one question; those that nobody tells of are left out. Blocks for up to 10 s.
+    pub fn all_settings(&self, topics: &[&str]) -> BTreeMap<String, BTreeMap<String, String>> {
+        let Ok(broker) = self.any_broker() else { return BTreeMap::new() };
+        let options = AdminOptions::new().request_timeout(Some(TIMEOUT)).broker_id(broker);
+        let which: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+        let admin = self.admin();
+        let answer = futures_executor::block_on(admin.describe_configs(&which, &options));
+        let shown = answer.unwrap_or_default().into_iter().flatten().filter_map(|resource| match resource.specifier {
+            OwnedResourceSpecifier::Topic(topic) => Some((topic, given(resource.entries))),
+            _ => None,
+        });
+        shown.collect()
+    }
+
     /// Settings of a topic; `None` where the broker does not answer such questions, or not to us. Blocks.
     pub fn shown_settings(&self, topic: &str) -> Result<Option<BTreeMap<String, String>>, TopicError> {
         self.describe(&ResourceSpecifier::Topic(topic), self.any_broker()?)
@@ -339,8 +359,7 @@ impl Topics {
         if resource.entries.is_empty() {
             return Ok(None);
         }
-        let entries = resource.entries.into_iter();
-        Ok(Some(entries.filter_map(|entry| Some((entry.name, entry.value?))).collect()))
+        Ok(Some(given(resource.entries)))
     }
 
     pub(super) fn unreachable(&self, error: &KafkaError) -> TopicError {
@@ -368,6 +387,11 @@ pub fn delete(kafka: &KafkaProperties, names: &[&str], group_id: &str) -> Result
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
     let _ = futures_executor::block_on(topics.admin().delete_groups(&[group_id], &options));
     Ok(())
+}
+
+/// The settings that have a value.
+fn given(entries: Vec<ConfigEntry>) -> BTreeMap<String, String> {
+    entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))).collect()
 }
 
 /// A cluster that is busy with itself: asked again soon, it creates the topic.

@@ -14,6 +14,7 @@ use super::client_config;
 use super::deliveries::{Deliveries, Reports, Tag, Undelivered, Waited};
 use super::error::{self, Verdict, code_of, is_swept_along, judge};
 use super::event_thread::{self, EventThread};
+use super::transaction_end::TransactionEnd;
 use crate::clock::{self, Clock};
 use crate::config::KafkaProperties;
 
@@ -41,59 +42,6 @@ pub struct ProducerRecord<'a> {
     pub headers: &'a [(&'a str, &'a [u8])],
     /// Whose it is.
     pub tag: Tag,
-}
-
-/// How a transaction ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TransactionEnd {
-    /// Confirmed: the broker has all of it.
-    Committed {
-        /// Records delivered, offset records included.
-        delivered: usize,
-        /// Where the offsets partition ends now: after the last offset record and the commit marker.
-        end: Option<i64>,
-    },
-    /// `abort_transaction` returned Ok: nothing of it will ever be seen by a `read_committed` reader. The producer may go on
-    /// only where a record was refused for good (docs/adr/0032).
-    Aborted {
-        /// Records that were not taken, with the reason.
-        undelivered: Vec<Undelivered>,
-        /// The first reason.
-        code: RDKafkaErrorCode,
-    },
-    /// No broker took some of its records in time. It is not committed, and never will be: the producer must be dropped.
-    Late {
-        /// librdkafka's word for it.
-        code: RDKafkaErrorCode,
-    },
-    /// Not everything was taken within the given patience. Nothing was committed; the producer must be dropped.
-    Stuck {
-        /// Whose records no broker has taken, and where they should have gone.
-        waiting: Vec<Tag>,
-        /// Whether a broker had taken others.
-        delivered: bool,
-    },
-    /// Never commit again (I6).
-    Fenced {
-        /// What the broker or librdkafka said.
-        code: RDKafkaErrorCode,
-        /// Records that were refused before it came to that: a refused partition ends a transaction for good.
-        undelivered: Vec<Undelivered>,
-    },
-    /// Nobody knows: the producer must be dropped, and the cursor read from the topic (I4).
-    Unknown {
-        /// The last error.
-        code: RDKafkaErrorCode,
-        /// Records that were refused before it came to that.
-        undelivered: Vec<Undelivered>,
-    },
-    /// I10 does not hold: not as many records were delivered as the pages have. Aborted by dropping the producer.
-    Miscounted {
-        /// As the pages say.
-        expected: usize,
-        /// As the broker says.
-        delivered: usize,
-    },
 }
 
 /// Why a producer could not be made ready.
@@ -289,13 +237,7 @@ impl TransactionalProducer {
             Some(first) => {
                 let code = first.code;
                 let end = self.abort(reports.failed, code, give_up);
-                Err(match end {
-                    // A process that stood still: the coordinator may have forgotten the id, and given it away since.
-                    TransactionEnd::Aborted { undelivered, code } if took_too_long(&clock, began) => {
-                        TransactionEnd::Unknown { code, undelivered }
-                    }
-                    other => other,
-                })
+                Err(end.of_abort(clock.elapsed(), clock::unix_seconds() - began))
             }
             None => Ok(reports),
         }
@@ -419,13 +361,6 @@ impl TransactionalProducer {
             }
         }
     }
-}
-
-/// Whether a transaction took longer than the coordinator lets one be open, so that our id may be another's by now
-/// (docs/adr/0032). `began` is in Unix seconds: a suspended machine stops its monotonic clock.
-fn took_too_long(clock: &Clock, began: f64) -> bool {
-    let longest = Duration::from_millis(u64::from(client_config::TRANSACTION_TIMEOUT_MS));
-    clock.elapsed() > longest || clock::unix_seconds() - began > longest.as_secs_f64()
 }
 
 /// Why the transaction is one of a fenced producer, where it is.

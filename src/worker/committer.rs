@@ -20,7 +20,8 @@ use crate::kafka::deliveries::{RecordKind, Tag, Undelivered};
 use crate::kafka::error::{self, Verdict, judge};
 use crate::kafka::offset_log::{self, OffsetLog};
 use crate::kafka::record_reader::RecordReaderError;
-use crate::kafka::transaction::{TransactionEnd, TransactionalProducer};
+use crate::kafka::transaction::TransactionalProducer;
+use crate::kafka::transaction_end::TransactionEnd;
 use crate::metrics::{RETRY_KAFKA, TransactionResult};
 use crate::source::action::ConnectorState;
 use crate::source::record::Sequence;
@@ -160,34 +161,34 @@ impl Committer<'_> {
                 stop.is_stopped_since(GRACE)
             },
         );
-        match ended {
-            TransactionEnd::Committed { end, .. } => {
-                self.end = end;
-                self.reporter.ends_at(end);
-                self.confirm(pages, self.now().saturating_sub(began));
-                None
-            }
-            TransactionEnd::Aborted { undelivered, code } => {
-                let refused = self.refused(&undelivered);
+        let refused = match &ended {
+            TransactionEnd::Aborted { undelivered, .. } => {
                 self.count(&pages, TransactionResult::Aborted);
-                // docs/adr/0032: librdkafka may have been given another producer id by this abort, although the checkpoint
-                // was altered or the shard taken over meanwhile. Only what Kafka itself refused proves the id.
-                if refused.is_empty() {
-                    return Some(self.ended(TransactionEnd::Aborted { undelivered, code }, &owners(&pages)));
-                }
-                // The abort marker moved the end of our partition.
-                self.end = None;
-                self.collected.put_back(pages);
-                for (owner, refusal) in refused {
-                    match refusal {
-                        Refusal::Stop(message) => self.give_up(&BTreeMap::from([(owner, message)])),
-                        Refusal::Records(suspects) => self.collected.inquire(owner, Inquiry::new(suspects)),
-                    }
-                }
-                None
+                self.refused(undelivered)
             }
-            ended => Some(self.ended(ended, &owners(&pages))),
+            _ => BTreeMap::new(),
+        };
+        // docs/adr/0032: librdkafka may have been given another producer id by an abort, although the checkpoint was altered
+        // or the shard taken over meanwhile. Only what Kafka itself refused proves the id.
+        if !ended.may_go_on(!refused.is_empty()) {
+            return Some(self.ended(ended, &owners(&pages)));
         }
+        if let TransactionEnd::Committed { end, .. } = ended {
+            self.end = end;
+            self.reporter.ends_at(end);
+            self.confirm(pages, self.now().saturating_sub(began));
+            return None;
+        }
+        // The abort marker moved the end of our partition.
+        self.end = None;
+        self.collected.put_back(pages);
+        for (owner, refusal) in refused {
+            match refusal {
+                Refusal::Stop(message) => self.give_up(&BTreeMap::from([(owner, message)])),
+                Refusal::Records(suspects) => self.collected.inquire(owner, Inquiry::new(suspects)),
+            }
+        }
+        None
     }
 
     /// The end of the life by the end of a transaction that held pages of `owners`.
@@ -437,7 +438,10 @@ impl Committer<'_> {
 
     fn read(&self) -> Result<OffsetLog, RecordReaderError> {
         let WorkerContext { kafka, group_id, offsets, .. } = self.context;
-        let stopped = || self.stop.is_stopped();
+        let stopped = || {
+            self.reporter.tick();
+            self.stop.is_stopped()
+        };
         offset_log::read_to_end(kafka, group_id, &offsets.topic, &[self.number], &stopped)
     }
 

@@ -3,7 +3,7 @@
 //! The thread lives as long as the shard is ours. Within it the shard may have several lives: each begins with a fresh
 //! answer of the group, a new producer and a read of the offsets to the end, and ends when its producer can't go on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -255,17 +255,17 @@ impl Shard {
         confirmed
     }
 
-    /// The smallest `max.message.bytes` of the topics that we write, of those that are there or will be made with one.
+    /// The smallest `max.message.bytes` of the topics that we write, of those that are there or will be made with one. Blocks
+    /// for up to 10 s.
     fn batch_bytes(&self) -> Option<u32> {
-        let configs = self.connectors.iter().map(|connector| &connector.config);
-        let sizes = configs.flat_map(|config| {
-            let given = config.topic.config.get(MAX_MESSAGE_BYTES).cloned();
-            let there = [&config.topic.name, &config.dead_letter_topic].map(|topic| {
-                self.context.topics.settings(topic).and_then(|settings| settings.get(MAX_MESSAGE_BYTES).cloned())
-            });
-            there.into_iter().chain([given]).flatten()
-        });
-        sizes.filter_map(|size| size.parse().ok()).chain(self.batch_bytes).min()
+        let configs = || self.connectors.iter().map(|connector| &connector.config);
+        let topics: BTreeSet<&str> =
+            configs().flat_map(|config| [config.topic.name.as_str(), config.dead_letter_topic.as_str()]).collect();
+        // All at once: a broker that does not answer costs its time once, however many connectors there are.
+        let there = self.context.topics.all_settings(&Vec::from_iter(topics));
+        let there = there.values().filter_map(|settings| settings.get(MAX_MESSAGE_BYTES));
+        let given = configs().filter_map(|config| config.topic.config.get(MAX_MESSAGE_BYTES));
+        there.chain(given).filter_map(|size| size.parse().ok()).chain(self.batch_bytes).min()
     }
 
     fn hold(&mut self, held: BTreeMap<usize, Hold>) {
