@@ -21,7 +21,7 @@ test: test-unit test-integration ## All tests. Starts a real Kafka (Java 17+ and
 test-unit: ## Only what needs no broker and no process: seconds
 	$(CARGO) test $(RELEASE) --config profile.release.package.okta-kafka-source.debug-assertions=true --lib
 
-# A failure does not hide what was left out.
+# A failure does not hide what was left out. Tests that can't be made short are `ignored` here, and run by `make prove`.
 test-integration: build kafka ## Only tests/it: the shipped binary against a real Kafka
 	@rm -f target/tmp/skipped-tests.txt
 	@status=0; $(CARGO) test $(RELEASE) --test it || status=$$?; tests/skipped; exit $$status
@@ -32,7 +32,7 @@ kafka: ## Fetches Apache Kafka for the tests into target/kafka, once
 
 prove: build kafka ## The long runs in full (an hour and more); writes docs/prove.md from their results
 	rm -rf target/prove
-	OKS_PROVE=1 OKS_REQUIRE_BROKER=1 $(CARGO) test $(RELEASE) --test it -- --test-threads=1
+	OKS_PROVE=1 OKS_REQUIRE_BROKER=1 $(CARGO) test $(RELEASE) --test it -- --include-ignored --test-threads=1
 	OKS_PROVE=1 OKS_REQUIRE_BROKER=1 $(CARGO) bench --locked
 	tests/prove/table
 

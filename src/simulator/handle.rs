@@ -96,6 +96,18 @@ impl Simulator {
         self.shared.org().latency = latency;
     }
 
+    /// Holds back every page with events, complete as it is, from the next request on, until [`Simulator::release_pages`].
+    pub fn hold_pages(&self) {
+        self.shared.org().hold = true;
+        let _ = self.shared.held.send_replace(true);
+    }
+
+    /// Lets pages go, those that were held back and those to come.
+    pub fn release_pages(&self) {
+        self.shared.org().hold = false;
+        let _ = self.shared.held.send_replace(false);
+    }
+
     /// Adds events as they are, whatever their bytes, persisted now and in this order.
     pub fn append<E: AsRef<[u8]>>(&self, events: impl IntoIterator<Item = E>) {
         let now = clock::now().as_millisecond();

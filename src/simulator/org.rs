@@ -51,6 +51,8 @@ pub(super) struct Answer {
     pub(super) date: i64,
     pub(super) request_id: String,
     pub(super) delay: Duration,
+    /// Whether it waits to be released.
+    pub(super) held: bool,
     pub(super) cut: Option<Cut>,
 }
 
@@ -63,6 +65,8 @@ pub(super) struct Org {
     pub(super) injected: std::collections::VecDeque<FaultKind>,
     pub(super) log: RequestLog,
     pub(super) latency: Duration,
+    /// Whether pages with events are held back.
+    pub(super) hold: bool,
     pub(super) poison: Vec<Poison>,
     limiter: RateLimiter,
     rng: fastrand::Rng,
@@ -84,6 +88,7 @@ impl Org {
             injected: std::collections::VecDeque::new(),
             log: RequestLog::default(),
             latency: config.latency,
+            hold: false,
             poison: config.poison.clone(),
             limiter: RateLimiter::new(config.rate_limit, whole_seconds(config.rate_limit_window)),
             // Another stream than the events', so that faults do not change which events there are.
@@ -112,6 +117,7 @@ impl Org {
             date: seconds,
             request_id: format!("{:032x}", self.rng.u128(..)),
             delay: self.latency,
+            held: false,
             cut: None,
         };
         let mut events = 0;
@@ -143,6 +149,7 @@ impl Org {
             answer.status = error.status();
             answer.body = error.body(&mut self.rng);
         }
+        answer.held = self.hold && events > 0;
         if faults.slow {
             answer.delay += self.slow_delay;
         }

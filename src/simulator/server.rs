@@ -25,6 +25,8 @@ pub(super) struct Shared {
     org: Mutex<Org>,
     /// How many requests were logged so far.
     pub(super) requests: watch::Sender<usize>,
+    /// Whether pages stay here.
+    pub(super) held: watch::Sender<bool>,
     /// The org's own origin, for clients that send no `Host`.
     pub(super) url: String,
     pub(super) gzip: bool,
@@ -33,7 +35,14 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(org: Org, url: String, gzip: bool) -> Self {
-        Self { org: Mutex::new(org), requests: watch::Sender::new(0), url, gzip, stop: CancellationToken::new() }
+        Self {
+            org: Mutex::new(org),
+            requests: watch::Sender::new(0),
+            held: watch::Sender::new(false),
+            url,
+            gzip,
+            stop: CancellationToken::new(),
+        }
     }
 
     /// The org; never held across an await.
@@ -65,6 +74,14 @@ pub(super) async fn handle(
         // Counted from the request's coming, so that a simulated latency does not grow by the making of the page.
         tokio::select! {
             () = tokio::time::sleep_until(arrived + answer.delay) => {}
+            () = shared.stop.cancelled() => {}
+        }
+    }
+    if answer.held {
+        let mut held = shared.held.subscribe();
+        tokio::select! {
+            // The sender lives as long as `shared`, so this cannot end in an error.
+            _ = held.wait_for(|held| !held) => {}
             () = shared.stop.cancelled() => {}
         }
     }

@@ -106,8 +106,8 @@ fn a_checkpoint_altered_after_the_expiry_wins_over_a_page_under_way() {
         );
         rounds += 1;
         be_quiet();
-        // The page is made when it is asked for, and comes a second later: between the two the checkpoint moves on.
-        org.set_latency(Duration::from_secs(1));
+        // The page is made when it is asked for, and let go when the checkpoint has moved on.
+        org.hold_pages();
         let first = org.event_count();
         org.generate(30);
         let deadline = Instant::now() + WAIT;
@@ -118,7 +118,7 @@ fn a_checkpoint_altered_after_the_expiry_wins_over_a_page_under_way() {
         let before = fenced(&worker);
         checkpoint::alter(&broker.bootstrap(), &config, "acme", &org, &org.checkpoint_behind(org.event_count()));
         skipped.extend(org.uuids().split_off(first));
-        org.set_latency(Duration::ZERO);
+        org.release_pages();
         // What is asked next is asked from the altered checkpoint.
         org.generate(20);
         worker.await_caught_up(&org, "acme", WAIT);
@@ -154,12 +154,8 @@ fn a_checkpoint_altered_after_the_expiry_wins_over_a_page_under_way() {
 /// docs/adr/0032: an abort whose records timed out gives librdkafka a new producer id where the coordinator has forgotten the
 /// old one, whoever had the id in between. Pages in memory must not be published with it.
 #[test]
+#[ignore = "records time out after 30 s, and it takes 50 s: make prove"]
 fn a_page_that_timed_out_is_not_published_over_an_altered_checkpoint() {
-    // Records time out after 30 s.
-    if !prove::full() {
-        println!("takes 50 s: in `make prove` only");
-        return;
-    }
     let proxy = EndTxnProxy::listen();
     let Some(broker) = Broker::start(forgetful().behind_proxy(proxy.port())) else { return };
     proxy.forward_to(&broker.proxied_address());

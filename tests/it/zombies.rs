@@ -15,7 +15,6 @@ use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::Connector;
 use crate::support::end_txn_proxy::{EndTxnProxy, Moment};
 use crate::support::exactly_once::Difference;
-use crate::support::java_partitioner;
 use crate::support::org::Org;
 use crate::support::producers::Open;
 use crate::support::prove;
@@ -24,6 +23,8 @@ use crate::support::shared_broker::shared_broker;
 use crate::support::topics::{end_offsets, random_name, read_aborted};
 
 const WAIT: Duration = Duration::from_secs(120);
+/// The shortest rest of a shard between two lives (I6).
+const SHARD_REST: Duration = Duration::from_secs(1);
 
 /// Holds every commit in the proxy from the next one on, and stops the worker with it if wanted.
 struct Held {
@@ -54,12 +55,8 @@ fn hold_commit(proxy: &EndTxnProxy, stop: Option<&Connector>) -> Held {
 /// A transaction that takes longer than the broker allows: it is aborted behind our back, which looks like fencing. Once the
 /// worker stands still meanwhile, and once it only waits for the answer to its commit.
 #[test]
+#[ignore = "the time-out is 60 s, which nobody may change, and it takes 3 minutes: make prove"]
 fn a_transaction_that_times_out_is_survived() {
-    // The time-out is 60 s, and nobody may change it.
-    if !prove::full() {
-        println!("takes 3 minutes: in `make prove` only");
-        return;
-    }
     let proxy = EndTxnProxy::listen();
     let options = BrokerOptions::default()
         .set("transaction.abort.timed.out.transaction.cleanup.interval.ms", 1000)
@@ -221,7 +218,7 @@ fn a_shard_that_is_fenced_delays_no_other() {
     let rounds = prove::scale(100, 15);
     let orgs = [0, 1, 2, 3].map(|_| Org::with_events(50));
     // One in each shard.
-    let names: Vec<String> = (0..).zip(&orgs).map(|(shard, org)| name_in(shard, org)).collect();
+    let names: Vec<String> = (0..).zip(&orgs).map(|(shard, org)| checkpoint::name_in(shard, org)).collect();
     let (victim, good) = (0, 1..names.len());
     let mut config = ConfigYaml::new(kafka.bootstrap());
     for (name, org) in names.iter().zip(&orgs) {
@@ -267,9 +264,9 @@ fn a_shard_that_is_fenced_delays_no_other() {
     let fenced = pace();
     stop.store(true, Ordering::Relaxed);
     let times: u32 = fencing.join().unwrap();
-    // The pace of a test is one of tens of milliseconds; a delay by another shard would be one of seconds.
-    assert!(fenced.0 < usual.0 * 2 + Duration::from_millis(300), "median {:?}, usually {:?}", fenced.0, usual.0);
-    assert!(fenced.1 < usual.1 + Duration::from_secs(3), "longest {:?}, usually {:?}", fenced.1, usual.1);
+    // A shard that is fenced rests for a second at least before it goes on, and for longer each time: whoever waited for it
+    // would wait for that. Its being made anew keeps a small machine busy, too, so no less than that says anything.
+    assert!(fenced.0 < usual.0 + SHARD_REST, "median {:?}, usually {:?}", fenced.0, usual.0);
     let counted = worker.of(&names[0], "transactions_total", &[("result", "fenced")]).unwrap();
     assert!(counted > 0.0, "{}", worker.process().tail(40));
     // And the one that was fenced goes on as soon as nobody fences it.
@@ -293,11 +290,4 @@ fn a_shard_that_is_fenced_delays_no_other() {
             milliseconds(usual)
         ),
     );
-}
-
-/// A name for a connector of `org` that lives in this shard of four.
-fn name_in(shard: i32, org: &Org) -> String {
-    let lives_there =
-        |name: &String| java_partitioner::partition(checkpoint::key(name, &org.authority()).as_bytes(), 4) == shard;
-    (0..).map(|number| format!("connector-{shard}-{number}")).find(lives_there).unwrap()
 }
