@@ -39,8 +39,13 @@ pub fn code(result: anyhow::Result<()>) -> ExitCode {
             Signal::Terminate => TERMINATED,
         });
     }
+    // As the parser of the command line does; the lines of a wrong file begin with where it is wrong, as compilers' do.
+    let prefix = match error.downcast_ref::<ConfigError>() {
+        Some(ConfigError::Invalid { .. }) => "",
+        _ => "error: ",
+    };
     // A closed pipe takes nothing, and is no reason for another exit code.
-    let _ = writeln!(io::stderr(), "{error:#}");
+    let _ = writeln!(io::stderr(), "{prefix}{error:#}");
     if error.downcast_ref::<ConfigError>().is_some() {
         return ExitCode::from(USAGE);
     }

@@ -252,6 +252,10 @@ fn read_auth(context: &mut Context<'_>, field: &Field<'_>, loopback: bool) -> Op
         } else if synonyms::find(key, keys::AUTH.iter().copied()).is_some() {
             context.problem(&field.path, field.line, format!("unknown key `{key}`: {usage}"));
         } else if !keys::AUTH.contains(&key) {
+            if key.starts_with("ssws:") {
+                context.problem(&section.path, field.line, "a space is missing after `ssws:`: write it");
+                continue;
+            }
             // The key is not shown: `auth: {00abc…}` is a token in the place of a key.
             context.problem(&section.path, field.line, format!("has a key that is not known: {usage}"));
         }

@@ -1,6 +1,7 @@
 //! The keys of the file, by the map they belong to.
 
 use super::kafka::librdkafka;
+use super::topic_settings;
 
 /// Of the file itself.
 pub(super) const FILE: &[&str] =
@@ -40,20 +41,6 @@ pub(super) const AUTH_LATER: &[&str] = &["oauth"];
 /// Of a `topic` that is a map.
 pub(super) const TOPIC: &[&str] = &["name", "partitions", "replication_factor", "create", "config"];
 
-/// Settings of a topic that people know by name.
-const TOPIC_SETTINGS: &[&str] = &[
-    "cleanup.policy",
-    "retention.ms",
-    "retention.bytes",
-    "segment.ms",
-    "segment.bytes",
-    "max.message.bytes",
-    "min.insync.replicas",
-    "message.timestamp.type",
-    "message.timestamp.before.max.ms",
-    "message.timestamp.after.max.ms",
-];
-
 /// Where a key that stands in the wrong place belongs.
 pub(super) fn home_of(key: &str) -> Option<&'static str> {
     // The order decides for keys that several maps have, as `topic`.
@@ -68,7 +55,9 @@ pub(super) fn home_of(key: &str) -> Option<&'static str> {
     ];
     let home = homes.iter().find(|(keys, _)| keys.contains(&key)).map(|(_, home)| *home);
     home.or_else(|| {
-        TOPIC_SETTINGS.contains(&key).then_some("the `config` of the connector's `topic`, which is a map then")
+        topic_settings::names()
+            .any(|name| name == key)
+            .then_some("the `config` of the connector's `topic`, which is a map then")
     })
     .or_else(|| librdkafka::find(key).map(|_| "`kafka`"))
 }

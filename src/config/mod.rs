@@ -10,6 +10,7 @@ mod findings;
 mod interpolation;
 mod kafka;
 mod keys;
+mod layout;
 mod okta_http;
 mod problem;
 mod section;
@@ -19,6 +20,7 @@ mod syntax;
 mod text;
 mod time;
 mod topic;
+mod topic_settings;
 mod yaml;
 
 use std::io::Read;
@@ -90,7 +92,7 @@ impl Config {
     /// # Errors
     /// The file cannot be read, or something in it is wrong; then every problem is in the error.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+        let unreadable = |reason| ConfigError::Unreadable { path: path.to_owned(), reason };
         let mut text = String::new();
         let file = std::fs::File::open(path).map_err(unreadable)?;
         file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;

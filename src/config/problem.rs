@@ -32,12 +32,12 @@ impl fmt::Display for Problem {
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// The file could not be read as UTF-8 text.
-    #[error("cannot read the configuration file `{}`: {source}: name a readable UTF-8 file with `-c FILE`", path.display())]
+    #[error("cannot read the configuration file `{}`: {reason}: name a readable UTF-8 file with `-c FILE`", path.display())]
     Unreadable {
         /// The file asked for.
         path: PathBuf,
-        /// What the operating system says.
-        source: std::io::Error,
+        /// What the operating system says; in the message already, so it is no source of it.
+        reason: std::io::Error,
     },
     /// The file was read and is wrong; shown as one line a problem, `FILE:LINE: connectors[0].interval: message`.
     #[error("{}", lines(path, problems))]

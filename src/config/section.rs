@@ -89,9 +89,23 @@ impl<'e> Context<'e> {
         known: &[&'static str],
     ) -> Option<&'static str> {
         let name = text::name(key);
-        let near = self.nearest(key, known.iter().copied());
+        let joined = joined(key, known);
+        let near = joined.or_else(|| self.nearest(key, known.iter().copied()));
         let message = if key == "<<" {
             "merge keys (`<<`) are not supported: put what connectors share into `connector_defaults`".to_owned()
+        } else if let Some(joined) = joined {
+            if key.as_bytes().get(joined.len()) == Some(&b':') {
+                format!("a space is missing after `{joined}:`: write it")
+            } else {
+                let rest = text::name(&key[joined.len() + 1..]);
+                let home = match keys::home_of(&rest) {
+                    Some(home) if joined == "topic" => home.to_owned(),
+                    _ => format!("`{joined}`, which is a map"),
+                };
+                format!("keys have no dots here: move `{rest}` to {home}")
+            }
+        } else if let (Some("auth"), true) = (near, synonyms::find(key, ["auth"]).is_some()) {
+            format!("unknown key `{name}`: did you mean `auth: {{ssws: …}}`?")
         } else if let Some(near) = near {
             format!("unknown key `{name}`: did you mean `{near}`?")
         } else if let Some(home) = keys::home_of(key) {
@@ -265,10 +279,24 @@ impl<'n> Section<'n> {
                 && let Some(meant) = context.unknown_key(self, key, *line, known)
                 && self.get(meant).is_none()
             {
-                self.fields[at].0 = meant;
+                let (key, field) = &mut self.fields[at];
+                // What stands there was meant for something else than the whole of that key.
+                if joined(key, known).is_some() || (meant == "auth" && matches!(field.node.value, Value::Scalar(_))) {
+                    field.node = &TOLD;
+                }
+                *key = meant;
             }
         }
     }
+}
+
+/// The value of a key that all was said about.
+static TOLD: Node = Node { line: 0, value: Value::Refused };
+
+/// The known key that an unknown one begins with, as `auth:{ssws` without the space and `topic.retention.ms` do.
+pub(super) fn joined<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+    let (first, _) = key.split_once([':', '.'])?;
+    known.iter().find(|known| **known == first).copied()
 }
 
 /// `a`, `b`, `c`.

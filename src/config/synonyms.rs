@@ -21,6 +21,8 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("replication_factor", &["replicas", "replication"]),
     ("config", &["configs", "settings", "properties"]),
     ("ssws", &["token", "api_token", "apitoken", "api_key", "apikey", "okta_api_token"]),
+    ("sasl.username", &["sasl.user", "sasl.user.name", "sasl.login"]),
+    ("sasl.password", &["sasl.pass", "sasl.secret"]),
     ("bootstrap.servers", &["brokers", "broker", "servers", "hosts", "broker.list"]),
 ];
 

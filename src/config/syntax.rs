@@ -2,6 +2,7 @@
 
 use serde_saphyr::granit_parser::{ErrorKind, ScanError};
 
+use super::layout;
 use super::yaml::MAX_DEPTH;
 
 /// Line and message. The parser names its own rules and no text of the file, but for two kinds that have their own words here.
@@ -9,7 +10,26 @@ pub(super) fn problem(error: &ScanError, text: &str) -> (usize, String) {
     // What is missing at the end is reported on the line after it, which is not in the file.
     let line = error.marker().line().min(text.lines().count()).max(1);
     let column = error.marker().col() + 1;
-    (line, format!("not valid YAML near column {column}: {}", reason(error.kind())))
+    let seen = match error.kind() {
+        ErrorKind::MappingValueNotAllowed => layout::colon(text, line, column),
+        ErrorKind::ExpectedBlockMappingKey | ErrorKind::ExpectedBlockSequenceEntry | ErrorKind::InvalidIndentation => {
+            layout::indentation(text, line)
+        }
+        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator => {
+            layout::placeholder(text, line, column)
+        }
+        _ => None,
+    };
+    let mut reason = seen.unwrap_or_else(|| reason(error.kind()));
+    if let Some(opened) = layout::quote_from_above(text, line, column) {
+        reason = match error.kind() {
+            ErrorKind::UnclosedQuotedScalar | ErrorKind::InvalidQuotedScalarIndent => {
+                format!("the quote opened on line {opened} is not closed: close it")
+            }
+            _ => format!("perhaps a quote opened on line {opened} is not closed, else: {reason}"),
+        };
+    }
+    (line, format!("not valid YAML near column {column}: {reason}"))
 }
 
 /// What is wrong and what to do. The parser sees where it can't go on, which is often behind the mistake.

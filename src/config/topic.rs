@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::keys;
 use super::section::{Context, Field, Section, list};
 use super::yaml::Value;
+use super::{keys, text, topic_settings};
 
 /// The broker's default: what `replication_factor: -1` asks for.
 pub(super) const BROKER_DEFAULT: i32 = -1;
@@ -140,7 +140,8 @@ impl<'n> TopicFields<'n> {
     }
 }
 
-/// Topic settings are the broker's to judge, apart from one that would undo what records promise.
+/// Topic settings are the broker's to judge, apart from numbers that are none, and one setting that would undo what
+/// records promise.
 fn read_config(context: &mut Context<'_>, field: &Field<'_>) -> Option<BTreeMap<String, String>> {
     let section = context.section(field)?;
     let count = section.iter().count();
@@ -161,6 +162,17 @@ fn read_config(context: &mut Context<'_>, field: &Field<'_>) -> Option<BTreeMap<
                 list(allowed)
             );
             context.refuse(field, message);
+        }
+        if let Some(error) = topic_settings::error(key, &text.value) {
+            context.refuse(field, format!("`{}` {error}", text.shown()));
+        } else if !topic_settings::names().any(|known| known == key) {
+            let hint = match text::nearest(key, topic_settings::names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "look whether the brokers have it, since they refuse a topic for one that they don't know"
+                    .to_owned(),
+            };
+            let message = format!("Kafka 4 has no topic setting `{}`: {hint}", text::name(key));
+            context.warning(&field.path, field.line, message);
         }
         config.insert(key.to_owned(), text.value);
     }

@@ -66,6 +66,14 @@ pub enum TopicError {
         /// The broker's answer.
         code: RDKafkaErrorCode,
     },
+    /// Not there, and not created with these settings.
+    #[error("topic `{topic}` can't be created: the broker refuses its `topic.config` ({settings}): mend them")]
+    SettingsRefused {
+        /// The topic.
+        topic: String,
+        /// The names of its settings, comma-separated; a value may be from the environment.
+        settings: String,
+    },
     /// The offsets topic has another number of partitions than configured: shards would not be where they are looked for.
     #[error(
         "offsets topic `{topic}` has {found} partitions, `offsets.partitions` says {configured}: set it to {found}"
@@ -256,6 +264,11 @@ impl Topics {
         let answer = futures_executor::block_on(self.admin().create_topics([&topic], &options));
         match answer.map_err(|error| self.unreachable(&error))?.pop() {
             Some(Err((_, code))) if is_passing(code) => Err(self.unreachable_by(code)),
+            Some(Err((_, RDKafkaErrorCode::InvalidConfig))) if !wanted.config.is_empty() => {
+                let settings: Vec<String> = wanted.config.keys().map(|name| format!("`{name}`")).collect();
+                let settings = settings.join(", ");
+                Err(TopicError::SettingsRefused { topic: wanted.name.to_owned(), settings })
+            }
             Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {
                 Err(TopicError::NotCreated { topic: wanted.name.to_owned(), code })
             }

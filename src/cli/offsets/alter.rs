@@ -56,7 +56,7 @@ pub(super) fn run(args: &AlterArgs) -> anyhow::Result<()> {
     let now = clock::wall();
     let url = match (&args.checkpoint_url, &args.since) {
         (Some(text), _) => alteration::checkpoint(text, &connector.org, &query, now)
-            .map_err(|error| change::usage(&format!("error: {error}")))?,
+            .map_err(|error| change::usage(&error.to_string()))?,
         (None, since) => {
             let since = since.unwrap_or(connector.since);
             if let Ok(Some(unwise)) = since.judge(now) {

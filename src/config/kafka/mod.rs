@@ -175,6 +175,9 @@ fn attempted(context: &Context<'_>, section: &Section<'_>) -> BTreeSet<String> {
                 [canonical(&entry.key).to_owned(), canonical(&format!("{key}.{}", entry.key)).to_owned()]
             })),
             _ if find(key).is_some() => drop(attempted.insert(canonical(key).to_owned())),
+            _ if key.split_once(':').is_some_and(|(first, _)| find(first).is_some()) => {
+                attempted.extend(key.split_once(':').map(|(first, _)| canonical(first).to_owned()));
+            }
             _ if key == "sasl.jaas.config" => attempted.extend(["sasl.username", "sasl.password"].map(str::to_owned)),
             _ => attempted.extend(nearest(context, key, &[]).map(|near| canonical(near).to_owned())),
         }
@@ -287,6 +290,12 @@ fn unknown(context: &mut Context<'_>, section: &Section<'_>, name: &str, field: 
         }
     }
     let sections = if place == Place::Common { &["producer", "consumer"][..] } else { &[] };
+    if let Some((first, _)) = name.split_once(':')
+        && find(first).is_some()
+    {
+        context.problem(&section.child(first), field.line, format!("a space is missing after `{first}:`: write it"));
+        return;
+    }
     let message = match nearest(context, name, sections) {
         Some(near) => format!("unknown property `{}`: did you mean `{near}`?", text::name(name)),
         None if super::keys::FILE.contains(&name) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 
-use super::{Context, Setting, Settings, oidc};
+use super::{Context, Setting, Settings, oidc, rules};
 
 /// Notes what does not go together, at the line of the property that has to change.
 pub(super) fn check(context: &mut Context<'_>, producer: &Settings, consumer: &Settings, attempted: &BTreeSet<String>) {
@@ -21,6 +21,12 @@ pub(super) fn check(context: &mut Context<'_>, producer: &Settings, consumer: &S
 fn security(context: &mut Context<'_>, settings: &Settings, attempted: &BTreeSet<String>) {
     let value = |name: &str| settings.get(name).map(|setting| setting.value.to_ascii_lowercase());
     let protocol = value("security.protocol").unwrap_or_else(|| "plaintext".to_owned());
+    if let Some(brokers) = settings.get("metadata.broker.list")
+        && brokers.value.split(',').filter_map(rules::scheme).any(|scheme| !scheme.eq_ignore_ascii_case(&protocol))
+    {
+        let message = format!("names another protocol than `security.protocol: {protocol}`: write host and port alone");
+        refuse(context, brokers, &message);
+    }
     let mechanism = settings.get("sasl.mechanisms");
     let bearer = mechanism.filter(|mechanism| mechanism.value == "OAUTHBEARER" && protocol.starts_with("sasl"));
     oidc::check(context, settings, attempted, bearer);

@@ -126,6 +126,11 @@ pub(super) fn limit(name: &str, value: &str) -> Option<String> {
     const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
     let number = value.parse::<f64>().unwrap_or_default();
     match canonical(name) {
+        "metadata.broker.list"
+            if value.split(',').any(|one| scheme(one).is_some_and(|scheme| !is_protocol(scheme))) =>
+        {
+            Some("has the scheme of a URL: write host and port alone, as `localhost:9092`".to_owned())
+        }
         "max.in.flight.requests.per.connection" if number > 5.0 => {
             Some("would lose the order of records, which transactions keep up to 5: write 5 or less".to_owned())
         }
@@ -152,6 +157,16 @@ pub(super) fn limit(name: &str, value: &str) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// What stands before the `://` of a broker's address.
+pub(super) fn scheme(address: &str) -> Option<&str> {
+    address.trim().split_once("://").map(|(scheme, _)| scheme)
+}
+
+/// librdkafka takes the name of the protocol before an address, where it is that of `security.protocol`.
+fn is_protocol(scheme: &str) -> bool {
+    ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"].iter().any(|protocol| protocol.eq_ignore_ascii_case(scheme))
 }
 
 #[cfg(test)]

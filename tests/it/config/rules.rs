@@ -172,3 +172,18 @@ fn what_is_unwise_is_a_warning() {
     let simulated = MINIMAL.replace("${env:TOKEN}", "00abc").replace("https://acme.okta.com", "http://127.0.0.1:8084");
     assert_eq!(valid(&simulated).warnings, []);
 }
+
+#[test]
+fn an_unknown_setting_of_a_topic_is_a_warning_since_the_brokers_may_know_it() {
+    for (setting, says) in [
+        ("foo.bar: 1", "Kafka 4 has no topic setting `foo.bar`: look whether"),
+        ("retention.ns: 1", "did you mean `retention.ms`?"),
+    ] {
+        let text = with_connector_keys("").replace("okta.system-log", &format!("{{name: a, config: {{{setting}}}}}"));
+        let warnings = valid(&text).warnings;
+        assert!(matches!(warnings.as_slice(), [w] if w.line == 7 && w.message.contains(says)), "{text}{warnings:#?}");
+    }
+    let known =
+        "{name: a, config: {retention.ms: -1, min.cleanable.dirty.ratio: 0.5, cleanup.policy: \"compact,delete\"}}";
+    assert_eq!(valid(&MINIMAL.replace("okta.system-log", known)).warnings, []);
+}
