@@ -6,8 +6,11 @@ use std::process::ExitCode;
 use super::signals::Signal;
 use crate::config::ConfigError;
 use crate::kafka::group::GroupError;
+use crate::kafka::group_reports::GroupReportError;
 use crate::kafka::offset_writer::OffsetWriteError;
+use crate::kafka::record_reader::RecordReaderError;
 use crate::kafka::topics::TopicError;
+use crate::kafka::transaction::InitError;
 use crate::worker::WorkerError;
 
 /// Bad command line or configuration.
@@ -46,21 +49,46 @@ pub fn code(result: anyhow::Result<()>) -> ExitCode {
     };
     // A closed pipe takes nothing, and is no reason for another exit code.
     let _ = writeln!(io::stderr(), "{prefix}{error:#}");
-    if error.downcast_ref::<ConfigError>().is_some() {
+    if is_configuration(&error) {
         return ExitCode::from(USAGE);
     }
-    if let Some(TopicError::Config(_)) = error.downcast_ref::<TopicError>() {
-        return ExitCode::from(USAGE);
-    }
-    if let Some(OffsetWriteError::Fenced { .. }) = error.downcast_ref::<OffsetWriteError>() {
-        return ExitCode::from(FENCED);
-    }
-    match error.downcast_ref::<WorkerError>() {
-        Some(WorkerError::Group(GroupError::InstanceFenced(_))) => ExitCode::from(FENCED),
-        // librdkafka took the properties one by one, and not all together.
-        Some(WorkerError::Topics(TopicError::Config(_)) | WorkerError::Group(GroupError::Config(_))) => {
-            ExitCode::from(USAGE)
+    let is_fenced = matches!(error.downcast_ref::<OffsetWriteError>(), Some(OffsetWriteError::Fenced { .. }))
+        || matches!(error.downcast_ref::<WorkerError>(), Some(WorkerError::Group(GroupError::InstanceFenced(_))));
+    if is_fenced { ExitCode::from(FENCED) } else { ExitCode::FAILURE }
+}
+
+/// Whether the file is at fault: also where librdkafka took the properties one by one, and not all together.
+fn is_configuration(error: &anyhow::Error) -> bool {
+    error.is::<ConfigError>()
+        || matches!(error.downcast_ref(), Some(TopicError::Config(_)))
+        || matches!(error.downcast_ref(), Some(RecordReaderError::Config(_)))
+        || matches!(error.downcast_ref(), Some(GroupReportError::Config(_)))
+        || matches!(error.downcast_ref(), Some(OffsetWriteError::Init(InitError::Config(_))))
+        || matches!(
+            error.downcast_ref(),
+            Some(WorkerError::Topics(TopicError::Config(_)) | WorkerError::Group(GroupError::Config(_)))
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_property_that_librdkafka_refuses_is_2_in_every_command() {
+        let why = || "why".to_owned();
+        for error in [
+            TopicError::Config(why()).into(),
+            RecordReaderError::Config(why()).into(),
+            GroupReportError::Config(why()).into(),
+            OffsetWriteError::from(InitError::Config(why())).into(),
+            WorkerError::from(TopicError::Config(why())).into(),
+            WorkerError::from(GroupError::Config(why())).into(),
+        ] {
+            let error: anyhow::Error = error;
+            assert!(is_configuration(&error), "{error:?}");
         }
-        _ => ExitCode::FAILURE,
+        let other: anyhow::Error = OffsetWriteError::from(InitError::Stopped).into();
+        assert!(!is_configuration(&other));
     }
 }

@@ -57,3 +57,18 @@ pub fn value_before(
     let _ = record_reader::read_to_end(kafka, group_id, topic, &[partition], READ_TIMEOUT, &|| false, each)?;
     Ok(last)
 }
+
+/// Whether the record at `offset` of this partition is committed. Where its transaction is open, its end is waited for;
+/// blocks for a minute at most.
+pub fn is_committed(
+    kafka: &KafkaProperties,
+    group_id: &str,
+    topic: &str,
+    (partition, offset): (i32, i64),
+    give_up: &dyn Fn() -> bool,
+) -> Result<bool, RecordReaderError> {
+    let mut found = false;
+    let each = |record: record_reader::Record| found |= record.offset == offset;
+    let _ = record_reader::read_to_end(kafka, group_id, topic, &[partition], READ_TIMEOUT, give_up, each)?;
+    Ok(found)
+}

@@ -8,15 +8,16 @@ use tracing::debug;
 
 use super::deliveries::{RecordKind, Tag, Undelivered};
 use super::error::{TOPIC_REFUSED, Verdict, advice, judge};
-use super::transaction::{InitError, ProducerRecord, TransactionalProducer};
+use super::offset_log;
+use super::transaction::{AskedToCommit, InitError, ProducerRecord, TransactionalProducer};
 use super::transaction_end::TransactionEnd;
 use crate::clock::Clock;
 use crate::config::KafkaProperties;
 
 /// How often a write begins anew that lost its transactional id before its commit.
 const TRIES: u32 = 5;
-/// Longest time for all of them together.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long it is looked, after a commit that was not answered, whether it was made.
+const LOOK: Duration = Duration::from_secs(15);
 
 /// Why the record is not known to be there; each message ends in the next thing to do.
 #[derive(Debug, Error)]
@@ -59,22 +60,30 @@ pub struct OffsetRecord<'a> {
 }
 
 /// Writes the record with the shard's transactional id (I5), which fences the worker that has it, and gives its offset
-/// where the broker told it. Blocks, for a minute at most.
+/// where the broker told it. Blocks, for `within` and a quarter of a minute at most.
 ///
-/// The worker may take its id back between our first and last step: then all of it is done again, a few times. Where the
-/// end is not known it is done again as well, since the record that would be there twice is the same.
-pub fn write(kafka: &KafkaProperties, record: &OffsetRecord<'_>) -> Result<Option<i64>, OffsetWriteError> {
-    let id = format!("{}-{}", record.topic, record.shard);
+/// The worker may take its id back between our first and last step: then all of it is done again, a few times. A commit
+/// whose answer was lost is looked for first: the worker may have gone on from it, and would do so a second time.
+pub fn write(
+    kafka: &KafkaProperties,
+    group_id: &str,
+    record: &OffsetRecord<'_>,
+    within: Duration,
+) -> Result<Option<i64>, OffsetWriteError> {
+    let OffsetRecord { topic, shard, key, value } = *record;
+    let id = format!("{topic}-{shard}");
     let clock = Clock::new();
-    let give_up = || clock.elapsed() >= TIMEOUT;
+    let give_up = || clock.elapsed() >= within;
     let tag = Tag { owner: 0, kind: RecordKind::Offset, index: 0 };
-    let mut failed = OffsetWriteError::Fenced { id: id.clone() };
-    // An end that nobody knows stays so, whatever the next try comes to, until one is confirmed.
-    let mut unknown = None;
+    let mut failed: Option<OffsetWriteError> = None;
     for attempt in 1..=TRIES {
-        let producer = TransactionalProducer::init(kafka, &id, None, &give_up)?;
+        let producer = match TransactionalProducer::init(kafka, &id, None, &give_up) {
+            Ok(producer) => producer,
+            // No time was left for it.
+            Err(error @ InitError::Stopped) => return Err(failed.unwrap_or(error.into())),
+            Err(error) => return Err(error.into()),
+        };
         let send = |send: &mut dyn FnMut(ProducerRecord<'_>) -> bool| {
-            let OffsetRecord { topic, shard, key, value } = *record;
             let record =
                 ProducerRecord { topic, partition: Some(shard), key, value, timestamp: None, headers: &[], tag };
             let _ = send(record);
@@ -90,18 +99,38 @@ pub fn write(kafka: &KafkaProperties, record: &OffsetRecord<'_>) -> Result<Optio
             TransactionEnd::Late { code } => (&[][..], *code),
             TransactionEnd::Miscounted { .. } | TransactionEnd::Stuck { .. } => (&[][..], RDKafkaErrorCode::Unknown),
         };
-        if producer.refused_topics().contains(record.topic) {
-            return Err(OffsetWriteError::Refused(advice(TOPIC_REFUSED, record.topic)));
+        if producer.refused_topics().contains(topic) {
+            return Err(OffsetWriteError::Refused(advice(TOPIC_REFUSED, topic)));
         }
         let is_final = |one: &&Undelivered| matches!(judge(one.code), Verdict::Record | Verdict::Topic);
         if let Some(refused) = undelivered.iter().find(is_final) {
-            return Err(OffsetWriteError::Refused(advice(refused.code, record.topic)));
+            return Err(OffsetWriteError::Refused(advice(refused.code, topic)));
         }
-        match ended {
-            TransactionEnd::Fenced { .. } => failed = OffsetWriteError::Fenced { id: id.clone() },
-            TransactionEnd::Aborted { .. } | TransactionEnd::Late { .. } => failed = OffsetWriteError::NotTaken(code),
-            _ => unknown = Some(OffsetWriteError::Unknown(code)),
+        let is_fenced = matches!(ended, TransactionEnd::Fenced { .. });
+        let asked = producer.asked_to_commit().filter(|_| is_fenced || matches!(ended, TransactionEnd::Unknown { .. }));
+        // It is asked no more.
+        drop(producer);
+        if let Some(AskedToCommit { offset_record }) = asked {
+            // A broker that is frozen commits when it goes on, so only an answer counts (docs/adr/0004).
+            let Some(offset) = offset_record else { return Err(OffsetWriteError::Unknown(code)) };
+            let give_up = || clock.elapsed() >= within + LOOK;
+            match offset_log::is_committed(kafka, group_id, topic, (shard, offset), &give_up) {
+                Ok(true) => return Ok(Some(offset)),
+                Ok(false) => {}
+                Err(problem) => {
+                    debug!(id, "{problem}");
+                    return Err(OffsetWriteError::Unknown(code));
+                }
+            }
+        }
+        failed = Some(if is_fenced { fenced(&id) } else { OffsetWriteError::NotTaken(code) });
+        if give_up() {
+            break;
         }
     }
-    Err(unknown.unwrap_or(failed))
+    Err(failed.unwrap_or_else(|| fenced(&id)))
+}
+
+fn fenced(id: &str) -> OffsetWriteError {
+    OffsetWriteError::Fenced { id: id.to_owned() }
 }

@@ -1,7 +1,7 @@
 //! A shard's transactional producer: one transaction, and the three outcomes of its commit (docs/adr/0004).
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -75,6 +75,13 @@ impl InitError {
     }
 }
 
+/// That a transaction's end was decided on, whether or not anybody heard of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AskedToCommit {
+    /// Where its last offset record is, where the broker told.
+    pub offset_record: Option<i64>,
+}
+
 /// The producer of one shard, with its transactional id acquired.
 pub struct TransactionalProducer {
     // Ends before the producer that it serves.
@@ -82,6 +89,7 @@ pub struct TransactionalProducer {
     producer: Arc<BaseProducer<Deliveries>>,
     deliveries: Arc<Deliveries>,
     batch_bytes: u32,
+    asked: Mutex<Option<AskedToCommit>>,
 }
 
 impl TransactionalProducer {
@@ -132,7 +140,7 @@ impl TransactionalProducer {
         let deliveries = Arc::clone(producer.context());
         deliveries.connection().answered();
         let batch_bytes = client_config::batch_size(kafka, batch_bytes);
-        Ok(Self { _events: events, producer, deliveries, batch_bytes })
+        Ok(Self { _events: events, producer, deliveries, batch_bytes, asked: Mutex::default() })
     }
 
     /// `batch.size`: batches are not larger, but for a single record.
@@ -156,8 +164,12 @@ impl TransactionalProducer {
             Ok(reports) if reports.delivered != expected => {
                 TransactionEnd::Miscounted { expected, delivered: reports.delivered }
             }
-            // The marker that the commit writes takes one offset more.
-            Ok(reports) => self.commit(reports.delivered, reports.last_offset_record.map(|offset| offset + 2), give_up),
+            Ok(reports) => {
+                let offset_record = reports.last_offset_record;
+                *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(AskedToCommit { offset_record });
+                // The marker that the commit writes takes one offset more.
+                self.commit(reports.delivered, offset_record.map(|offset| offset + 2), give_up)
+            }
             Err(end) => end,
         }
     }
@@ -194,6 +206,7 @@ impl TransactionalProducer {
         let clock = Clock::new();
         let began = clock::unix_seconds();
         self.deliveries.reset();
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = None;
         if let Err(error) = self.producer.begin_transaction() {
             let code = code_of(&error);
             return Err(if judge(code) == Verdict::Fenced || is_fatal(&error) {
@@ -241,6 +254,11 @@ impl TransactionalProducer {
             }
             None => Ok(reports),
         }
+    }
+
+    /// Whether the last transaction came as far as its commit; else none of it can ever be seen.
+    pub fn asked_to_commit(&self) -> Option<AskedToCommit> {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins a transaction and aborts it with nothing in it, for `check`: no broker stores anything of it.

@@ -1,10 +1,12 @@
 //! `offsets alter` and `offsets reset`, beside workers that are idle, busy, and not there at all.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
+use okta_kafka_source::config::KafkaProperties;
+use okta_kafka_source::kafka::offset_writer::{self, OffsetRecord, OffsetWriteError};
 use okta_kafka_source::simulator::SimulatorConfig;
 use serde_json::Value;
 
@@ -279,7 +281,7 @@ fn an_alteration_that_is_fenced_is_done_again() {
     let key = checkpoint::key("acme", &org.authority());
     let shard = java_partitioner::partition(key.as_bytes(), 4);
     let id = format!("{}-{shard}", config.offsets_topic);
-    for (fenced, code) in [(3, 0), (5, 3)] {
+    for (fenced, code) in [(2, 0), (5, 3)] {
         let (bootstrap, fenced_id) = (bootstrap.clone(), id.clone());
         let before = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&before);
@@ -298,6 +300,85 @@ fn an_alteration_that_is_fenced_is_done_again() {
         }
         assert_eq!(before.load(Ordering::Relaxed), if code == 0 { fenced + 1 } else { fenced });
     }
+}
+
+/// The broker committed, and nobody was told: the worker has its transactional id back and goes on from the altered
+/// checkpoint by then. Written a second time, that would repeat what the worker published meanwhile.
+#[test]
+fn a_commit_whose_answer_is_lost_is_found_and_not_repeated() {
+    let proxy = EndTxnProxy::listen();
+    let Some(broker) = Broker::start(BrokerOptions::default().behind_proxy(proxy.port())) else { return };
+    proxy.forward_to(&broker.proxied_address());
+    let bootstrap = broker.bootstrap();
+    let org = Org::start(SimulatorConfig { events: 3_000, ..SimulatorConfig::default() });
+    let acme = org.connector("acme").interval("1s");
+    let topic = acme.topic.clone();
+    let config = ConfigYaml::new(&bootstrap).connector(acme);
+    let worker = Connector::spawn(&config, &[]);
+    worker.await_caught_up(&org, "acme", WAIT);
+    let committed = worker.of("acme", "events_committed_total", &[]).unwrap();
+
+    let (answered, is_answered) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    proxy.on_end_txn(move |end_txn| {
+        if end_txn.moment == Moment::Answered && end_txn.number == 1 {
+            answered.send(()).unwrap();
+            let _ = released.lock().unwrap().recv_timeout(WAIT);
+        }
+    });
+    let url = link_behind(&org, 2_500);
+    let behind = ConfigYaml { bootstrap: proxy.bootstrap(), ..config.clone() };
+    let file = ConfigFile::new(&behind.render());
+    let path = file.path();
+    let arguments = ["offsets", "alter", "acme", "--checkpoint-url", &url, "--yes", "-c", utf8(&path)];
+    let command = connector::spawn(&arguments, &[]);
+    is_answered.recv_timeout(WAIT).unwrap();
+    // Idle workers look at their partition; this one takes its id back and goes on from what it finds.
+    let again = |value| value >= committed + 500.0;
+    let _ = worker.await_of("acme", "events_committed_total", &[], again, WAIT);
+    proxy.cut_connections();
+    release.send(()).unwrap();
+    assert_eq!(command.wait(WAIT).code(), Some(0), "{}", command.tail(20));
+    let stored = checkpoint::all(&bootstrap, &config.offsets_topic, &checkpoint::key("acme", &org.authority()));
+    let altered = checkpoint::value(&url, None);
+    assert_eq!(stored.iter().filter(|record| record.value_text() == altered).count(), 1, "written once");
+    worker.await_caught_up(&org, "acme", WAIT);
+    let expected: Vec<usize> = (0..3_000).map(|place| if place < 2_500 { 1 } else { 2 }).collect();
+    assert!(counts(&org, &bootstrap, &topic) == expected);
+    prove::row(
+        "offsets-alter-answer-lost",
+        "`offsets alter` whose commit is not answered does not write a second time what a worker went on from",
+        "the answer to EndTxn is held back until the worker has published from the altered checkpoint, then the connection is cut",
+        "exit code 0; the record is there once, the 500 events behind it twice, all others once",
+    );
+}
+
+/// A broker that is frozen commits when it goes on: until then nobody knows, and that is what is said.
+#[test]
+fn an_unanswered_commit_is_not_known() {
+    let proxy = EndTxnProxy::listen();
+    let Some(broker) = Broker::start(BrokerOptions::default().behind_proxy(proxy.port())) else { return };
+    proxy.forward_to(&broker.proxied_address());
+    let topic = random_name("offsets");
+    create_topic(&broker.bootstrap(), &topic, 1, &[("cleanup.policy", "compact")]);
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    proxy.on_end_txn(move |end_txn| {
+        if end_txn.moment == Moment::BeforeForwarding && end_txn.number == 1 {
+            let _ = released.lock().unwrap().recv_timeout(WAIT);
+        }
+    });
+    let kafka = KafkaProperties::for_brokers(&proxy.bootstrap());
+    let record = OffsetRecord { topic: &topic, shard: 0, key: b"k", value: Some(b"v") };
+    let began = Instant::now();
+    let error = offset_writer::write(&kafka, &topic, &record, Duration::from_secs(3)).unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
+    assert!(matches!(error, OffsetWriteError::Unknown(_)), "{error:?}");
+    assert!(error.to_string().contains("nobody knows"), "{error}");
+    // And so it is: the commit that nobody waits for any more is taken.
+    drop(release);
+    assert_eq!(read_all(&broker.bootstrap(), &topic, Isolation::ReadCommitted).len(), 1);
 }
 
 /// A tool that does not know of transactional ids fences nobody. An idle worker notices it all the same, even when a

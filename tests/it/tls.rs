@@ -35,7 +35,9 @@ pub fn works(broker: &SecureBroker, config: &ConfigYaml, environment: &[(&str, &
     let got = command(&config, &["offsets", "get", "acme"], environment);
     assert!(got.code() == 0 && got.stdout.contains("checkpointUrl"), "{got:?}");
     let status = command(&config, &["status"], environment);
-    assert!(status.code() == 0 && status.stdout.contains("acme"), "{status:?}");
+    assert!(status.code() == 0 && status.stdout.contains(r#""state":""#), "{status:?}");
+    let altered = command(&config, &["offsets", "alter", "acme", "--since", "1d", "--yes"], environment);
+    assert!(altered.code() == 0 && altered.stdout.starts_with(r#"{"before":{"#), "{altered:?}");
     let checked = command(&config, &["check"], environment);
     assert!(checked.code() == 0 && checked.stdout.contains("TLS"), "{checked:?}");
     worker.terminate();
@@ -44,7 +46,7 @@ pub fn works(broker: &SecureBroker, config: &ConfigYaml, environment: &[(&str, &
     assert_eq!(reset.code(), 0, "{reset:?}");
     let listed = command(&config, &["offsets", "list"], environment);
     assert_eq!((listed.code(), listed.stdout.as_str()), (0, ""), "{listed:?}");
-    format!("{} events, one kill -9; `offsets list`, `get` and `reset`, `status` and `check`", records.len())
+    format!("{} events, one kill -9; `offsets list`, `get`, `alter` and `reset`, `status` and `check`", records.len())
 }
 
 pub fn command(config: &ConfigYaml, arguments: &[&str], environment: &[(&str, &str)]) -> Output {

@@ -1,6 +1,7 @@
 //! What `alter` and `reset` have in common: the question, the write, and the record before and after.
 
 use std::io::{IsTerminal, Write, stderr, stdin, stdout};
+use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
@@ -16,6 +17,9 @@ use crate::kafka::offset_writer::{self, OffsetRecord};
 use crate::kafka::topics::Topics;
 use crate::source::offset::SourcePartition;
 use crate::worker::offsets_topic;
+
+/// Longest time for one record, tries that were fenced included.
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// What both commands take.
 #[derive(Args)]
@@ -82,10 +86,22 @@ pub(super) fn confirm(args: &ChangeArgs, effect: &str) -> anyhow::Result<()> {
 /// Writes the changes one by one, each under its shard's transactional id, and prints the record before and after.
 pub(super) fn carry_out(config: &Config, mut changes: Vec<Change<'_>>) -> anyhow::Result<()> {
     let topic = &config.offsets.topic;
-    for change in &mut changes {
+    for done in 0..changes.len() {
+        let change = &mut changes[done];
         let &mut Change { shard, key, .. } = change;
         let record = OffsetRecord { topic, shard, key, value: change.after.as_deref() };
-        let Some(offset) = offset_writer::write(&config.kafka, &record)? else { continue };
+        let offset = match offset_writer::write(&config.kafka, &config.group_id, &record, WITHIN) {
+            Ok(Some(offset)) => offset,
+            Ok(None) => continue,
+            Err(error) if done == 0 => return Err(error.into()),
+            Err(error) => {
+                // What is done is done, and told; the exit code is that of the error.
+                print(&changes[..done])?;
+                let all = changes.len();
+                tracing::warn!("{done} of {all} records are changed, and shown on stdout; do it again for the others");
+                return Err(error.into());
+            }
+        };
         // A worker may have gone on between the look and the write: what it committed last is what was replaced.
         match offset_log::value_before(&config.kafka, &config.group_id, topic, (shard, offset), key) {
             // Tried twice, the record before ours may be ours.

@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::change::{self, Change, ChangeArgs};
 use crate::clock;
+use crate::config::ConnectorConfig;
 use crate::kafka::topics::Topics;
 use crate::offsets::codec;
 use crate::source::alteration::Effect;
@@ -61,18 +62,44 @@ pub(super) fn run(args: &ResetArgs) -> anyhow::Result<()> {
     change::carry_out(&config, changes.collect())
 }
 
-fn effect(
-    connector: Option<&crate::config::ConnectorConfig>,
-    found: &[(&[u8], SourcePartition, &[u8], i32)],
-) -> String {
-    let Some(connector) = connector else {
-        return "it is not in the file; its checkpoint is deleted, and a connector of that name starts cold: what it asks for again is there twice".to_owned();
-    };
-    let stored = found.iter().find(|(_, partition, ..)| *partition == SourcePartition::of(&connector.org));
-    let Some((.., value, _)) = stored else {
-        return "the checkpoint of an org that is no longer its own is deleted".to_owned();
-    };
-    let since = connector.since.resolve(clock::wall());
-    let effect = Effect::of(codec::decode_value(value).ok().as_ref(), &connector.org, Some(since));
-    format!("the checkpoint is deleted, and a cold start begins at `since`; {effect}")
+fn effect(connector: Option<&ConnectorConfig>, found: &[(&[u8], SourcePartition, &[u8], i32)]) -> String {
+    let mut effects = found.iter().map(|(_, partition, value, _)| {
+        let Some(connector) = connector else {
+            return "it is not in the file; its checkpoint is deleted, and a connector of that name starts cold: what it asks for again is there twice".to_owned();
+        };
+        if *partition != SourcePartition::of(&connector.org) {
+            return "the checkpoint of an org that is no longer its own is deleted".to_owned();
+        }
+        let since = connector.since.resolve(clock::wall());
+        let effect = Effect::of(codec::decode_value(value).ok().as_ref(), &connector.org, Some(since));
+        format!("the checkpoint is deleted, and a cold start begins at `since`; {effect}")
+    });
+    if found.len() == 1 {
+        return effects.next().unwrap_or_default();
+    }
+    let each: Vec<String> = found
+        .iter()
+        .zip(effects)
+        .map(|((_, partition, ..), effect)| format!("org `{}`: {effect}", partition.org))
+        .collect();
+    format!("{} records are stored under this name; {}", found.len(), each.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_record_of_a_name_is_in_the_question() {
+        let partition = |org: &str| SourcePartition { org: org.to_owned() };
+        let found = [
+            (&b"k1"[..], partition("old.okta.com"), &b"{}"[..], 0),
+            (&b"k2"[..], partition("new.okta.com"), &b"{}"[..], 1),
+        ];
+        let one = effect(None, &found[..1]);
+        assert!(one.starts_with("it is not in the file"), "{one}");
+        let both = effect(None, &found);
+        let says = ["2 records are stored", "org `old.okta.com`: it is not", "org `new.okta.com`: it is not"];
+        assert!(says.iter().all(|part| both.contains(part)), "{both}");
+    }
 }

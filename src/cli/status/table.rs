@@ -1,6 +1,7 @@
 //! `status` for a person: columns as wide as what is in them, and below them what is wrong.
 
 use super::Line;
+use crate::okta::excerpt::excerpt;
 
 const HEADER: [&str; 7] = ["CONNECTOR", "STATE", "BEHIND", "OWNER", "LAST EVENT", "UUID", "SHARD@OFFSET"];
 
@@ -19,12 +20,15 @@ pub(super) fn render(lines: &[Line<'_>]) -> String {
     }
     for line in lines {
         if let (Some(state), Some(trouble)) = (&line.state, &line.trouble) {
-            text.push_str(&format!("\n{}: {state}: {trouble}\n", line.connector));
+            let [name, state, trouble] = [line.connector.as_str(), state, trouble].map(excerpt);
+            text.push_str(&format!("\n{name}: {state}: {trouble}\n"));
         }
     }
     text
 }
 
+/// Most of it comes from the offsets topic and from the group's metadata, where others may write: so nothing of it may steer the
+/// terminal.
 fn row(line: &Line<'_>) -> [String; 7] {
     let none = || "-".to_owned();
     let state = match (&line.state, line.configured, &line.owner) {
@@ -45,6 +49,7 @@ fn row(line: &Line<'_>) -> [String; 7] {
         offset.and_then(|offset| offset.uuid.clone()).unwrap_or_else(none),
         format!("{}{place}", line.topic_partition),
     ]
+    .map(|cell| excerpt(&cell))
 }
 
 fn behind(seconds: i64) -> String {
@@ -109,5 +114,21 @@ old            not in the file  -       -         2026-11-22T00:00:00.000Z  u-1 
 a-longer-name: failed: no token: make one
 ";
         assert_eq!(render(&lines), expected);
+    }
+
+    #[test]
+    fn nothing_that_others_wrote_steers_the_terminal() {
+        let evil = |text: &str| format!("{text}\u{1b}[2J\r\n\u{9b}1m\u{202e}");
+        let mut line = line("acme", Some(&evil("worker")), Some("failed"), Some(12));
+        line.connector = evil("acme");
+        line.state = Some(evil("failed"));
+        line.trouble = Some(evil("no token"));
+        let offset = line.offset.as_mut().expect("one");
+        offset.published = Some(evil("now"));
+        offset.uuid = Some(evil("u"));
+        let text = render(&[line]);
+        assert!(!text.chars().any(|shown| shown != '\n' && shown.is_control() || shown == '\u{202e}'), "{text:?}");
+        assert_eq!(text.lines().count(), 4, "{text:?}");
+        assert_eq!(text.matches("\\u{1b}[2J").count(), 8, "{text}");
     }
 }
