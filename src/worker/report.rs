@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tracing::debug;
 
 use super::context::WorkerContext;
+use super::shutdown::Stop;
 use crate::clock;
 use crate::source::action::ConnectorState;
 
@@ -156,6 +157,8 @@ pub struct Reporter {
     context: Arc<WorkerContext>,
     shard: i32,
     connectors: Vec<(String, Arc<ConnectorStatus>)>,
+    /// The shard's: after it another worker may have told the group.
+    stop: Stop,
     /// When it was last told, in milliseconds of the worker's clock.
     told: AtomicU64,
     /// How the connectors were then, see [`Reporter::outlook`].
@@ -168,11 +171,17 @@ pub struct Reporter {
 
 impl Reporter {
     /// Of a shard's connectors.
-    pub fn new(context: Arc<WorkerContext>, shard: i32, connectors: Vec<(String, Arc<ConnectorStatus>)>) -> Self {
+    pub fn new(
+        context: Arc<WorkerContext>,
+        shard: i32,
+        connectors: Vec<(String, Arc<ConnectorStatus>)>,
+        stop: Stop,
+    ) -> Self {
         Self {
             context,
             shard,
             connectors,
+            stop,
             told: AtomicU64::new(0),
             outlook: AtomicU64::new(0),
             end: AtomicI64::new(-1),
@@ -203,9 +212,10 @@ impl Reporter {
         self.told.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Tells the group when it is time to; nobody waits for its answer. Never blocks.
+    /// Tells the group when it is time to; nobody waits for its answer. Never blocks. A shard that is
+    /// told to stop tells no more, or it would overwrite what its next owner says.
     pub fn tick(&self) {
-        if self.until_next().is_zero() {
+        if self.until_next().is_zero() && !self.stop.is_stopped() {
             self.told();
             let end = Some(self.end.load(Ordering::Relaxed)).filter(|end| *end >= 0);
             if let Err(error) = self.context.group.report(self.shard, end, &self.report()) {

@@ -115,7 +115,7 @@ impl Shard {
             .map(|(connector, limits)| Destination::of(&connector.config, limits))
             .collect();
         let told = connectors.iter().map(|connector| (connector.config.name.clone(), Arc::clone(&connector.status)));
-        let reporter = Arc::new(Reporter::new(Arc::clone(&context), number, told.collect()));
+        let reporter = Arc::new(Reporter::new(Arc::clone(&context), number, told.collect(), stop.clone()));
         Self {
             number,
             context,
