@@ -20,7 +20,7 @@ use crate::support::org::Org;
 use crate::support::producers::{self, Open};
 use crate::support::prove;
 use crate::support::shared_broker::shared_broker;
-use crate::support::topics::{Isolation, create_topic, random_name, read_all};
+use crate::support::topics::{Isolation, alter_topic, create_topic, random_name, read_all};
 
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -387,27 +387,33 @@ fn an_unanswered_commit_is_not_known() {
 fn a_checkpoint_written_after_a_refused_record_is_followed() {
     let Some(kafka) = shared_broker() else { return };
     let bootstrap = kafka.bootstrap();
-    let (org, other) = (Org::with_events(150), Org::with_events(0));
+    let (org, other) = (Org::with_events(150), Org::with_events(1));
     let config = ConfigYaml::new(bootstrap)
         .offsets_partitions(1)
         .connector(org.connector("acme").interval("8s"))
         .connector(other.connector("refused").interval("8s"));
-    create_topic(bootstrap, &config.connectors[1].topic, 1, &[("max.message.bytes", "20000")]);
+    let topic = &config.connectors[1].topic;
+    create_topic(bootstrap, topic, 1, &[]);
     let worker = Connector::spawn(&config, &[]);
     let _ = worker.await_of("acme", "events_committed_total", &[], |value| value == 150.0, WAIT);
+    let _ = worker.await_of("refused", "events_committed_total", &[], |value| value == 1.0, WAIT);
+    // Behind the look at its settings, so that Kafka itself refuses, and the transaction is aborted.
+    alter_topic(bootstrap, topic, &[("max.message.bytes", "20000")]);
     // Nothing that compression makes small again.
     let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(50_000).collect();
     let large = format!(r#"{{"uuid":"too-large","eventType":"a.b","debug":"{noise}"}}"#);
     other.append([large.as_bytes()]);
     let is_refused = || {
-        let set_aside = worker.of("refused", "dead_letters_total", &[("stage", "VALUE_CONVERTER")]);
-        worker.log().contains("connector failed") || set_aside.is_some_and(|count| count > 0.0)
+        let set_aside = worker.of("refused", "dead_letters_total", &[("stage", "KAFKA_PRODUCE")]);
+        set_aside.is_some_and(|count| count > 0.0)
     };
     let deadline = Instant::now() + WAIT;
     while !is_refused() {
         assert!(Instant::now() < deadline, "the record was not refused:\n{}", worker.process().tail(40));
         std::thread::sleep(Duration::from_millis(20));
     }
+    let aborted = worker.of("refused", "transactions_total", &[("result", "aborted")]);
+    assert!(aborted.is_some_and(|count| count > 0.0), "Kafka refused nothing:\n{}", worker.process().tail(40));
     let url = link_behind(&org, 100);
     let key = checkpoint::key("acme", &org.authority());
     let asked = org.request_count();
