@@ -1,6 +1,7 @@
 //! Logs: on stderr, as text for people or JSON for machines; results have stdout for themselves.
 
 use std::io::{IsTerminal, stderr};
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
@@ -15,6 +16,11 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// A wait as a log tells it: to a tenth of a second, rounded up, so that none is 0.
+pub fn shown(wait: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(wait.as_millis().div_ceil(100) * 100).unwrap_or(u64::MAX))
 }
 
 /// Sends all logs to stderr, at the levels that `RUST_LOG` sets, or else those of `default` (in the same language).

@@ -78,6 +78,9 @@ pub struct SimulateArgs {
     /// Print a configuration for `run` that works with this org instead of the line of JSON, which goes to stderr.
     #[arg(long)]
     pub print_config: bool,
+    /// The broker in that configuration.
+    #[arg(long, value_name = "HOST:PORT", default_value = "localhost:9092", requires = "print_config")]
+    pub bootstrap: String,
 }
 
 /// Runs the simulated org until `shutdown` is done.
@@ -110,7 +113,7 @@ pub async fn run(args: SimulateArgs, shutdown: impl Future<Output = ()>) -> anyh
     let ready = format!(r#"{{"url":{},"token":{}}}"#, json!(simulator.url()), json!(simulator.token()));
     let printed = if args.print_config {
         let _ = writeln!(io::stderr(), "{ready}");
-        print(&configuration(&simulator))
+        print(&configuration(&simulator, &args.bootstrap))
     } else {
         print(&format!("{ready}\n"))
     };
@@ -131,20 +134,21 @@ fn print(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// A configuration for `run` that takes this org's System Log into a broker on this machine.
-fn configuration(simulator: &Simulator) -> String {
+/// A configuration for `run` that takes this org's System Log into a broker.
+fn configuration(simulator: &Simulator, bootstrap: &str) -> String {
     // JSON strings are YAML strings, so a token needs no other quoting; `$${` is how a configuration writes `${`.
     let text = |value: &str| json!(value.replace("${", "$${")).to_string();
     format!(
-        "# A simulated org: run it with `okta-kafka-source run -c FILE`, with a Kafka broker on localhost:9092.\n\
+        "# A simulated org: run it with `okta-kafka-source run -c FILE`, with a Kafka broker.\n\
          kafka:\n\
-         \x20 bootstrap.servers: localhost:9092\n\
+         \x20 bootstrap.servers: {}\n\
          connectors:\n\
          \x20 - name: simulated\n\
          \x20   org: {}\n\
          \x20   auth: {{ssws: {}}}\n\
          \x20   topic: okta.system-log\n\
          \x20   interval: 60s\n",
+        text(bootstrap),
         text(simulator.url()),
         text(simulator.token()),
     )
@@ -201,7 +205,8 @@ mod tests {
     async fn the_printed_configuration_is_for_this_org() {
         let config = SimulatorConfig { events: 0, token: Some("0\"0${x}".to_owned()), ..SimulatorConfig::default() };
         let simulator = Simulator::start(config).await.expect("starts");
-        let printed = configuration(&simulator);
+        let printed = configuration(&simulator, "kafka:29092");
+        assert!(printed.contains("  bootstrap.servers: \"kafka:29092\"\n"), "{printed}");
         assert!(printed.contains(&format!("    org: \"{}\"\n", simulator.url())), "{printed}");
         assert!(printed.contains(r#"    auth: {ssws: "0\"0$${x}"}"#), "{printed}");
     }

@@ -67,7 +67,9 @@ pub enum TopicError {
         code: RDKafkaErrorCode,
     },
     /// Not there, and not created with these settings.
-    #[error("topic `{topic}` can't be created: the broker refuses its `topic.config` ({settings}): mend them")]
+    #[error(
+        "topic `{topic}` can't be created: the broker refuses one of its settings ({settings}): mend its `topic.config`"
+    )]
     SettingsRefused {
         /// The topic.
         topic: String,
@@ -288,8 +290,9 @@ impl Topics {
         if is_safe || !warned.insert(topic.to_owned()) {
             return None;
         }
+        let counted = if replicas == 1 { "1 replica".to_owned() } else { format!("{replicas} replicas") };
         Some(format!(
-            "topic `{topic}` has {replicas} replicas and min.insync.replicas {min_insync}: a lost broker can lose what was committed; use {SAFE_REPLICAS} and {SAFE_MIN_INSYNC} where that matters"
+            "topic `{topic}` has {counted} and min.insync.replicas {min_insync}: a lost broker can lose what was committed; use {SAFE_REPLICAS} and {SAFE_MIN_INSYNC} where that matters"
         ))
     }
 

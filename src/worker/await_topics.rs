@@ -12,6 +12,7 @@ use crate::config::ConnectorConfig;
 use crate::kafka::topics::Topics;
 use crate::source::action::ConnectorState;
 use crate::source::task::FAILED_RETRY;
+use crate::telemetry;
 
 /// Between two looks at topics that can't be used: a look costs the broker little, and asks nothing of Okta.
 const LOOK: Duration = Duration::from_secs(15);
@@ -65,9 +66,9 @@ impl Runner {
         self.set_state(*state);
         self.status.set_trouble(message);
         if *state == ConnectorState::Recovering {
-            warn!(connector = self.connector.name, retry_in = ?left, "{message}");
+            warn!(connector = self.connector.name, retry_in = ?telemetry::shown(left), "{message}");
         } else {
-            error!(connector = self.connector.name, org = %self.connector.org, retry_in = ?left, "connector failed: {message}");
+            error!(connector = self.connector.name, org = %self.connector.org, retry_in = ?telemetry::shown(left), "connector failed: {message}");
             let (topics, connector) = (Arc::clone(&self.topics), Arc::clone(&self.connector));
             // Where the broker says what we may do, waiting for the topics is waiting for the permission.
             if spawn_blocking(move || connector_topics::is_allowed_known(&topics, &connector))

@@ -114,7 +114,7 @@ impl Committer<'_> {
                 return LifeEnd::Stopped;
             }
             if self.collected.is_empty() {
-                match self.inbox.recv_timeout(self.idle_look().min(self.reporter.until_next())) {
+                match self.inbox.recv_timeout(self.idle_look().min(self.reporter.until_look())) {
                     Ok(input) => self.take(input),
                     Err(RecvTimeoutError::Timeout) if self.was_changed() => return LifeEnd::Changed,
                     Err(_) => {}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::belonging::Belonging;
 use super::context::WorkerContext;
@@ -30,6 +30,8 @@ const JOIN_PATIENCE: (Duration, Duration) = (Duration::from_secs(15), Duration::
 const UNRELEASED_PATIENCE: Duration = Duration::from_secs(60);
 /// How long the group's coordinator may be away, after it took us in, before it is said: a new one is there sooner.
 const ALONE: Duration = Duration::from_secs(10);
+/// How long the group may take to take us in before it is said what is waited for: brokers wait 3 s for more members.
+const JOIN_SILENCE: Duration = Duration::from_secs(4);
 /// A permission that is not refused again for this long was granted.
 const REFUSED_SILENCE: Duration = Duration::from_secs(5);
 /// How often the topic is looked at while the brokers are away.
@@ -129,6 +131,7 @@ impl GroupThread {
         let mut refused: Option<Duration> = None;
         let mut away = false;
         let mut belonging = Belonging::new(began);
+        let mut told_waiting = false;
         while !self.stop.is_stopped() {
             if let Some(trouble) = member.poll()? {
                 if trouble.is_permission() {
@@ -151,6 +154,12 @@ impl GroupThread {
             let patience = if belonging.is_answered() { JOIN_PATIENCE.1 } else { patience };
             if alone >= patience && refused.is_none() {
                 return Err(GroupError::NotJoined(patience));
+            }
+            if !told_waiting && said.is_none() && !belonging.is_answered() && alone >= JOIN_SILENCE {
+                told_waiting = true;
+                info!(
+                    "waiting for the group: the session of an earlier worker may last 10 s, or its `session.timeout.ms`"
+                );
             }
             // A coordinator that is gone, which nobody else tells of.
             if belonging.is_answered() && !away && refused.is_none() && alone >= ALONE {

@@ -21,7 +21,7 @@ const MAX_BYTES: usize = 4000;
 const MAX_TROUBLE: usize = 300;
 /// How often the group is told how the connectors are.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// How soon, where one has begun, failed or recovered.
+/// How soon, where one has begun, caught up for the first time, failed or recovered.
 const SOON: Duration = Duration::from_secs(1);
 /// A report that is older tells of a worker that is gone.
 pub const STALE_SECONDS: u64 = 30;
@@ -31,6 +31,8 @@ pub const STALE_SECONDS: u64 = 30;
 pub struct ConnectorStatus {
     state: AtomicU8,
     caught_up: AtomicU64,
+    /// Whether the topic held all that Okta had, once since the shard is ours.
+    reached_end: AtomicBool,
     trouble: Mutex<Option<String>>,
 }
 
@@ -48,6 +50,11 @@ impl ConnectorStatus {
     pub fn set_caught_up(&self, seconds: f64) {
         // Whole seconds are enough here; a time before 1970 is shown as 1970.
         self.caught_up.store(seconds as u64, Ordering::Relaxed);
+    }
+
+    /// Notes that the topic holds all that Okta has; gives whether it is the first time.
+    pub fn reach_end(&self) -> bool {
+        !self.reached_end.swap(true, Ordering::Relaxed)
     }
 
     /// Notes what is wrong, in the words of the log: never a secret.
@@ -231,6 +238,13 @@ impl Reporter {
         (told + interval).saturating_sub(self.context.clock.elapsed())
     }
 
+    /// How long the shard may wait for pages before it looks at [`Reporter::tick`] again: a change is noticed by looking.
+    pub fn until_look(&self) -> Duration {
+        let catches_up = |(_, status): &(_, Arc<ConnectorStatus>)| !status.reached_end.load(Ordering::Relaxed);
+        let look = if self.connectors.iter().any(catches_up) { SOON } else { INTERVAL };
+        self.until_next().min(look)
+    }
+
     /// The states of all connectors in one number; asking and resting, between which a connector is all day, are one.
     fn outlook(&self) -> u64 {
         let running =
@@ -239,7 +253,9 @@ impl Reporter {
         self.connectors.iter().fold(0, |outlook: u64, (_, status)| {
             let state = usize::from(status.state.load(Ordering::Relaxed));
             let kind = if ConnectorState::ALL[state] == ConnectorState::Waiting { running } else { state as u64 + 1 };
-            outlook.wrapping_mul(7).wrapping_add(kind)
+            // Whoever looks right after the start shall not see how old the backlog was.
+            let reached_end = u64::from(status.reached_end.load(Ordering::Relaxed));
+            outlook.wrapping_mul(15).wrapping_add(kind + 7 * reached_end)
         })
     }
 

@@ -28,6 +28,7 @@ use crate::source::input::{Input, PageAnswer, Refusal, RequestId};
 use crate::source::offset::SourceOffset;
 use crate::source::record::Sequence;
 use crate::source::task::{Task, TaskSettings};
+use crate::telemetry;
 
 /// Pages that a connector may ask for ahead of the commit.
 const AHEAD_PAGES: usize = 40;
@@ -227,7 +228,13 @@ impl Runner {
             Action::Retry { delay } => {
                 if let Some((reason, problem)) = self.refused.take() {
                     self.status.set_trouble(&problem);
-                    warn!(connector = connector.name, org = %connector.org, retry_in = ?delay, "system log request refused: {problem}");
+                    // Who did not answer has refused nothing.
+                    let what = match reason {
+                        RetryReason::Timeout | RetryReason::Connection => "failed",
+                        RetryReason::Http5xx | RetryReason::RateLimit | RetryReason::Concurrency => "refused",
+                    };
+                    let retry_in = telemetry::shown(delay);
+                    warn!(connector = connector.name, org = %connector.org, ?retry_in, "system log request {what}: {problem}");
                     if matches!(reason, RetryReason::RateLimit | RetryReason::Concurrency) {
                         self.metrics.rate_limit_wait.inc_by(delay.as_secs_f64());
                     }
@@ -250,7 +257,8 @@ impl Runner {
                 Err(problem) => warn!(connector = connector.name, "credential not read again: {problem}"),
             },
             Action::ResumedFrom { offset, cold, complete_until } => {
-                info!(connector = connector.name, org = %connector.org, cold, checkpoint = offset.checkpoint_url, "resumed from");
+                let how = if cold { "starts cold at" } else { "resumed from" };
+                info!(connector = connector.name, org = %connector.org, cold, checkpoint = offset.checkpoint_url, "{how}");
                 if let Some(time) = complete_until {
                     let seconds = time.as_duration().as_secs_f64();
                     if offset.published.is_some() {
@@ -259,11 +267,19 @@ impl Runner {
                     self.set_caught_up(seconds);
                 }
             }
-            Action::CaughtUp => self.set_caught_up(clock::unix_seconds()),
+            Action::CaughtUp => {
+                self.set_caught_up(clock::unix_seconds());
+                // What happens for the first time is told, and no more of it: it is every minute's.
+                if self.status.reach_end() {
+                    let events = self.metrics.events_committed.get();
+                    info!(connector = connector.name, org = %connector.org, events, "caught up");
+                }
+            }
             Action::State(state) => self.set_state(state),
             Action::PageKind(kind) => self.metrics.page(kind),
             Action::Failed { message, retry_in } => {
                 self.status.set_trouble(&message);
+                let retry_in = telemetry::shown(retry_in);
                 error!(connector = connector.name, org = %connector.org, ?retry_in, "connector failed: {message}");
             }
             // Carried out by the loop itself.

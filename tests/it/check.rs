@@ -197,12 +197,12 @@ fn each_broken_topic_has_its_line() {
     report.assert("FAIL", &offsets, &["cleanup.policy `compact,delete`", "exactly `compact`"]);
     let topic = |name: &str| format!("topic `{}`", names[name]);
     report.assert("ok", &topic("fine"), &["2 partitions", "keeps for ever"]);
-    report.assert("warn", &topic("fine"), &["1 replicas and min.insync.replicas 1", "use 3 and 2"]);
+    report.assert("warn", &topic("fine"), &["1 replica and min.insync.replicas 1", "use 3 and 2"]);
     report.assert("FAIL", &topic("short"), &["keeps 1.0 hours", "30.0 days", "raise its `retention.ms`"]);
     report.assert("FAIL", &topic("arrival"), &["`message.timestamp.type`", "`CreateTime`"]);
     report.assert("FAIL", &topic("absent"), &["is not there", "`create: true`"]);
     report.assert("FAIL", &format!("dead letter topic `{}.dlq`", names["absent"]), &["is not there"]);
-    report.assert("FAIL", &topic("unmakeable"), &["InvalidConfig"]);
+    report.assert("FAIL", &topic("unmakeable"), &["the broker refuses one of its settings", "`topic.config`"]);
     report.assert("FAIL", &topic("would-be-short"), &["keeps 1.0 hours", "raise its `retention.ms`"]);
     let smaller = format!("dead letter topic `{}.dlq`", names["large"]);
     report.assert("warn", &smaller, &["1048588 B", "20000000 B", "raise its `max.message.bytes`"]);

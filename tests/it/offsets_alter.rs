@@ -143,7 +143,7 @@ fn a_reset_is_a_cold_start() {
     assert!(says.iter().all(|part| output.stderr.contains(part)), "{}", output.stderr);
     assert_eq!(checkpoint::all(bootstrap, &config.offsets_topic, &key), stored);
 
-    let cold = |line: &str| line.contains("resumed from") && line.contains("cold=true");
+    let cold = |line: &str| line.contains("starts cold at") && line.contains("cold=true");
     let mark = worker.process().lines().iter().position(|line| cold(&line.text)).unwrap() + 1;
     let (before, after) = changed(&offsets(&config, &["reset", "acme", "--yes"]));
     let since = Instant::now();

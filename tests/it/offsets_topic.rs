@@ -111,7 +111,7 @@ fn a_checkpoint_altered_from_outside_is_followed() {
     // A tombstone, as `offsets reset` writes it, is a cold start.
     let requests = org.request_count();
     delete_fencing(kafka.bootstrap(), &id, &config.offsets_topic, shard, &key);
-    let cold = |line: &str| line.contains("resumed from") && line.contains("cold=true");
+    let cold = |line: &str| line.contains("starts cold at") && line.contains("cold=true");
     let mark = worker.process().lines().iter().position(|line| cold(&line.text)).unwrap() + 1;
     let line = worker.process().wait_for_line_after(mark, cold, Duration::from_secs(30));
     assert!(line.is_some(), "no second cold start:\n{}", worker.process().tail(40));

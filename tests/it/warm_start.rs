@@ -29,7 +29,7 @@ fn a_warm_start_goes_on_at_the_stored_link() {
         let stored = (run > 0).then(|| checkpoint::last_url(kafka.bootstrap(), &config.offsets_topic, &key).unwrap());
         let requests = org.request_count();
         let worker = Connector::spawn(&config, &[]);
-        let resumed = worker.await_log("where it resumes", |line| line.contains("resumed from"), WAIT);
+        let resumed = worker.await_log("where it resumes", |line| line.contains(" cold="), WAIT);
         assert!(resumed.contains(if run == 0 { "cold=true" } else { "cold=false" }), "{resumed}");
         org.await_requests(requests + 1, WAIT);
         let first = org.requests()[requests].target.clone();
@@ -80,7 +80,7 @@ fn a_cold_start_asks_nothing_before_it_is_durable() {
     let worker = Connector::spawn(&config, &[]);
     let is_commit = passes.recv_timeout(WAIT).unwrap_or_else(|_| panic!("no commit:\n{}", worker.process().tail(40)));
     assert!(is_commit);
-    let line = worker.await_log("where it resumes", |line| line.contains("resumed from"), WAIT);
+    let line = worker.await_log("where it resumes", |line| line.contains(" cold="), WAIT);
     assert!(line.contains("cold=true"), "{line}");
     // Longer than any of its delays at a start: nothing can be awaited where nothing must happen.
     std::thread::sleep(Duration::from_secs(2));

@@ -226,7 +226,7 @@ fn a_shard_that_is_fenced_delays_no_other() {
     }
     let worker = Connector::spawn(&config, &[]);
     for (name, org) in names.iter().zip(&orgs) {
-        let asked = worker.wait_for_log(|line| line.contains("resumed from") && line.contains(name.as_str()), WAIT);
+        let asked = worker.wait_for_log(|line| line.contains(" cold=") && line.contains(name.as_str()), WAIT);
         assert!(asked.is_some(), "{name} does not start:\n{}", worker.log());
         worker.await_caught_up(org, name, WAIT);
     }

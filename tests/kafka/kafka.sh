@@ -129,6 +129,11 @@ start() {
 
   mkdir -p "$dir"
   dir=$(cd "$dir" && pwd)
+  # Held by the broker that this script becomes, for as long as it lives: a second one would overwrite its settings.
+  if command -v flock >/dev/null; then
+    exec 8>"$dir/lock"
+    flock -n 8 || die "$dir is in use by another broker: end it, or name another folder"
+  fi
   local listeners="PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port"
   local protocols=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT,LOGIN:SASL_PLAINTEXT
   local listener name listener_port protocol

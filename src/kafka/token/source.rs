@@ -12,6 +12,7 @@ use super::endpoint::{Token, TokenEndpoint, TokenError};
 use crate::clock::{self, Clock};
 use crate::config::Oidc;
 use crate::kafka::native;
+use crate::telemetry;
 
 /// The part of a token's life after which it is renewed: librdkafka logs in anew at 90 % of what the broker gives it.
 const RENEW_AFTER: f64 = 0.7;
@@ -197,7 +198,7 @@ impl TokenSource {
         let (message, now) = (error.to_string(), self.clock.elapsed());
         let is_silent = said.as_ref().is_some_and(|(last, at)| *last == message && now < *at + SILENCE);
         if !is_silent && self.lock().token.is_some() {
-            warn!(?retry_in, "{message}");
+            warn!(retry_in = ?telemetry::shown(retry_in), "{message}");
         }
         if !is_silent {
             *said = Some((message.clone(), now));

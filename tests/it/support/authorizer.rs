@@ -142,7 +142,7 @@ impl Scene {
     /// group of another name than the offsets topic's.
     pub fn complaints<'a>(&self, report: &'a Report) -> Vec<&'a str> {
         let is_expected = |line: &&str| {
-            line.starts_with("warn") && (line.contains("1 replicas") || line.starts_with("warn file: "))
+            line.starts_with("warn") && (line.contains("1 replica ") || line.starts_with("warn file: "))
                 || line.starts_with(&format!("warn transactional id `{}-check`", self.config.group_id))
         };
         report.lines().filter(|line| !line.starts_with("ok ") && !is_expected(line)).collect()
