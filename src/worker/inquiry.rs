@@ -210,7 +210,8 @@ impl Committer<'_> {
         let to = &self.destinations[owner];
         let Trials { alone, smallest, .. } = trials;
         if alone.is_empty() {
-            let bytes = smallest.unwrap_or_else(|| u64::from(self.producer.batch_bytes())) / 2;
+            // Also below half of what was in force: a set may be spread over several partitions, and batches.
+            let bytes = smallest.unwrap_or(u64::MAX).min(u64::from(self.producer.batch_bytes())) / 2;
             let message = format!(
                 "topic `{}` refuses batches of records that it takes one by one: a new producer makes batches of {bytes} bytes; grant DESCRIBE_CONFIGS on it, and it is known beforehand",
                 to.topic
