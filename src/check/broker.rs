@@ -8,7 +8,7 @@ use super::topics;
 use crate::clock::Clock;
 use crate::config::{Config, KafkaProperties};
 use crate::kafka::authorized_operations::Operation;
-use crate::kafka::topics::Topics;
+use crate::kafka::topics::{TopicError, Topics};
 use crate::kafka::transaction::{InitError, TransactionalProducer};
 
 /// How long a transactional id may take; it takes 0.1 s to 0.5 s.
@@ -30,6 +30,7 @@ pub fn check(config: &Config, say: &mut dyn FnMut(Line)) {
             ));
             topics
         }
+        Err(error @ TopicError::Config(_)) => return say(Line::fail("broker", error).of_configuration()),
         Err(error) => return say(Line::fail("broker", error)),
     };
     say(transactions(config, &format!("{}-", config.offsets.topic), true));

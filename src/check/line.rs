@@ -18,6 +18,8 @@ pub enum Status {
 pub struct Line {
     /// How it came out.
     pub status: Status,
+    /// Whether it is the file that is wrong.
+    pub is_configuration: bool,
     what: String,
     detail: String,
 }
@@ -43,9 +45,15 @@ impl Line {
         Self::new(Status::Fail, what, detail)
     }
 
+    /// The same, of what the file says: `check` then ends as for a file that is not valid.
+    pub fn of_configuration(mut self) -> Self {
+        self.is_configuration = true;
+        self
+    }
+
     fn new(status: Status, what: impl Into<String>, detail: impl fmt::Display) -> Self {
         let detail = detail.to_string().replace(char::is_control, " ");
-        Self { status, what: what.into(), detail }
+        Self { status, is_configuration: false, what: what.into(), detail }
     }
 }
 

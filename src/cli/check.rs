@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
+use clap::error::ErrorKind;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::ConfigArg;
@@ -71,6 +72,7 @@ struct Report {
     progress: ProgressBar,
     lines: usize,
     failed: usize,
+    is_configuration: bool,
 }
 
 impl Report {
@@ -81,12 +83,13 @@ impl Report {
             progress.set_style(style);
         }
         progress.enable_steady_tick(Duration::from_millis(100));
-        Self { progress, lines: 0, failed: 0 }
+        Self { progress, lines: 0, failed: 0, is_configuration: false }
     }
 
     fn say(&mut self, line: Line) -> std::io::Result<()> {
         self.lines += 1;
         self.failed += usize::from(line.is_failure());
+        self.is_configuration |= line.is_configuration;
         self.progress.suspend(|| {
             let mut out = stdout().lock();
             writeln!(out, "{line}")?;
@@ -98,6 +101,10 @@ impl Report {
         self.progress.finish_and_clear();
         match self.failed {
             0 => Ok(()),
+            failed if self.is_configuration => {
+                let message = format!("{failed} of {} lines are FAIL: they say what to do\n", self.lines);
+                Err(clap::Error::raw(ErrorKind::ValueValidation, message).into())
+            }
             failed => bail!("{failed} of {} lines are FAIL: they say what to do", self.lines),
         }
     }
