@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,10 +14,10 @@ use openssl::nid::Nid;
 use openssl::ssl::{Ssl, SslContext, SslContextBuilder, SslMethod, SslVerifyMode};
 use openssl::x509::{X509, X509NameRef, X509Ref, X509StoreContextRef};
 
-use crate::config::KafkaProperties;
+use crate::clock::Clock;
 
-/// Longest time for a connection, and for each answer on it.
-const TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest time for all of a look, but for the broker's name: that has the name servers' own.
+const TIMEOUT: Duration = Duration::from_secs(4);
 /// Where systems keep their authorities; librdkafka's `probe` has some more.
 const SYSTEM: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
@@ -42,9 +43,9 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// As configured.
-    pub fn of(kafka: &KafkaProperties) -> Self {
-        let property = |name: &str| kafka.get_consumer(name).map(str::to_owned);
+    /// As configured; `get` gives a property of the client's role.
+    pub fn of<'k>(get: impl Fn(&str) -> Option<&'k str>) -> Self {
+        let property = |name: &str| get(name).map(str::to_owned);
         let algorithm = property("ssl.endpoint.identification.algorithm");
         Self {
             location: property("ssl.ca.location").filter(|location| location != "probe"),
@@ -86,16 +87,45 @@ impl Trust {
 pub fn diagnose(address: &str, trust: &Trust) -> Option<String> {
     let (host, _) = address.rsplit_once(':')?;
     let host = host.trim_matches(['[', ']']);
-    let socket = address.to_socket_addrs().ok()?.next()?;
-    let stream = TcpStream::connect_timeout(&socket, TIMEOUT).ok()?;
-    stream.set_read_timeout(Some(TIMEOUT)).ok()?;
-    stream.set_write_timeout(Some(TIMEOUT)).ok()?;
+    let sockets: Vec<_> = address.to_socket_addrs().ok()?.collect();
+    let clock = Clock::new();
+    let connect = |socket| TcpStream::connect_timeout(socket, remaining(&clock).ok()?).ok();
+    let stream = Bounded { stream: sockets.iter().find_map(connect)?, clock };
     let found: Arc<Mutex<Option<String>>> = Arc::default();
     let ssl = prepared(address, host, trust, &found).ok()?;
     // What comes of the handshake does not matter: the certificate was looked at on the way.
     drop(ssl.connect(stream));
     let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
     found.take()
+}
+
+/// A connection that ends when the time of the look is over, also where the peer sends a byte now and then.
+struct Bounded {
+    stream: TcpStream,
+    clock: Clock,
+}
+
+fn remaining(clock: &Clock) -> io::Result<Duration> {
+    let left = TIMEOUT.saturating_sub(clock.elapsed());
+    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(Some(remaining(&self.clock)?))?;
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(remaining(&self.clock)?))?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
 }
 
 fn prepared(address: &str, host: &str, trust: &Trust, found: &Arc<Mutex<Option<String>>>) -> Result<Ssl, ErrorStack> {
@@ -174,4 +204,32 @@ fn names(certificate: &X509Ref) -> String {
         }
     }
     if text.is_empty() { format!("`{}`", name_of(certificate.subject_name())) } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_peer_that_drips_is_left_in_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let dripping = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            // The head of a record of 16 KiB, and then a byte every now and then, until the other side has enough of it.
+            let (_never, pause) = mpsc::channel::<()>();
+            let mut bytes = vec![0x16, 0x03, 0x03, 0x40, 0x00];
+            while stream.write_all(&bytes).is_ok() {
+                let _ = pause.recv_timeout(Duration::from_millis(200));
+                bytes = vec![0];
+            }
+        });
+        let clock = Clock::new();
+        assert_eq!(diagnose(&address, &Trust::default()), None);
+        assert!(clock.elapsed() < TIMEOUT * 3, "{:?}", clock.elapsed());
+        dripping.join().unwrap();
+    }
 }

@@ -1,8 +1,7 @@
 //! A client's connections, as its context hears of them: what librdkafka says, and why no broker is reached.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -12,14 +11,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use tracing::{debug, trace, warn};
 
-use super::certificate::{self, Trust};
+use super::certificate::Trust;
+use super::certificate_look::{self, Shared};
 use super::connection_error::{self, Login, Trouble};
 use super::token::source::TokenSource;
-use crate::clock::Clock;
 use crate::config::KafkaProperties;
-
-/// How long what was seen of a broker's certificate holds.
-const CERTIFICATE_SILENCE: Duration = Duration::from_secs(10);
 
 /// How long a client waits for its first token before it tries without.
 const FIRST_TOKEN: Duration = Duration::from_secs(4);
@@ -32,24 +28,28 @@ const FIRST_TOKEN: Duration = Duration::from_secs(4);
 pub struct Connection {
     login: Login,
     trust: Trust,
-    clock: Clock,
     tokens: Option<Arc<TokenSource>>,
     /// Number of the token that the client has.
     fed: AtomicU64,
-    state: Arc<Mutex<State>>,
+    state: Shared,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    trouble: Option<Trouble>,
-    /// When each broker's certificate was last looked at.
-    looked: BTreeMap<String, Duration>,
+/// Whose properties a client has: `kafka.producer` and `kafka.consumer` may differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// A producer.
+    Producer,
+    /// A consumer, or a client for administration.
+    Consumer,
 }
 
 impl Connection {
     /// Of a client with these properties.
-    pub fn new(kafka: &KafkaProperties) -> Self {
-        let get = |name: &str| kafka.get_consumer(name);
+    pub fn new(kafka: &KafkaProperties, side: Side) -> Self {
+        let get = |name: &str| match side {
+            Side::Producer => kafka.get_producer(name),
+            Side::Consumer => kafka.get_consumer(name),
+        };
         let protocol = get("security.protocol").unwrap_or_default().to_ascii_lowercase();
         let certificate = ["ssl.certificate.location", "ssl.certificate.pem", "ssl.keystore.location"];
         let sasl = protocol.starts_with("sasl");
@@ -60,8 +60,7 @@ impl Connection {
         };
         Self {
             login,
-            trust: Trust::of(kafka),
-            clock: Clock::new(),
+            trust: Trust::of(get),
             tokens: kafka.oidc().map(TokenSource::of),
             fed: AtomicU64::new(0),
             state: Arc::default(),
@@ -108,7 +107,7 @@ impl Connection {
 
     /// A broker has answered: what was wrong before is over.
     pub fn answered(&self) {
-        lock(&self.state).trouble = None;
+        *lock(&self.state) = None;
     }
 
     /// Why no broker is reached, ending in the next thing to do, where anybody said so since one answered.
@@ -116,7 +115,7 @@ impl Connection {
         let tokens = self.tokens.as_ref();
         // Without a token nothing is tried, and one that is about to run out explains a refused login.
         tokens.and_then(|tokens| tokens.problem()).or_else(|| {
-            let trouble = lock(&self.state).trouble.as_ref().map(|trouble| trouble.message().to_owned())?;
+            let trouble = lock(&self.state).as_ref().map(|trouble| trouble.message().to_owned())?;
             Some(tokens.and_then(|tokens| tokens.renewal_problem()).unwrap_or(trouble))
         })
     }
@@ -125,46 +124,27 @@ impl Connection {
         let Some((address, reason)) = connection_error::parse(line) else { return };
         let trouble = connection_error::explain(address, reason, &self.login);
         let mut state = lock(&self.state);
-        match (&trouble, &state.trouble) {
+        match (&trouble, &*state) {
+            // Asked with the lock held, so that what is seen at once comes after this.
             (Trouble::Certificate(_), _) => {
-                let now = self.clock.elapsed();
-                if state.looked.get(address).is_none_or(|looked| now >= *looked + CERTIFICATE_SILENCE) {
-                    let _ = state.looked.insert(address.to_owned(), now);
-                    state.trouble = Some(trouble);
-                    self.look_at_certificate(address.to_owned());
-                }
+                let known = certificate_look::ask(address, &self.trust, &self.state);
+                *state = Some(known.map_or(trouble, Trouble::Known));
             }
             // A connection that is closed without a word may be the same trouble once more.
             (Trouble::Other(_), Some(Trouble::Known(_) | Trouble::Certificate(_))) => {}
-            _ => state.trouble = Some(trouble),
+            _ => *state = Some(trouble),
         }
-    }
-
-    /// On a thread of its own, since this one is librdkafka's.
-    fn look_at_certificate(&self, address: String) {
-        let (trust, state) = (self.trust.clone(), Arc::clone(&self.state));
-        let look = move || {
-            if let Some(message) = certificate::diagnose(&address, &trust) {
-                let mut state = lock(&state);
-                // Not where a broker has answered meanwhile.
-                if state.trouble.is_some() {
-                    state.trouble = Some(Trouble::Known(message));
-                }
-            }
-        };
-        // Without a thread the message stays a general one.
-        drop(std::thread::Builder::new().name("certificate".to_owned()).spawn(look));
     }
 }
 
 /// A consumer of its own, whose next call may block: it has its token, where one is needed. Blocks for some seconds at most.
 pub fn consumer(kafka: &KafkaProperties, config: &ClientConfig) -> KafkaResult<BaseConsumer<Connection>> {
-    let consumer: BaseConsumer<Connection> = config.create_with_context(Connection::new(kafka))?;
+    let consumer: BaseConsumer<Connection> = config.create_with_context(Connection::new(kafka, Side::Consumer))?;
     consumer.context().feed_first(consumer.client());
     Ok(consumer)
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock(state: &Shared) -> MutexGuard<'_, Option<Trouble>> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -179,3 +159,21 @@ impl ClientContext for Connection {
 }
 
 impl ConsumerContext for Connection {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_producer_is_judged_by_its_own_properties() {
+        let text = "kafka:\n  bootstrap.servers: kafka:9093\n  security.protocol: ssl\n  producer: {ssl.endpoint.identification.algorithm: none}\n\
+                    connectors: [{name: acme, org: https://acme.okta.com, auth: {ssws: '${env:TOKEN}'}, topic: okta}]\n";
+        let config = Config::parse(text, &|_| Some("00Wq8nLtXv2RbYk5HsZc7MfPj3GdAu9EoTiVxNh641".to_owned()));
+        let kafka = config.expect("valid").kafka;
+        let trust_of = |side| Connection::new(&kafka, side).trust;
+        let (any_host, its_name) = (trust_of(Side::Producer), trust_of(Side::Consumer));
+        assert_ne!(any_host, its_name);
+        assert_eq!(its_name, Trust::default());
+    }
+}

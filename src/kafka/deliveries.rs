@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::ProducerContext;
 
-use super::connection::Connection;
+use super::connection::{Connection, Side};
 use super::error::{self, Verdict};
 use crate::clock::Clock;
 use crate::config::KafkaProperties;
@@ -121,7 +121,7 @@ impl Deliveries {
     /// Of a producer with these properties.
     pub(super) fn new(kafka: &KafkaProperties) -> Self {
         Self {
-            connection: Connection::new(kafka),
+            connection: Connection::new(kafka, Side::Producer),
             reports: Mutex::default(),
             changed: Condvar::new(),
             refused_topics: Mutex::default(),

@@ -16,7 +16,7 @@ use thiserror::Error;
 use tracing::debug;
 
 use super::client_config;
-use super::connection::Connection;
+use super::connection::{Connection, Side};
 use super::error::code_of;
 use super::group_standing::GroupStanding;
 use crate::config::KafkaProperties;
@@ -212,7 +212,7 @@ impl GroupMember {
     ) -> Result<Self, GroupError> {
         let config = client_config::group_member(kafka, &membership.group_id, membership.group_instance_id.as_deref());
         let context = GroupContext {
-            connection: Connection::new(kafka),
+            connection: Connection::new(kafka, Side::Consumer),
             topic: membership.topic.clone(),
             owner,
             standing: Mutex::new(GroupStanding::Away),

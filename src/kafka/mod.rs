@@ -4,6 +4,7 @@
 
 pub mod authorized_operations;
 mod certificate;
+mod certificate_look;
 pub mod client_config;
 pub mod connection;
 mod connection_error;

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::authorized_operations::{self, Allowed, Operation};
 use super::client_config;
-use super::connection::Connection;
+use super::connection::{Connection, Side};
 use super::error::code_of;
 use super::event_thread::{EventThread, SLICE};
 use super::native;
@@ -142,7 +142,7 @@ struct TopicsClient {
 impl TopicsClient {
     fn new(kafka: &KafkaProperties) -> Result<Self, TopicError> {
         let admin: AdminClient<Connection> = client_config::admin(kafka)
-            .create_with_context(Connection::new(kafka))
+            .create_with_context(Connection::new(kafka, Side::Consumer))
             .map_err(|error| TopicError::Config(client_config::refused(&error)))?;
         let admin = Arc::new(admin);
         let served = Arc::clone(&admin);

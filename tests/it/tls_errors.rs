@@ -17,8 +17,10 @@ use crate::support::secure_broker::{EXPIRED, MUTUAL, OTHER_HOST, PASSWORD, SCRAM
 use crate::tls::command;
 
 const WAIT: Duration = Duration::from_secs(60);
-/// A command that can't reach its broker ends within this.
-const COMMAND: Duration = Duration::from_secs(15);
+/// A command that can't reach its broker ends within this: in 10 s, and more where two cores have all of this at once.
+const COMMAND: Duration = Duration::from_secs(40);
+/// So many at the same time.
+const BATCH: usize = 7;
 const WRONG_PASSWORD: &str = "Hd3wK8sQz5VnYt7LmRc2XbGj";
 
 /// A configuration with one mistake.
@@ -130,41 +132,44 @@ fn each_mistake_is_named_with_what_to_do() {
     );
 }
 
-/// Tries each mistake with `run` and with a command, all at the same time, and gives how long the longest command took.
+/// Tries each mistake with `run` and with a command, some at the same time, and gives how long the longest command took.
 pub fn each_is_named(mistakes: &[Mistake], secrets: &[&str]) -> Duration {
     let org = Org::with_events(10);
     let secrets: Vec<_> = secrets.iter().map(|secret| Secret::new(secret)).collect();
-    let longest = std::thread::scope(|scope| {
-        let tries: Vec<_> = mistakes
-            .iter()
-            .map(|mistake| {
-                let (org, secrets) = (&org, &secrets);
-                scope.spawn(move || {
-                    let config = mistake.config.clone().connector(org.connector("acme"));
-                    let worker = Connector::spawn(&config, &[]);
-                    let began = Instant::now();
-                    let output = command(&config, &["offsets", "list"], &[]);
-                    let took = began.elapsed();
-                    let is_named = |text: &str| mistake.says.iter().all(|words| text.contains(words));
-                    assert_eq!((output.code(), output.stdout.as_str()), (1, ""), "{}: {output:?}", mistake.name);
-                    assert!(is_named(&output.stderr), "{}: {}", mistake.name, output.stderr);
-                    assert_eq!(output.stderr.lines().count(), 1, "{}: {}", mistake.name, output.stderr);
-                    assert!(took < COMMAND, "{}: {took:?}", mistake.name);
-                    let _ = worker.await_log(mistake.name, is_named, WAIT);
-                    let ready = worker.await_http("/readyz", 503, WAIT);
-                    assert!(is_named(&ready.body), "{}: {}", mistake.name, ready.body);
-                    worker.terminate();
-                    assert_eq!(worker.wait(WAIT).code(), Some(0), "{}", mistake.name);
-                    for secret in secrets {
-                        secret.must_not_be_in("the log", &worker.log());
-                        secret.must_not_be_in("the error", &output.stderr);
-                    }
-                    took
+    let in_batch = |batch: &[Mistake]| {
+        std::thread::scope(|scope| {
+            let tries: Vec<_> = batch
+                .iter()
+                .map(|mistake| {
+                    let (org, secrets) = (&org, &secrets);
+                    scope.spawn(move || {
+                        let config = mistake.config.clone().connector(org.connector("acme"));
+                        let worker = Connector::spawn(&config, &[]);
+                        let began = Instant::now();
+                        let output = command(&config, &["offsets", "list"], &[]);
+                        let took = began.elapsed();
+                        let is_named = |text: &str| mistake.says.iter().all(|words| text.contains(words));
+                        assert_eq!((output.code(), output.stdout.as_str()), (1, ""), "{}: {output:?}", mistake.name);
+                        assert!(is_named(&output.stderr), "{}: {}", mistake.name, output.stderr);
+                        assert_eq!(output.stderr.lines().count(), 1, "{}: {}", mistake.name, output.stderr);
+                        assert!(took < COMMAND, "{}: {took:?}", mistake.name);
+                        let _ = worker.await_log(mistake.name, is_named, WAIT);
+                        let ready = worker.await_http("/readyz", 503, WAIT);
+                        assert!(is_named(&ready.body), "{}: {}", mistake.name, ready.body);
+                        worker.terminate();
+                        assert_eq!(worker.wait(WAIT).code(), Some(0), "{}", mistake.name);
+                        for secret in secrets {
+                            secret.must_not_be_in("the log", &worker.log());
+                            secret.must_not_be_in("the error", &output.stderr);
+                        }
+                        took
+                    })
                 })
-            })
-            .collect();
-        tries.into_iter().map(|one| one.join().unwrap()).max()
-    });
+                .collect();
+            tries.into_iter().map(|one| one.join().unwrap()).max()
+        })
+    };
+    let longest = mistakes.chunks(BATCH).filter_map(in_batch).max();
     assert_eq!(org.request_count(), 0);
     longest.unwrap_or_default()
 }
