@@ -173,6 +173,7 @@ pub mod header {
     pub const SOURCE_OFFSET: &str = "__connect.errors.source.offset";
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Two lower-case digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

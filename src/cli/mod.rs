@@ -1,6 +1,7 @@
 //! The command line: one file a command, exit codes in one place.
 
 pub mod check;
+pub mod dead_letters;
 pub mod demo;
 pub mod exit;
 pub mod offsets;
@@ -47,6 +48,9 @@ enum Command {
     /// Look at the stored checkpoints, and change them
     #[command(subcommand)]
     Offsets(offsets::OffsetsCommand),
+    /// Look at what could not be published
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLettersCommand),
     /// Serve a simulated org, as a development tool
     Simulate(simulate::SimulateArgs),
 }
@@ -100,6 +104,7 @@ pub fn main() -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
             Command::Status(args) => interruptible(status::run(args)).await,
             Command::Offsets(command) => interruptible(offsets::run(command)).await,
+            Command::DeadLetters(command) => interruptible(dead_letters::run(command)).await,
             Command::Simulate(args) => simulate::run(args, signals::any()).await,
         }
     });

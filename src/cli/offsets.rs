@@ -137,7 +137,7 @@ fn get(args: &GetArgs) -> anyhow::Result<()> {
 }
 
 /// Each name once, as an error shows them.
-fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
     let names: BTreeSet<&str> = all.collect();
     if names.is_empty() {
         return "none".to_owned();

@@ -9,6 +9,7 @@ use crate::support::authorizer::{self, Scene, dead_letters};
 use crate::support::checkpoint;
 use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::{self, ConfigFile, Output};
+use crate::support::producers;
 use crate::support::prove;
 use crate::support::report::Report;
 use crate::support::topics::{Isolation, read_all};
@@ -267,6 +268,7 @@ fn each_command_needs_what_the_readme_says() {
         (&["offsets", "get", "acme"], 2),
         (&["offsets", "alter", "acme", "--since", "2d", "--yes"], 4),
         (&["offsets", "reset", "acme", "--yes"], 4),
+        (&["dead-letters", "list", "acme"], 2),
     ];
     // In full, without each one; else without another one for each command.
     let cases = commands.iter().enumerate().flat_map(|(place, (command, needed))| {
@@ -293,7 +295,13 @@ fn assert_needed(command: &[&str], needed: usize, missing: usize) {
     let org = scene.org("acme");
     let url = format!("{}/api/v1/logs?since=2026-01-01T00%3A00%3A00.000Z&limit=100", org.url());
     checkpoint::alter(&scene.broker.bootstrap(), &scene.config, "acme", org, &url);
-    let offsets = Resource::Topic(&scene.config.offsets_topic);
+    let dead_letter_topic = dead_letters(scene.topic("acme"));
+    producers::write(&scene.broker.bootstrap(), &dead_letter_topic, 0, "key", "17");
+    let topic = match command {
+        ["dead-letters", ..] => &dead_letter_topic,
+        _ => &scene.config.offsets_topic,
+    };
+    let offsets = Resource::Topic(topic);
     let ids = Resource::TransactionalIdPrefix(&scene.id_prefix);
     let table = [(offsets, Read), (Resource::Group(&scene.config.group_id), Describe), (offsets, Write), (ids, Write)];
     let mut permissions = table[..needed].to_vec();
@@ -305,7 +313,7 @@ fn assert_needed(command: &[&str], needed: usize, missing: usize) {
     let output = connector::run(&arguments, &[], WAIT);
     assert_eq!(output.code(), 1, "{command:?} without {missing:?}: {output:?}");
     let last = output.stderr.lines().last().unwrap_or_default();
-    let is_named = [missing.1.name(), scene.config.offsets_topic.as_str()].iter().all(|part| last.contains(part));
+    let is_named = [missing.1.name(), topic.as_str()].iter().all(|part| last.contains(part));
     assert!(is_named, "{command:?} without {missing:?}: {last}");
     scene.grant(&[missing]);
     let output = connector::run(&arguments, &[], WAIT);

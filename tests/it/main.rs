@@ -27,6 +27,7 @@ mod broker_frozen;
 mod broker_restarted;
 mod check;
 mod dead_letters;
+mod dead_letters_list;
 mod events_once;
 mod exit_codes;
 mod foreign_origin;
