@@ -30,7 +30,7 @@ fn the_demo_needs_nothing_and_tells_what_landed() {
         "[\"demo\",{\"org\":\"127.0.0.1:",
         "{\"v\":1,\"checkpointUrl\":\"http://127.0.0.1:",
         "not shown    exactly once: the embedded broker shows aborted records",
-        "quick start",
+        "With a real org",
         "`make test`",
         "okta-kafka-source simulate",
     ] {
