@@ -21,12 +21,16 @@ impl Topics {
                 "partition {id} of topic `{topic}` has no leader: bring the brokers of its replicas back"
             )));
         }
-        let in_sync = found.partitions().iter().map(|partition| partition.isr().len()).min().unwrap_or_default();
         let settings = self.settings(topic);
         let wanted: Option<usize> = settings.and_then(|settings| settings.get(MIN_INSYNC)?.parse().ok());
-        Ok(wanted.filter(|wanted| in_sync < *wanted).map(|wanted| {
+        let Some(wanted) = wanted else { return Ok(None) };
+        // Kafka never asks for more of them than the partition has replicas (KIP-966). One that does is seen by the records.
+        let lacking = found.partitions().iter().find(|one| one.isr().len() < wanted.min(one.replicas().len()));
+        Ok(lacking.map(|partition| {
             format!(
-                "topic `{topic}` has {in_sync} in-sync replicas and its `min.insync.replicas` is {wanted}, so no record is taken: bring its brokers back, or lower that setting"
+                "partition {} of topic `{topic}` has {} in-sync replicas and its `min.insync.replicas` is {wanted}, so no record is taken: bring its brokers back, or lower that setting",
+                partition.id(),
+                partition.isr().len()
             )
         }))
     }

@@ -16,7 +16,7 @@ use crate::kafka::topics::{TopicError, Topics, WantedTopic};
 const HOUR: Duration = Duration::from_secs(60 * 60);
 /// `retention.ms` of a topic that we create, unless `topic.config` has one.
 const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// What a created topic keeps longer than the age that the cold start asks for.
+/// What a created topic keeps longer than the age that the cold start asks for, and one that is altered as we say.
 const RETENTION_MARGIN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Why a connector's topics can't be used.
@@ -66,7 +66,8 @@ impl fmt::Display for ConnectorTopicError {
                 "topic `{topic}` keeps {}, by the event's own time, and the cold start asks for {}: raise its `retention.ms` to at least {}, or set a later `since`",
                 shown(*found),
                 shown(*needed),
-                needed.as_millis(),
+                // With a margin, as in a topic that we create: who does just that is not to be refused again a second later.
+                (*needed + RETENTION_MARGIN).as_millis(),
             ),
             Self::NotAllowed { topic } => {
                 write!(f, "Kafka refuses to write to topic `{topic}`: grant WRITE and DESCRIBE on it")

@@ -47,6 +47,7 @@ mod proxy;
 mod quiet;
 mod refused_by_broker;
 mod refused_size;
+mod refused_topics;
 mod shutdown;
 mod status;
 mod three_brokers;
