@@ -428,6 +428,10 @@ fn init_advice(code: RDKafkaErrorCode) -> &'static str {
         RDKafkaErrorCode::InvalidTransactionTimeout => {
             "the broker's `transaction.max.timeout.ms` is below 60 s: raise it"
         }
+        // Kafka writes the end of a transaction, also of an aborted one, into each of its partitions.
+        RDKafkaErrorCode::ConcurrentTransactions => {
+            "Kafka has not ended the transaction before it: bring back the brokers that one of its topics lacks for a leader or for `min.insync.replicas`, or lower that setting"
+        }
         _ => {
             "look at the broker's log; a cluster of fewer brokers than `transaction.state.log.replication.factor` never answers"
         }

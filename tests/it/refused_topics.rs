@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use okta_kafka_source::simulator::SimulatorConfig;
 
 use crate::support::broker::{Broker, BrokerOptions};
+use crate::support::cluster::Cluster;
 use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::Connector;
 use crate::support::exactly_once::Difference;
@@ -15,6 +16,19 @@ use crate::support::topics::{alter_topic, create_topic, end_offsets};
 
 const WAIT: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// New events of `org`, one after another for `time`; gives the longest wait for one.
+fn slowest(worker: &Connector, org: &Org, connector: &str, time: Duration) -> Duration {
+    let began = Instant::now();
+    let mut slowest = Duration::ZERO;
+    while began.elapsed() < time {
+        org.generate(1);
+        let one = Instant::now();
+        worker.await_caught_up(org, connector, WAIT);
+        slowest = slowest.max(one.elapsed());
+    }
+    slowest
+}
 
 /// Kafka asks for no more in-sync replicas than the partition has replicas, whatever `min.insync.replicas` says.
 #[test]
@@ -27,6 +41,82 @@ fn a_topic_with_fewer_replicas_than_its_min_insync_is_written() {
     let worker = Connector::spawn(&ConfigYaml::new(kafka.bootstrap()).connector(acme), &[]);
     worker.await_caught_up(&org, "acme", Duration::from_secs(15));
     let _ = Difference::must_be_none(kafka.bootstrap(), &topic, &org, "one replica, and min.insync.replicas 2");
+}
+
+/// One of three brokers is gone, and a topic wants three. Its connector waits, and the other one of the shard goes on; unless the
+/// topic is already part of a transaction: Kafka writes the end of it, also of an aborted one, into every topic that it has, so
+/// the shard waits for the setting as well, and says so.
+#[test]
+fn a_topic_without_enough_replicas_loses_nothing() {
+    let Some(cluster) = Cluster::start() else { return };
+    let bootstrap = cluster.bootstrap();
+    let (org, good) = (Org::with_events(100), Org::with_events(100));
+    let (bad, acme) = (org.connector("bad").interval("200ms"), good.connector("good").interval("200ms"));
+    let (topic, other) = (bad.topic.clone(), acme.topic.clone());
+    let config = ConfigYaml::new(&bootstrap).offsets_partitions(1).connector(bad).connector(acme);
+    let worker = Connector::spawn(&config, &[]);
+    worker.await_caught_up(&org, "bad", WAIT);
+    worker.await_caught_up(&good, "good", WAIT);
+    worker.stop();
+    cluster.broker(3).kill9();
+    cluster.await_in_sync_replicas(&topic, 2);
+    alter_topic(&bootstrap, &topic, &[("min.insync.replicas", "3")]);
+    org.generate(10);
+    good.generate(10);
+
+    // It is so before the worker starts.
+    let asked = org.request_count();
+    let worker = Connector::spawn(&config, &[]);
+    let names =
+        |line: &str| line.contains("2 in-sync replicas and its `min.insync.replicas` is 3") && line.contains(&topic);
+    let _ = worker.await_log("why it waits", |line| names(line) && line.contains("connector=\"bad\""), WAIT);
+    worker.await_state("bad", "recovering", WAIT);
+    worker.await_caught_up(&good, "good", WAIT);
+    let lines = worker.log().lines().count();
+    let time = prove::scale(Duration::from_secs(60), Duration::from_secs(4));
+    let worst = slowest(&worker, &good, "good", time);
+    assert!(worst < Duration::from_secs(5), "the other connector waited {worst:?}");
+    assert_eq!(org.request_count(), asked, "a connector that can't write asks nothing");
+    let lines = worker.log().lines().count() - lines;
+    assert!(lines < 5, "{lines} more lines of log:\n{}", worker.log());
+    alter_topic(&bootstrap, &topic, &[("min.insync.replicas", "2")]);
+    worker.await_caught_up(&org, "bad", Duration::from_secs(25));
+
+    // It becomes so while it runs.
+    alter_topic(&bootstrap, &topic, &[("min.insync.replicas", "3")]);
+    let (mark, lines) = (worker.process().line_count(), worker.log().lines().count());
+    org.generate(10);
+    good.generate(10);
+    assert!(worker.process().wait_for_line_after(mark, names, WAIT).is_some(), "{}", worker.process().tail(40));
+    let waits = |line: &str| line.contains("can't be had yet") && line.contains("`min.insync.replicas`");
+    assert!(worker.process().wait_for_line_after(mark, waits, WAIT).is_some(), "{}", worker.process().tail(40));
+    let during = org.request_count();
+    std::thread::sleep(prove::scale(Duration::from_secs(60), Duration::from_secs(2)));
+    assert!(org.request_count() <= during + 2, "{} requests", org.request_count() - during);
+    let lines_during = worker.log().lines().count() - lines;
+    assert!(lines_during < 25, "{lines_during} more lines of log:\n{}", worker.log());
+    alter_topic(&bootstrap, &topic, &[("min.insync.replicas", "2")]);
+    let back = Instant::now();
+    worker.await_caught_up(&good, "good", Duration::from_secs(40));
+    let good_back = back.elapsed();
+    worker.await_caught_up(&org, "bad", Duration::from_secs(40));
+    let bad_back = back.elapsed();
+    let difference = Difference::must_be_none(&bootstrap, &topic, &org, "the topic that took nothing");
+    let _ = Difference::must_be_none(&bootstrap, &other, &good, "the other topic of the shard");
+    prove::row(
+        "refused-topic-settings",
+        "A topic whose `min.insync.replicas` is not met loses nothing and holds its own connector; the shard, where a transaction has begun",
+        "three brokers, one killed; `min.insync.replicas` of one of two topics in a shard is 3: before the start and put back, then \
+         while it runs and put back",
+        &format!(
+            "{difference} in both topics; at the start: no request for the held one, an event of the other took {:.1} s at most; while \
+             it runs: the shard waits and says so in {lines_during} lines, its connectors caught up {:.1} s and {:.1} s after the \
+             setting was put back",
+            worst.as_secs_f64(),
+            good_back.as_secs_f64(),
+            bad_back.as_secs_f64()
+        ),
+    );
 }
 
 /// 90 days into a topic that keeps 7: refused, and kept when the topic is altered as the message says.

@@ -103,6 +103,22 @@ impl Cluster {
         metadata.topics().first().unwrap().partitions().iter().map(|one| one.replicas().len()).collect()
     }
 
+    /// Waits until every partition of this topic has so many in-sync replicas.
+    pub fn await_in_sync_replicas(&self, topic: &str, count: usize) {
+        let consumer = consumer(&self.bootstrap(), Isolation::ReadUncommitted);
+        let deadline = Instant::now() + WAIT;
+        loop {
+            let metadata = consumer.fetch_metadata(Some(topic), CALL);
+            let found = metadata.as_ref().ok().and_then(|metadata| metadata.topics().first());
+            if found.is_some_and(|topic| topic.partitions().iter().all(|one| one.isr().len() == count)) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{topic} has not {count} in-sync replicas");
+            // Nothing is assigned: this only waits.
+            let _ = consumer.poll(Duration::from_millis(100));
+        }
+    }
+
     /// Waits until every partition of every topic is on all three brokers again, so that the next one may be killed.
     pub fn await_in_sync(&self) {
         let consumer = consumer(&self.bootstrap(), Isolation::ReadUncommitted);
