@@ -12,7 +12,9 @@ use crate::support::exactly_once::Difference;
 use crate::support::org::Org;
 use crate::support::prove;
 use crate::support::shared_broker::shared_broker;
-use crate::support::topics::{alter_topic, create_topic, end_offsets};
+use crate::support::topics::{
+    Isolation, alter_topic, create_topic, delete_topics, end_offsets, read_all, topic_exists,
+};
 
 const WAIT: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -115,6 +117,67 @@ fn a_topic_without_enough_replicas_loses_nothing() {
             worst.as_secs_f64(),
             good_back.as_secs_f64(),
             bad_back.as_secs_f64()
+        ),
+    );
+}
+
+/// A topic that is deleted while it runs: made again where that is allowed, else when somebody does. What it held is gone with it.
+#[test]
+fn a_topic_that_is_deleted_holds_its_connector_only() {
+    let Some(kafka) = shared_broker() else { return };
+    let bootstrap = kafka.bootstrap();
+    let (made, missed, good) = (Org::with_events(100), Org::with_events(100), Org::with_events(100));
+    let again = made.connector("again").interval("200ms");
+    let mut missing = missed.connector("missing").interval("200ms");
+    missing.create = false;
+    let acme = good.connector("good").interval("200ms");
+    let [again_topic, missing_topic, topic] = [&again, &missing, &acme].map(|one| one.topic.clone());
+    create_topic(bootstrap, &missing_topic, 1, &[]);
+    create_topic(bootstrap, &format!("{missing_topic}.dlq"), 1, &[]);
+    let config = ConfigYaml::new(bootstrap).offsets_partitions(1).connector(again).connector(missing).connector(acme);
+    let worker = Connector::spawn(&config, &[]);
+    for (name, org) in [("again", &made), ("missing", &missed), ("good", &good)] {
+        worker.await_caught_up(org, name, WAIT);
+    }
+    delete_topics(bootstrap, &[&again_topic, &missing_topic]);
+    // Nothing looks at them before there is something to write.
+    let deleted = Instant::now();
+    while [&again_topic, &missing_topic].iter().any(|topic| topic_exists(bootstrap, topic)) {
+        assert!(deleted.elapsed() < WAIT, "the topics stay");
+    }
+    made.generate(10);
+    missed.generate(10);
+    let mut worst = Duration::ZERO;
+    while worker.of("missing", "connector_state", &[("state", "failed")]) != Some(1.0) {
+        assert!(deleted.elapsed() < WAIT, "{}", worker.process().tail(40));
+        worst = worst.max(slowest(&worker, &good, "good", Duration::from_millis(1)));
+    }
+    let line =
+        worker.await_log("what is missing", |line| line.contains("ERROR") && line.contains(&missing_topic), WAIT);
+    assert!(line.contains("create it"), "{line}");
+    assert!(worst < Duration::from_secs(15), "the other connector waited {worst:?}");
+    worker.await_caught_up(&made, "again", WAIT);
+    create_topic(bootstrap, &missing_topic, 1, &[]);
+    let back = Instant::now();
+    worker.await_caught_up(&missed, "missing", WAIT);
+    let back = back.elapsed();
+    worker.await_caught_up(&good, "good", WAIT);
+    for (topic, org) in [(&again_topic, &made), (&missing_topic, &missed)] {
+        let uuids = org.uuids();
+        let records = read_all(bootstrap, topic, Isolation::ReadCommitted);
+        let difference = Difference::between(uuids[100..].iter().map(String::as_str), &records);
+        assert!(difference.is_none(), "{topic}: {difference}");
+    }
+    let difference = Difference::must_be_none(bootstrap, &topic, &good, "the topic that stayed");
+    prove::row(
+        "refused-topic-deleted",
+        "A topic that is deleted holds its own connector only, which goes on when it is there again",
+        "three connectors in a shard; two topics deleted while it runs, one of which may be made again by the worker",
+        &format!(
+            "{difference} in all three of what came after the deletion; an event of the good one took {:.1} s at most; a topic made \
+             by hand was written {:.1} s later",
+            worst.as_secs_f64(),
+            back.as_secs_f64()
         ),
     );
 }
