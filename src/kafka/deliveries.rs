@@ -117,6 +117,9 @@ pub struct Deliveries {
     refused_topics: Mutex<BTreeSet<String>>,
 }
 
+/// How often a waiter looks whether to give up: that is a flag, and the reports wake it by themselves.
+const LOOK: Duration = Duration::from_millis(100);
+
 impl Deliveries {
     /// Of a producer with these properties.
     pub(super) fn new(kafka: &KafkaProperties) -> Self {
@@ -157,8 +160,8 @@ impl Deliveries {
         let clock = Clock::new();
         let mut last = (self.outstanding(), Duration::ZERO);
         loop {
-            let looked = clock.elapsed();
-            if self.wait_until(0, &|| give_up() || clock.elapsed() > looked) {
+            let until = clock.elapsed() + LOOK;
+            if self.wait_until(0, &|| give_up() || clock.elapsed() >= until) {
                 return Waited::Done;
             }
             if give_up() {
@@ -189,8 +192,6 @@ impl Deliveries {
 
     /// Waits until at most `left` records are outstanding, or `give_up` says so; answers whether it came to that.
     pub(super) fn wait_until(&self, left: usize, give_up: &dyn Fn() -> bool) -> bool {
-        /// How often `give_up` is asked: it is a flag, and the reports wake us by themselves.
-        const LOOK: Duration = Duration::from_millis(100);
         let mut reports = self.lock();
         while reports.outstanding > left {
             if give_up() {

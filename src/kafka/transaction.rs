@@ -320,6 +320,7 @@ impl TransactionalProducer {
     /// Calls `commit_transaction` until it is confirmed: while the outcome is unknown it is asked again, never aborted.
     fn commit(&self, delivered: usize, end: Option<i64>, give_up: &dyn Fn() -> bool) -> TransactionEnd {
         let clock = Clock::new();
+        let mut said = Duration::ZERO;
         self.settle();
         loop {
             #[allow(clippy::disallowed_methods)] // here is where it is allowed
@@ -332,7 +333,7 @@ impl TransactionalProducer {
             match outcome(&error) {
                 Outcome::Fenced => return TransactionEnd::Fenced { code, undelivered: Vec::new() },
                 Outcome::RequiresAbort => return self.abort(Vec::new(), code, give_up),
-                Outcome::Retriable if !give_up() && clock.elapsed() < GIVE_UP => {}
+                Outcome::Retriable if !give_up() && clock.elapsed() < GIVE_UP => say_waiting(&clock, &mut said, code),
                 Outcome::Retriable | Outcome::Other => {
                     return TransactionEnd::Unknown { code, undelivered: Vec::new() };
                 }
@@ -361,6 +362,7 @@ impl TransactionalProducer {
         give_up: &dyn Fn() -> bool,
     ) -> TransactionEnd {
         let clock = Clock::new();
+        let mut said = Duration::ZERO;
         loop {
             #[allow(clippy::disallowed_methods)] // here is where it is allowed
             let Err(error) = self.producer.abort_transaction(SLICE) else {
@@ -374,7 +376,7 @@ impl TransactionalProducer {
             let code = code_of(&error);
             match outcome(&error) {
                 Outcome::Fenced => return TransactionEnd::Fenced { code, undelivered },
-                Outcome::Retriable if !give_up() && clock.elapsed() < GIVE_UP => {}
+                Outcome::Retriable if !give_up() && clock.elapsed() < GIVE_UP => say_waiting(&clock, &mut said, code),
                 _ => return TransactionEnd::Unknown { code, undelivered },
             }
         }
@@ -435,5 +437,15 @@ fn init_advice(code: RDKafkaErrorCode) -> &'static str {
         _ => {
             "look at the broker's log; a cluster of fewer brokers than `transaction.state.log.replication.factor` never answers"
         }
+    }
+}
+
+/// A word every [`SILENCE`] while a transaction can't be ended: nothing else is said for up to [`GIVE_UP`].
+fn say_waiting(clock: &Clock, said: &mut Duration, code: RDKafkaErrorCode) {
+    if clock.elapsed() >= *said + SILENCE {
+        *said = clock.elapsed();
+        warn!(
+            "the coordinator of the transaction does not answer ({code}), so nothing is committed: check that the brokers are up, and enough of them for `min.insync.replicas`; trying on"
+        );
     }
 }

@@ -98,8 +98,7 @@ fn brokers_of_three_die_in_turn_and_two_at_once() {
         let said = worker.process().wait_for_line_after(mark, problem, WAIT);
         println!("{:?} after two died: {said:?}", down.elapsed());
         assert!(said.is_some(), "no word about it:\n{}", worker.process().tail(40));
-        let unready = worker.await_http("/readyz", 503, WAIT);
-        println!("{:?} after two died: {}", down.elapsed(), unready.body);
+        // Not asked of /readyz: where the broker that is left keeps the group, the worker is still a member of it.
     }
     std::thread::sleep(prove::scale(Duration::from_secs(60), Duration::from_secs(6)).saturating_sub(down.elapsed()));
     // A shard that was lost takes its series with it.
