@@ -403,15 +403,8 @@ fn a_checkpoint_written_after_a_refused_record_is_followed() {
     let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(50_000).collect();
     let large = format!(r#"{{"uuid":"too-large","eventType":"a.b","debug":"{noise}"}}"#);
     other.append([large.as_bytes()]);
-    let is_refused = || {
-        let set_aside = worker.of("refused", "dead_letters_total", &[("stage", "KAFKA_PRODUCE")]);
-        set_aside.is_some_and(|count| count > 0.0)
-    };
-    let deadline = Instant::now() + WAIT;
-    while !is_refused() {
-        assert!(Instant::now() < deadline, "the record was not refused:\n{}", worker.process().tail(40));
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let set_aside = [("stage", "KAFKA_PRODUCE")];
+    let _ = worker.await_of("refused", "dead_letters_total", &set_aside, |count| count > 0.0, WAIT);
     let aborted = worker.of("refused", "transactions_total", &[("result", "aborted")]);
     assert!(aborted.is_some_and(|count| count > 0.0), "Kafka refused nothing:\n{}", worker.process().tail(40));
     let url = link_behind(&org, 100);
