@@ -97,7 +97,7 @@ pub fn landed(stage: &Stage, landed: &Landed, style: Style) -> String {
             "exactly once: the embedded broker shows aborted records to read_committed readers, and lets a zombie commit. A real Kafka: `make test`, or --bootstrap HOST:PORT",
         );
     }
-    page.row("your org", "README.md, \"With a real org\": a few lines of YAML, and `okta-kafka-source run -c FILE`");
+    page.row("your org", "README.md, \"With a real org\": some YAML, then `okta-kafka-source run -c FILE`");
     page.row("the proof", "`make test`: killed and frozen on a real Kafka, nothing lost, nothing twice");
     page.row("to play with", "`okta-kafka-source simulate --print-config`: an org with faults, for `run`");
     page.into_text()
