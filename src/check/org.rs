@@ -106,11 +106,11 @@ fn skew(outcome: &Outcome, now: Timestamp) -> Option<jiff::SignedDuration> {
 
 /// What to do about an error that `run` handles by asking again, so that its own words do not say.
 fn advice(error: &RequestError) -> String {
-    if let Some(advice) = error.advice() {
-        return format!(": {advice}");
-    }
     let Severity::Retriable { reason, wait } = error.severity() else { return String::new() };
     match (reason, wait) {
+        (RetryReason::Timeout | RetryReason::Connection, _) if let Some(advice) = error.advice() => {
+            format!(": {advice}")
+        }
         (RetryReason::Http5xx, _) => "; try again later, and look at https://status.okta.com".to_owned(),
         (RetryReason::Timeout | RetryReason::Connection, _) => {
             "; check `org`, and the way there: name servers, firewall, proxy".to_owned()

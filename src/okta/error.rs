@@ -111,8 +111,9 @@ pub enum RequestError {
     },
     /// 401. A secret that comes from a file is to be read again before the connector is failed.
     #[error(
-        "okta refused the credential ({okta}): make a new API token for an administrator who may read the System Log, \
-         and set it in `auth`"
+        "okta refused the credential ({okta}): the token is another org's, or its owner was deactivated or deleted, or it \
+         was revoked or unused for 30 days: make a new API token in this org, for an active administrator who may read \
+         the System Log, and set it in `auth.ssws`"
     )]
     Unauthorized {
         /// What the answer says.
@@ -129,8 +130,8 @@ pub enum RequestError {
     },
     /// 400 because of the cursor in the URL (`after`).
     #[error(
-        "okta refused the checkpoint ({okta}): look at it with `offsets get`; under another `name` the connector \
-         starts anew from its `since`"
+        "okta refused the checkpoint ({okta}): set another with `offsets alter NAME --since T`, T a little before the \
+         `published` that `offsets get NAME` shows; what overlaps is there twice"
     )]
     CursorRefused {
         /// What the answer says.
@@ -138,18 +139,20 @@ pub enum RequestError {
     },
     /// 400 because `since` in the URL is over 180 days ago.
     #[error(
-        "okta refused a `since` of over 180 days ago ({okta}): set a later `since`; if it is an old checkpoint's, the \
-         connector starts anew under another `name`"
+        "okta refused a `since` of over 180 days ago ({okta}): set a later `since`; if it is an old checkpoint's, set \
+         another with `offsets alter NAME --since T`"
     )]
     SinceTooOld {
         /// What the answer says.
         okta: OktaError,
     },
     /// Any other 400.
-    #[error("okta refused the query ({okta}): correct `filter`, `q`, `since` or `limit`")]
+    #[error("okta refused the query ({okta}): {advice}")]
     BadRequest {
         /// What the answer says.
         okta: OktaError,
+        /// What to correct, as far as the answer tells.
+        advice: &'static str,
     },
     /// 3xx. Never followed, since the credential would be sent along (I3).
     #[error(
@@ -265,6 +268,14 @@ impl RequestError {
         match self {
             Self::ConnectTimeout { advice, .. } => Some(advice),
             Self::Connection { advice, .. } => advice.as_deref(),
+            Self::Server { .. } => Some("it is asked again; where that goes on, look at https://status.okta.com"),
+            Self::RateLimited { .. } => Some(
+                "it is asked again when Okta allows it; where that goes on, find out who else uses this limit, or raise \
+                 `interval` or `limit`",
+            ),
+            Self::Concurrency { .. } => {
+                Some("it is asked again a little later; where that goes on, find out who else asks this org")
+            }
             _ => None,
         }
     }
@@ -290,7 +301,7 @@ impl RequestError {
             | Self::Forbidden { okta }
             | Self::CursorRefused { okta }
             | Self::SinceTooOld { okta }
-            | Self::BadRequest { okta }
+            | Self::BadRequest { okta, .. }
             | Self::Redirected { okta, .. }
             | Self::Unexpected { okta } => Some(okta),
             Self::Timeout { .. }

@@ -16,12 +16,18 @@ pub(super) enum OktaError {
     BadLimit,
     /// `sortOrder` is neither ASCENDING nor DESCENDING. Words not seen.
     BadSortOrder,
+    /// A keyword of `q` is too long.
+    LongKeyword,
+    /// A filter's operator is none.
+    UnknownOperator { filter: String, operator: String, position: usize },
+    /// A filter's field is none.
+    InvalidField { field: String },
     /// `after` is no cursor of this kind of query.
     BadCursor,
     /// `since` is older than 180 days.
     SinceTooOld,
     /// A filter that is understood but not supported.
-    UnsupportedFilter,
+    UnsupportedFilter { field: String },
     /// The token is not the org's.
     InvalidToken,
     /// The token's owner may not read the System Log.
@@ -57,7 +63,10 @@ impl OktaError {
             | OktaError::BadSortOrder
             | OktaError::BadCursor
             | OktaError::SinceTooOld
-            | OktaError::UnsupportedFilter => 400,
+            | OktaError::LongKeyword
+            | OktaError::UnknownOperator { .. }
+            | OktaError::InvalidField { .. }
+            | OktaError::UnsupportedFilter { .. } => 400,
             OktaError::InvalidToken => 401,
             OktaError::AccessDenied => 403,
             OktaError::NoSuchPath => 404,
@@ -97,12 +106,29 @@ impl OktaError {
                 "E0000053",
                 "Invalid parameter: The since parameter is over 180 days prior to the current day.".to_owned(),
             ),
-            OktaError::UnsupportedFilter => (
+            OktaError::LongKeyword => (
+                LogService,
+                "E0000001",
+                "Api validation failed: 'q': Freeform search cannot contain items longer than 40 characters. \
+                 Please shorten the items in your search or use an advanced filter to query by specific fields."
+                    .to_owned(),
+            ),
+            OktaError::UnknownOperator { filter, operator, position } => (
+                LogService,
+                "E0000053",
+                format!(
+                    "Invalid filter '{filter}': Unrecognized attribute operator '{operator}' at position {position}. \
+                     Expected: eq,co,sw,pr,gt,ge,lt,le"
+                ),
+            ),
+            OktaError::InvalidField { field } => (LogService, "E0000053", format!("field is not valid: {field}")),
+            OktaError::UnsupportedFilter { field } => (
                 LogService,
                 "E0000031",
-                "The supplied combination of operator and field is not currently supported. \
-                 Operator: co, Field: debugContext.debugData.url"
-                    .to_owned(),
+                format!(
+                    "The supplied combination of operator and field is not currently supported. \
+                     Operator: co, Field: {field}"
+                ),
             ),
             OktaError::InvalidToken => (Standard, "E0000011", "Invalid token provided".to_owned()),
             OktaError::AccessDenied => {

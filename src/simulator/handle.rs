@@ -19,6 +19,7 @@ use super::poison::Poison;
 use super::request_log::RequestRecord;
 use super::server::{Shared, handle};
 use super::store::StoredEvent;
+use super::verbatim::VerbatimAnswer;
 
 /// Open connections get this long to end when the org is shut down.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
@@ -89,6 +90,12 @@ impl Simulator {
     /// request each, in that order.
     pub fn inject(&self, kind: FaultKind) {
         self.shared.org().injected.push_back(kind);
+    }
+
+    /// Makes the next request to this path, whatever it is, get exactly this answer, before any fault. Called several
+    /// times, one request each, in that order.
+    pub fn answer_next(&self, path: &str, answer: VerbatimAnswer) {
+        self.shared.org().verbatim.push(path, answer);
     }
 
     /// Every answer takes at least this long from the next request on.

@@ -41,11 +41,12 @@
 //!
 //! [`FaultKind`] lists it. Faults come at random from a seed ([`Simulator::set_faults`]) or one by one for certain
 //! ([`Simulator::inject`]). A request that is refused anyway (wrong token, bucket empty) spends none. [`Poison`] makes
-//! certain pages fail each time, until they are asked for with a smaller `limit`.
+//! certain pages fail each time, until they are asked for with a smaller `limit`. Answers that there is no condition for are
+//! given as they are ([`Simulator::answer_next`]).
 //!
 //! # Where it deviates, or guesses
 //!
-//! - `filter` and `q` are taken and kept in the links, but every event matches.
+//! - `filter` and `q` are kept in the links and refused where Okta's words for it are known, but every event matches.
 //! - Authentication is SSWS only.
 //! - The words for a refused `limit` and `sortOrder` were never seen; that 1001 is refused was.
 //! - Whether the `next` link of an empty *first* page has a cursor is not known; here it is the link that was asked.
@@ -63,6 +64,7 @@ mod cursor;
 mod error_body;
 mod faults;
 mod feed;
+mod filter;
 mod generator;
 mod handle;
 mod org;
@@ -73,6 +75,7 @@ mod rate_limit;
 mod request_log;
 mod server;
 mod store;
+mod verbatim;
 
 pub use config::{SimulatorConfig, SimulatorError};
 pub use cursor::Cursor;
@@ -81,3 +84,4 @@ pub use handle::Simulator;
 pub use poison::{LARGE_PAGE_BYTES, Poison, PoisonError, PoisonKind};
 pub use request_log::{Authorization, RequestRecord};
 pub use store::StoredEvent;
+pub use verbatim::VerbatimAnswer;

@@ -13,6 +13,7 @@ use super::poison::{self, Poison, PoisonKind};
 use super::query::{LogsQuery, Parameters};
 use super::rate_limit::{RateLimitState, RateLimiter};
 use super::request_log::{Authorization, RequestLog, RequestRecord};
+use super::verbatim::Waiting;
 
 /// The only path there is.
 pub(super) const LOGS_PATH: &str = "/api/v1/logs";
@@ -46,6 +47,8 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     pub(super) links: Vec<String>,
     pub(super) location: Option<String>,
+    /// In place of the usual headers of these names, or besides them.
+    pub(super) headers: Vec<(String, String)>,
     pub(super) rate_limit: RateLimitState,
     /// The answer's `Date`, in seconds since the Unix epoch.
     pub(super) date: i64,
@@ -63,6 +66,8 @@ pub(super) struct Org {
     pub(super) faults: Faults,
     /// Faults for the next requests, one each, before any draw.
     pub(super) injected: std::collections::VecDeque<FaultKind>,
+    /// Answers that take the place of the next ones, before any fault.
+    pub(super) verbatim: Waiting,
     pub(super) log: RequestLog,
     pub(super) latency: Duration,
     /// Whether pages with events are held back.
@@ -86,6 +91,7 @@ impl Org {
             feed,
             faults: config.faults.clone(),
             injected: std::collections::VecDeque::new(),
+            verbatim: Waiting::default(),
             log: RequestLog::default(),
             latency: config.latency,
             hold: false,
@@ -113,6 +119,7 @@ impl Org {
             body: Vec::new(),
             links: Vec::new(),
             location: None,
+            headers: Vec::new(),
             rate_limit: admission.state,
             date: seconds,
             request_id: format!("{:032x}", self.rng.u128(..)),
@@ -122,7 +129,10 @@ impl Org {
         };
         let mut events = 0;
         let mut faults = DrawnFaults::default();
-        let refused = if request.path != LOGS_PATH {
+        let refused = if let Some(verbatim) = self.verbatim.take(&request.path) {
+            (answer.status, answer.headers, answer.body) = (verbatim.status, verbatim.headers, verbatim.body);
+            None
+        } else if request.path != LOGS_PATH {
             Some(OktaError::NoSuchPath)
         } else if request.method != "GET" {
             Some(OktaError::MethodNotSupported)
@@ -206,7 +216,9 @@ impl Org {
     ) -> Result<usize, OktaError> {
         let seconds = now.div_euclid(1000);
         match faults.replaces {
-            Some(FaultKind::Http400) => return Err(OktaError::UnsupportedFilter),
+            Some(FaultKind::Http400) => {
+                return Err(OktaError::UnsupportedFilter { field: "debugContext.debugData.url".to_owned() });
+            }
             Some(FaultKind::Http401) => return Err(OktaError::InvalidToken),
             Some(FaultKind::Http403) => return Err(OktaError::AccessDenied),
             Some(FaultKind::Http500) => return Err(OktaError::Internal),

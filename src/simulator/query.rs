@@ -5,6 +5,7 @@ use url::form_urlencoded;
 
 use super::cursor::Cursor;
 use super::error_body::OktaError;
+use super::filter;
 
 /// What Okta returns when no `limit` is given.
 const DEFAULT_LIMIT: usize = 100;
@@ -14,6 +15,9 @@ const MAX_LIMIT: usize = 1000;
 const DEFAULT_SINCE_DAYS: i64 = 7;
 /// An older `since` is refused.
 const MAX_SINCE_DAYS: i64 = 180;
+
+/// The longest keyword of `q`, in characters.
+const MAX_KEYWORD: usize = 40;
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
@@ -116,6 +120,10 @@ impl LogsQuery {
             None => DEFAULT_LIMIT,
             Some(text) => text.parse().ok().filter(|limit| *limit <= MAX_LIMIT).ok_or(OktaError::BadLimit)?,
         };
+        if parameters.q.as_deref().is_some_and(has_long_keyword) {
+            return Err(OktaError::LongKeyword);
+        }
+        filter::check(parameters.filter.as_deref().unwrap_or_default())?;
         let descending = match parameters.sort_order.as_deref() {
             None | Some("" | "ASCENDING") => false,
             Some("DESCENDING") => true,
@@ -139,6 +147,16 @@ impl LogsQuery {
         };
         Ok(Self { range, limit })
     }
+}
+
+/// A text in quotes is one keyword.
+fn has_long_keyword(q: &str) -> bool {
+    let mut quoted = false;
+    let mut keywords = q.split(|character| {
+        quoted ^= character == '"';
+        character == ' ' && !quoted
+    });
+    keywords.any(|keyword| keyword.trim_matches('"').chars().count() > MAX_KEYWORD)
 }
 
 /// Reads an RFC 3339 date-time with its offset; empty counts as absent ("must be a valid date-time or empty").
@@ -195,6 +213,8 @@ mod tests {
             ("limit=-1", OktaError::BadLimit),
             ("limit=ten", OktaError::BadLimit),
             ("sortOrder=newest", OktaError::BadSortOrder),
+            ("q=12345678901234567890123456789012345678901", OktaError::LongKeyword),
+            ("q=a+%2212345678901234567890+12345678901234567890%22", OktaError::LongKeyword),
             ("since=yesterday", bad_since.clone()),
             ("since=2026-02-28", bad_since.clone()),
             ("since=2026-02-28T00:00:00", bad_since.clone()),
@@ -207,7 +227,13 @@ mod tests {
         ] {
             assert_eq!(check(query), Err(error), "{query}");
         }
-        for accepted in ["limit=0", "limit=1000", "since=2026-02-28T00:00:00%2B00:00", "since=2025-09-03T00:00:00.5Z"] {
+        for accepted in [
+            "limit=0",
+            "limit=1000",
+            "q=1234567890123456789012345678901234567890+123456789012345678901",
+            "since=2026-02-28T00:00:00%2B00:00",
+            "since=2025-09-03T00:00:00.5Z",
+        ] {
             assert!(check(accepted).is_ok(), "{accepted}");
         }
     }

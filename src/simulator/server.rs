@@ -120,7 +120,7 @@ fn response(answer: Answer, compressed: bool) -> Response<Body> {
     let date = u64::try_from(answer.date).unwrap_or_default();
     let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(date));
     let session = &answer.request_id[..answer.request_id.len().min(32)];
-    let mut headers: Vec<(&'static str, String)> = vec![
+    let mut headers: Vec<(&str, String)> = vec![
         ("date", date),
         ("content-type", "application/json".to_owned()),
         ("server", "nginx".to_owned()),
@@ -142,6 +142,9 @@ fn response(answer: Answer, compressed: bool) -> Response<Body> {
     if compressed {
         headers.push(("content-encoding", "gzip".to_owned()));
     }
+    headers.retain(|(name, _)| answer.headers.iter().all(|(own, _)| own != name));
+    let own = answer.headers.iter().filter(|(_, value)| !value.is_empty());
+    let headers = headers.into_iter().chain(own.map(|(name, value)| (name.as_str(), value.clone())));
     let mut response = Response::builder().status(answer.status);
     for (name, value) in headers {
         // A value that is no header value can come only from a client's own Host; it is left out.

@@ -16,6 +16,7 @@ mod self_contained;
 
 // Parts of the program through their public surface, without a broker.
 mod config;
+mod error_table;
 mod fuzz;
 mod hostile;
 mod okta_client;

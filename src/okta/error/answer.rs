@@ -40,7 +40,7 @@ impl RefusedAnswer<'_> {
             300..=399 => RequestError::Redirected { to: self.redirected_to(), okta },
             400 if self.is_about_the_cursor(&okta) => RequestError::CursorRefused { okta },
             400 if okta.mentions("since") && okta.mentions("180 days") => RequestError::SinceTooOld { okta },
-            400 => RequestError::BadRequest { okta },
+            400 => RequestError::BadRequest { advice: correction(&okta), okta },
             401 => RequestError::Unauthorized { okta },
             403 => RequestError::Forbidden { okta },
             408 => RequestError::RequestTimeout { okta },
@@ -66,5 +66,25 @@ impl RefusedAnswer<'_> {
     fn redirected_to(&self) -> Option<String> {
         let target = self.asked.url().join(self.location?).ok()?;
         Origin::of(&target).map(|origin| origin.to_string())
+    }
+}
+
+/// What to correct in a refused query. It only picks words: E0000001 and E0000053 stand for many things, and no decision
+/// hangs on what their texts say.
+fn correction(okta: &OktaError) -> &'static str {
+    const DATE: &str =
+        "correct `since`; if the date is a checkpoint's, set another with `offsets alter NAME --since T`";
+    const FILTER: &str = "correct `filter`: its fields are those of a LogEvent, as `eventType`, capitals and all, its operators eq, \
+                          ne, gt, ge, lt, le, sw, ew, co and pr";
+    match okta.code.as_deref() {
+        Some("E0000030") => DATE,
+        Some("E0000031") => "correct `filter`: Okta does not support this operator on this field",
+        _ if okta.mentions("'q'") => "correct `q`: at most 10 keywords, of at most 40 characters each",
+        _ if okta.mentions("'limit'") => "lower `limit`",
+        _ if okta.mentions("'since'") || okta.mentions("'until'") => DATE,
+        _ if okta.mentions("nvalid filter") || okta.mentions("SCIM filter") || okta.mentions("field is not valid") => {
+            FILTER
+        }
+        _ => "correct `filter`, `q`, `since` or `limit`",
     }
 }
