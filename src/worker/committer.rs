@@ -154,7 +154,7 @@ impl Committer<'_> {
         let stop = self.stop;
         let ended = self.producer.publish(
             publish::record_count(&pages),
-            |send| publish::each_record(&pages, destinations, &self.context.offsets.topic, number, send),
+            |send| publish::each_record(&pages, destinations, &self.context.offsets.topic, number, began, send),
             self.patience,
             &|| {
                 self.reporter.tick();

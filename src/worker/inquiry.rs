@@ -20,7 +20,6 @@ use super::bisection::Bisection;
 use super::committer::{Committer, LifeEnd};
 use super::connector_topics;
 use super::publish::{self, OwnedPage};
-use crate::clock;
 use crate::dead_letter::Reason;
 use crate::kafka::deliveries::Undelivered;
 use crate::kafka::error::{self, Verdict, judge};
@@ -92,7 +91,7 @@ impl Committer<'_> {
     fn look(&mut self, owner: usize, inquiry: Inquiry, pages: &VecDeque<OwnedPage>) -> Step {
         let to = &self.destinations[owner];
         let config = &self.connectors[owner].config;
-        let now = clock::wall().as_millisecond();
+        let now = to.limits.sending_time.now(self.now());
         let events: Vec<&RawEvent> = events(pages).collect();
         let suspects = || inquiry.suspects.iter().filter_map(|one| Some((one, *events.get(one.tag.index as usize)?)));
         let sent_with_its_time = |event: &RawEvent| {
@@ -173,7 +172,7 @@ impl Committer<'_> {
             }
         };
         let sent = |send: &mut dyn FnMut(ProducerRecord<'_>) -> bool| {
-            publish::each_chosen_event(pages, to, &chosen, send);
+            publish::each_chosen_event(pages, to, &chosen, began, send);
         };
         let undelivered = producer.rehearse(sent, PATIENCE, &|| stop.is_stopped());
         self.connectors[owner].metrics.transaction(TransactionResult::Aborted);
@@ -218,7 +217,7 @@ impl Committer<'_> {
             );
             return Step::End(self.renewed(message, Some(u32::try_from(bytes).unwrap_or(u32::MAX).max(1))));
         }
-        let now = clock::wall().as_millisecond();
+        let now = to.limits.sending_time.now(self.now());
         let events: Vec<&RawEvent> = events(pages).collect();
         let sent_time = |one: &Undelivered| {
             let published = events.get(one.tag.index as usize)?.published.as_ref()?.millis;

@@ -19,6 +19,7 @@ pub mod publish;
 pub mod record_time;
 pub mod report;
 pub mod runner;
+pub mod sending_time;
 pub mod shard;
 pub mod shutdown;
 pub mod topic_limits;

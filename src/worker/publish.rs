@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::topic_limits::TopicLimits;
-use crate::clock;
 use crate::config::ConnectorConfig;
 use crate::convert::json;
 use crate::dead_letter::DeadLetter;
@@ -79,24 +79,24 @@ impl Destination {
     }
 }
 
-/// Gives every record of a transaction to `send`, until that says no.
+/// Gives every record of a transaction to `send`, until that says no. `monotonic` is the time of the worker's clock.
 pub fn each_record(
     pages: &[OwnedPage],
     destinations: &[Destination],
     offsets_topic: &str,
     shard: i32,
+    monotonic: Duration,
     send: &mut dyn FnMut(ProducerRecord<'_>) -> bool,
 ) {
     let mut offsets = BTreeMap::new();
     let mut indexes: BTreeMap<usize, u32> = BTreeMap::new();
-    let now = clock::wall().as_millisecond();
     for page in pages {
         let to = &destinations[page.owner];
         let index = indexes.entry(page.owner).or_default();
         for event in &page.records.events {
             let tag = Tag { owner: page.owner, kind: RecordKind::Event, index: *index };
             *index += 1;
-            if !send_event(event, to, tag, now, send) {
+            if !send_event(event, to, tag, monotonic, send) {
                 return;
             }
         }
@@ -109,7 +109,7 @@ pub fn each_record(
                 partition: None,
                 key: key.as_bytes(),
                 value: Some(&element.bytes),
-                timestamp: None,
+                timestamp: Some(to.limits.sending_time.stamp(monotonic)),
                 headers: &headers,
                 tag: Tag { owner: page.owner, kind: RecordKind::DeadLetter, index: 0 },
             };
@@ -126,7 +126,7 @@ pub fn each_record(
             partition: Some(shard),
             key: &destinations[owner].offset_key,
             value: Some(&codec::encode_value(offset)),
-            timestamp: None,
+            timestamp: Some(destinations[owner].limits.sending_time.stamp(monotonic)),
             headers: &[],
             tag: Tag { owner, kind: RecordKind::Offset, index: 0 },
         };
@@ -141,12 +141,12 @@ pub fn each_chosen_event(
     pages: &VecDeque<OwnedPage>,
     to: &Destination,
     chosen: &BTreeSet<u32>,
+    monotonic: Duration,
     send: &mut dyn FnMut(ProducerRecord<'_>) -> bool,
 ) {
-    let now = clock::wall().as_millisecond();
     let events = pages.iter().flat_map(|page| page.records.events.iter().map(|event| (page.owner, event)));
     for ((owner, event), index) in events.zip(0..).filter(|(_, index)| chosen.contains(index)) {
-        if !send_event(event, to, Tag { owner, kind: RecordKind::Event, index }, now, send) {
+        if !send_event(event, to, Tag { owner, kind: RecordKind::Event, index }, monotonic, send) {
             return;
         }
     }
@@ -166,16 +166,19 @@ fn send_event(
     event: &RawEvent,
     to: &Destination,
     tag: Tag,
-    now: i64,
+    monotonic: Duration,
     send: &mut dyn FnMut(ProducerRecord<'_>) -> bool,
 ) -> bool {
     let (headers, count) = event_headers(event, to);
+    let TopicLimits { record_time, sending_time, .. } = &*to.limits;
+    let own = event.published.as_ref();
+    let own = own.and_then(|published| record_time.of(published.millis, sending_time.now(monotonic)));
     send(ProducerRecord {
         topic: &to.topic,
         partition: None,
         key: event.uuid.as_bytes(),
         value: Some(json::value(event)),
-        timestamp: event.published.as_ref().and_then(|published| to.limits.record_time.of(published.millis, now)),
+        timestamp: own.or_else(|| Some(sending_time.stamp(monotonic))),
         headers: &headers[..count],
         tag,
     })
@@ -238,7 +241,7 @@ mod tests {
     fn sent(pages: &[OwnedPage], take: usize) -> Vec<(String, String, String)> {
         let mut sent = Vec::new();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
-        each_record(pages, &[destination("a"), destination("b")], "offsets", 3, &mut |record| {
+        each_record(pages, &[destination("a"), destination("b")], "offsets", 3, Duration::ZERO, &mut |record| {
             assert_eq!(record.partition, (record.topic == "offsets").then_some(3));
             sent.push((record.topic.to_owned(), text(record.key), text(record.value.unwrap_or_default())));
             sent.len() < take

@@ -190,6 +190,9 @@ impl Runner {
             metrics.rate_limit_remaining.set(i64::try_from(limit.remaining).unwrap_or(i64::MAX));
             metrics.rate_limit_reset.set(limit.reset);
         }
+        if let Some(date) = outcome.server_date {
+            self.limits.sending_time.learn(date.as_millisecond(), self.clock.elapsed());
+        }
         match outcome.result {
             Ok(page) => {
                 self.advised = None;

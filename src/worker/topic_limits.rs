@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use super::record_time::RecordTime;
+use super::sending_time::SendingTime;
 use crate::dead_letter::Reason;
 use crate::okta::page::RawEvent;
 
@@ -15,6 +16,8 @@ use crate::okta::page::RawEvent;
 pub struct TopicLimits {
     /// What times the data topic takes.
     pub record_time: RecordTime,
+    /// The time of records that have none of their own.
+    pub sending_time: SendingTime,
     event_bytes: AtomicU64,
     dead_letter_bytes: AtomicU64,
     /// Events that Kafka refused alone, by uuid, until they are committed as dead letters.
@@ -40,6 +43,7 @@ impl Default for TopicLimits {
     fn default() -> Self {
         Self {
             record_time: RecordTime::default(),
+            sending_time: SendingTime::default(),
             event_bytes: AtomicU64::new(UNKNOWN),
             dead_letter_bytes: AtomicU64::new(UNKNOWN),
             refused: Mutex::default(),

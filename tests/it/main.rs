@@ -27,6 +27,7 @@ mod authorized_operations;
 mod broker_frozen;
 mod broker_restarted;
 mod check;
+mod clock;
 mod dead_letters;
 mod dead_letters_list;
 mod events_once;

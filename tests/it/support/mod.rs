@@ -36,6 +36,7 @@ pub mod report;
 pub mod rust_paths;
 pub mod secure_broker;
 pub mod shared_broker;
+pub mod shifted_clock;
 pub mod skip;
 pub mod tail;
 pub mod tls_front;

@@ -1,0 +1,123 @@
+//! The machine's wall clock is wrong, or is set while the program runs: what it does goes by monotonic time and by the
+//! org's clock.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use okta_kafka_source::simulator::FaultKind;
+
+use crate::support::config_yaml::ConfigYaml;
+use crate::support::connector::Connector;
+use crate::support::exactly_once::Difference;
+use crate::support::org::Org;
+use crate::support::prove;
+use crate::support::shared_broker::shared_broker;
+use crate::support::shifted_clock::ShiftedClock;
+
+const WAIT: Duration = Duration::from_secs(60);
+const HOUR: i64 = 3_600;
+const DAY: i64 = 24 * HOUR;
+const INTERVAL: Duration = Duration::from_millis(500);
+/// How much later than it should a poll may come: a page's way, and a loaded machine.
+const LATE: Duration = Duration::from_millis(1_500);
+
+fn spawn(config: &ConfigYaml, clock: &ShiftedClock) -> Connector {
+    let environment = clock.environment();
+    Connector::spawn(config, &environment.each_ref().map(|(name, value)| (*name, value.as_str())))
+}
+
+/// Waits until all events of the org are committed: by their number, since the program's own times are wrong here.
+fn await_committed(worker: &Connector, org: &Org) {
+    let count = org.event_count() as f64;
+    let _ = worker.await_of("acme", "events_committed_total", &[], |value| value >= count, WAIT);
+}
+
+/// The shortest and the longest time between two requests that the org saw since `from`.
+fn gaps(org: &Org, from: Timestamp) -> (Duration, Duration) {
+    let times: Vec<Timestamp> = org.requests().iter().map(|request| request.at).filter(|at| *at >= from).collect();
+    let gaps = times.windows(2).map(|pair| Duration::try_from(pair[1].duration_since(pair[0])).unwrap());
+    let gaps: Vec<Duration> = gaps.collect();
+    (gaps.iter().min().copied().unwrap_or_default(), gaps.iter().max().copied().unwrap_or_default())
+}
+
+/// Hours and days ahead and back, from the start and while it rests, asks and commits: it polls as before, loses and
+/// repeats nothing, keeps its place in the group, and waits after a 429 as the org says.
+#[test]
+fn a_clock_that_jumps_changes_no_interval() {
+    let Some(kafka) = shared_broker() else { return };
+    let starts: &[i64] = prove::scale(&[HOUR, -HOUR, 0], &[HOUR]);
+    let jumps: &[i64] = prove::scale(
+        &[-HOUR, HOUR, 2 * DAY, -2 * DAY, 0, -2 * DAY, 2 * DAY, -HOUR, HOUR, 0],
+        &[-HOUR, 2 * DAY, -2 * DAY, 0],
+    );
+    let mut worst = (INTERVAL, Duration::ZERO);
+    let mut slowest = Duration::ZERO;
+    let mut differences = Vec::new();
+    for start in starts {
+        let Some(clock) = ShiftedClock::off_by(*start) else { return };
+        let org = Org::with_events(2_000);
+        let acme = org.connector("acme").interval("500ms");
+        let topic = acme.topic.clone();
+        let config = ConfigYaml::new(kafka.bootstrap()).connector(acme);
+        let worker = spawn(&config, &clock);
+        await_committed(&worker, &org);
+        let told = worker.await_of("acme", "caught_up_timestamp_seconds", &[], |_| true, WAIT);
+        let off = told - crate::support::connector::unix_seconds();
+        assert!((off - *start as f64).abs() < 30.0, "the program does not live by the shifted clock: {off} s off");
+        for shift in jumps {
+            let from = Timestamp::now();
+            let seen = org.request_count();
+            let _ = clock.jump_to(*shift);
+            org.await_requests(seen + 6, WAIT);
+            let (shortest, longest) = gaps(&org, from);
+            assert!(shortest >= INTERVAL.mul_f64(0.95), "{shift}: asked {shortest:?} after the last page");
+            assert!(longest <= INTERVAL + LATE, "{shift}: {longest:?} without a request");
+            worst = (worst.0.min(shortest), worst.1.max(longest));
+            let began = Instant::now();
+            org.generate(120);
+            await_committed(&worker, &org);
+            slowest = slowest.max(began.elapsed());
+        }
+        // What a backlog does around a jump: pages are on their way, transactions are open.
+        org.generate(3_000);
+        for shift in jumps {
+            let _ = clock.jump_to(*shift);
+            org.await_requests(org.request_count() + 2, WAIT);
+        }
+        await_committed(&worker, &org);
+        // The org's window is 2 s: neither earlier nor hours later.
+        org.inject(FaultKind::RateLimit);
+        let refused = org.request_count() + 1;
+        org.await_requests(refused, WAIT);
+        let began = Instant::now();
+        let _ = clock.jump_to(-2 * DAY);
+        org.await_requests(refused + 1, WAIT);
+        assert!(began.elapsed() < Duration::from_secs(8), "{:?} after a 429 of 2 s", began.elapsed());
+        assert_eq!(org.requests_in_rate_limit_window(), 0);
+        org.generate(50);
+        await_committed(&worker, &org);
+        differences.push(Difference::must_be_none(kafka.bootstrap(), &topic, &org, &worker.process().tail(40)));
+        for trouble in ["ERROR", "joining the group again", "fenced", "does not answer", "asking again as a new member"]
+        {
+            assert!(!worker.log().contains(trouble), "{trouble}:\n{}", worker.log());
+        }
+        worker.stop();
+    }
+    prove::row(
+        "clock-jumps",
+        "A wall clock that is an hour off, or is set while the program runs, changes no interval, no wait and no commit",
+        &format!(
+            "the clock of the real process {} s off at its start, set {} times while it polled every {INTERVAL:?} and as often in a \
+             backlog, by 1 h to 4 days both ways; a 429 with 2 s to wait",
+            starts.iter().map(i64::to_string).collect::<Vec<_>>().join(", "),
+            jumps.len() * starts.len(),
+        ),
+        &format!(
+            "{}; polls {:.2} s to {:.2} s apart, new events committed within {:.1} s; no request before the limit's reset",
+            differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            worst.0.as_secs_f64(),
+            worst.1.as_secs_f64(),
+            slowest.as_secs_f64()
+        ),
+    );
+}
