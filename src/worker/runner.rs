@@ -211,6 +211,8 @@ impl Runner {
                 let text =
                     if advice.is_none() || advice == self.advised { error.to_string() } else { error.with_advice() };
                 self.advised = advice.or(self.advised.take());
+                // Whoever asks `status` has not read the log.
+                self.status.set_trouble(&error.with_advice());
                 self.refused = Some((reason, text));
                 match error {
                     RequestError::TooLarge { next, .. } => {
@@ -230,7 +232,6 @@ impl Runner {
         match action {
             Action::Retry { delay } => {
                 if let Some((reason, problem)) = self.refused.take() {
-                    self.status.set_trouble(&problem);
                     // Who did not answer has refused nothing.
                     let what = match reason {
                         RetryReason::Timeout | RetryReason::Connection => "failed",

@@ -5,7 +5,7 @@
 //! that file is written anew: read it as whoever is woken by it, before it is committed.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use okta_kafka_source::okta::client::{Client, ClientOptions, Outcome};
@@ -21,6 +21,7 @@ use rows::{Condition, ROWS, Row};
 use crate::support::prove;
 
 mod rows;
+mod shipped;
 
 const LOGS: &str = "/api/v1/logs";
 
@@ -217,9 +218,14 @@ fn without_id(mut body: Value) -> Value {
     body
 }
 
+/// Where a snapshot lies.
+fn snapshot(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/error_table").join(name)
+}
+
 /// Compares with a file beside this one, or writes it.
 fn assert_snapshot(name: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/error_table").join(name);
+    let path = snapshot(name);
     if std::env::var_os("OKS_BLESS").is_some() {
         return std::fs::write(&path, found).unwrap();
     }
