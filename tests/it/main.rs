@@ -50,6 +50,7 @@ mod quiet;
 mod refused_by_broker;
 mod refused_size;
 mod refused_topics;
+mod service_app;
 mod shutdown;
 mod status;
 mod three_brokers;

@@ -28,6 +28,8 @@ pub struct ConnectorYaml {
     pub org: String,
     /// As it stands in the file: a token, or `${env:NAME}`.
     pub token: String,
+    /// The value of `auth` where it is not `{ssws: token}`.
+    pub auth: Option<String>,
     pub topic: String,
     pub topic_partitions: u32,
     /// Whether the program may create its topics.
@@ -123,6 +125,7 @@ impl ConnectorYaml {
             name: name.to_owned(),
             org: org.to_owned(),
             token: token.to_owned(),
+            auth: None,
             topic: random_name("system-log"),
             topic_partitions: 3,
             create: true,
@@ -136,6 +139,12 @@ impl ConnectorYaml {
     /// Into a topic of that name.
     pub fn topic(mut self, topic: &str) -> Self {
         self.topic = topic.to_owned();
+        self
+    }
+
+    /// With this as the value of `auth`, as `{oauth: {client_id: …}}`.
+    pub fn auth(mut self, auth: &str) -> Self {
+        self.auth = Some(auth.to_owned());
         self
     }
 
@@ -160,7 +169,10 @@ impl ConnectorYaml {
     fn render(&self, yaml: &mut String) {
         line(yaml, format_args!("  - name: {}", quoted(&self.name)));
         line(yaml, format_args!("    org: {}", quoted(&self.org)));
-        line(yaml, format_args!("    auth: {{ssws: {}}}", quoted(&self.token)));
+        match &self.auth {
+            Some(auth) => line(yaml, format_args!("    auth: {auth}")),
+            None => line(yaml, format_args!("    auth: {{ssws: {}}}", quoted(&self.token))),
+        }
         // The simulated org's events may be old, and Kafka would delete them by their own time.
         line(
             yaml,

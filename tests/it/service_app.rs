@@ -1,0 +1,13 @@
+//! A connector that logs in as an OAuth 2.0 service app: the shipped binary, a real Kafka, and whoever answers for Okta.
+//!
+//! Whatever it sends on the way (client assertions, DPoP proofs) is kept by `support::recorder`, and verified by a
+//! library that is neither ours nor the simulator's (`support::verifier`).
+
+use crate::support::verifier::Verifier;
+
+/// What refuses nothing proves nothing.
+#[test]
+fn the_independent_verifier_refuses_tokens_with_one_mistake() {
+    let Some(verifier) = Verifier::there() else { return };
+    verifier.must_refuse_what_is_wrong();
+}
