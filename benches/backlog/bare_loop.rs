@@ -89,7 +89,8 @@ async fn take(config: &Config, events: usize) {
     let deliveries: Arc<Deliveries> = Arc::clone(producer.context());
     make_ready(&producer, topic, &config.offsets.topic);
     let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
-    let token = format!("SSWS {}", connector.auth.token().expose_secret());
+    let token = connector.auth.ssws().expect("an API token").token();
+    let token = format!("SSWS {}", token.expose_secret());
     let since = connector.since.resolve(Timestamp::now());
     let mut url = format!("{org}/api/v1/logs?since={since:.3}&limit={}", connector.limit);
     let mut taken = 0;

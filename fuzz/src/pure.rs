@@ -16,9 +16,15 @@ pub mod offsets;
 #[path = "../../src/source/mod.rs"]
 pub mod source;
 
-/// `okta` without its client and its credentials.
+/// `okta` without its client and what its credentials do.
 #[path = "../../src/okta"]
 pub mod okta {
+    pub mod auth {
+        #[path = "../../../fuzz/src/crypto.rs"]
+        pub mod crypto;
+        pub mod signing_key;
+        pub mod token_error;
+    }
     pub mod error;
     pub(crate) mod excerpt;
     pub mod link;
@@ -29,4 +35,5 @@ pub mod okta {
     pub mod proxy;
     pub mod query;
     pub mod rate_limit;
+    pub mod server_clock;
 }

@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use self::line::Line;
 use crate::config::{Config, ConnectorConfig};
+use crate::okta::auth::credential::Credentials;
 use crate::okta::proxy::Network;
 
 /// All orgs are asked at once, and the connectors of one org one after the other; together they have this long.
@@ -79,13 +80,15 @@ fn ask_orgs(connectors: &[Arc<ConnectorConfig>], network: &Network) -> Vec<Unbou
     for asking in by_org.into_values() {
         let network = network.clone();
         drop(tokio::spawn(async move {
+            let mut credentials = Credentials::new();
             let mut no_answer: Option<String> = None;
             for (connector, lines) in asking {
                 let said = match &no_answer {
                     // An org that does not answer one does not answer the others.
                     Some(said) => vec![Line::fail(org::what(&connector), said)],
                     None => {
-                        let check = org::ask(&connector, &network).await;
+                        let check =
+                            org::ask(&connector, &credentials.of(&connector.org, &connector.auth), &network).await;
                         no_answer = check.no_answer;
                         check.lines
                     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::line::Line;
 use crate::clock;
 use crate::config::ConnectorConfig;
+use crate::okta::auth::credential::Credential;
 use crate::okta::client::{Client, ClientOptions, Outcome};
 use crate::okta::error::{RequestError, RetryReason, Severity};
 use crate::okta::proxy::Network;
@@ -32,7 +33,7 @@ pub struct OrgCheck {
 }
 
 /// Asks for the first event that a cold start would ask for, which tries org, credential, `filter` and `q`.
-pub async fn ask(connector: &ConnectorConfig, network: &Network) -> OrgCheck {
+pub async fn ask(connector: &ConnectorConfig, credential: &Credential, network: &Network) -> OrgCheck {
     let what = what(connector);
     let options = ClientOptions {
         connect_timeout: CONNECT_TIMEOUT,
@@ -46,7 +47,7 @@ pub async fn ask(connector: &ConnectorConfig, network: &Network) -> OrgCheck {
     };
     let query = SystemLogQuery { filter: connector.filter.clone(), q: connector.q.clone(), limit: 1 };
     let url = query.cold_start_url(&connector.org, connector.since.resolve(clock::wall()));
-    let outcome = client.get(&url, &connector.auth.token()).await;
+    let outcome = client.get(&url, credential).await;
     let now = clock::wall();
     let mut no_answer = None;
     let mut lines = vec![match &outcome.result {

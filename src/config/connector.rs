@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use super::auth::{self, Auth};
 use super::section::{Context, Field, Section};
-use super::ssws::{Ssws, SswsError};
+use super::text;
 use super::time::{self, DAY, Since};
 use super::topic::{self, TopicConfig, TopicFields};
-use super::yaml::Value;
-use super::{keys, synonyms, text};
 use crate::okta::origin::{Origin, OriginError};
 
 /// What Okta's page size may be (1000 is accepted today, 100 is the guide's maximum).
@@ -28,8 +27,8 @@ pub struct ConnectorConfig {
     pub name: String,
     /// The org, and the only place that the token is sent to.
     pub org: Origin,
-    /// The API token.
-    pub auth: Ssws,
+    /// The API token, or the service app.
+    pub auth: Auth,
     /// Where the events go.
     pub topic: TopicConfig,
     /// From the end of the last interval's last page to the next; more than 0, at most a day.
@@ -104,7 +103,7 @@ impl<'n> ConnectorFields<'n> {
         let loopback = org.as_ref().is_some_and(Origin::is_loopback);
         let auth = self
             .require(context, "auth", "`auth: {ssws: \"${env:OKTA_API_TOKEN}\"}`")
-            .and_then(|field| read_auth(context, field, loopback));
+            .and_then(|field| auth::read(context, field, loopback));
         let topic = self.topic(context);
         let interval = self.optional("interval", DEFAULT_INTERVAL, |field| read_interval(context, field));
         let limit = self.limit(context);
@@ -236,55 +235,6 @@ fn read_org(context: &mut Context<'_>, field: &Field<'_>) -> Option<Origin> {
     };
     context.refuse(field, error.to_string());
     None
-}
-
-fn read_auth(context: &mut Context<'_>, field: &Field<'_>, loopback: bool) -> Option<Ssws> {
-    let usage = "write `ssws: \"${env:OKTA_API_TOKEN}\"`";
-    if let Value::Scalar(_) | Value::Null = field.node.value {
-        context.refuse(field, format!("has no keys: {usage} under it, or `auth: {{ssws: …}}` on one line"));
-        return None;
-    }
-    let section = context.section(field)?;
-    for (key, field) in section.iter() {
-        if keys::AUTH_LATER.contains(&key) {
-            let message = format!("`{key}` is not supported by this version: {usage}");
-            context.problem(&field.path, field.line, message);
-        } else if synonyms::find(key, keys::AUTH.iter().copied()).is_some() {
-            context.problem(&field.path, field.line, format!("unknown key `{key}`: {usage}"));
-        } else if !keys::AUTH.contains(&key) {
-            if key.starts_with("ssws:") {
-                context.problem(&section.path, field.line, "a space is missing after `ssws:`: write it");
-                continue;
-            }
-            // The key is not shown: `auth: {00abc…}` is a token in the place of a key.
-            context.problem(&section.path, field.line, format!("has a key that is not known: {usage}"));
-        }
-    }
-    let Some(field) = section.get("ssws") else {
-        if section.iter().next().is_none() {
-            context.problem(&section.child("ssws"), section.line, format!("is missing: {usage}"));
-        }
-        return None;
-    };
-    let text = context.text(field)?;
-    let literal = text.template.is_literal();
-    // A part of the token may stand beside the placeholder.
-    let shown = if text.template.has_literal() { String::new() } else { format!("`{}`: ", text.shown()) };
-    match Ssws::from_template(text.template) {
-        Ok(ssws) => {
-            if literal && !loopback {
-                let message = "the token stands in the file itself: better write `${env:NAME}` or `${file:PATH}`, \
-                               which is also read again when the token is renewed";
-                context.warning(&field.path, field.node.line, message);
-            }
-            Some(ssws)
-        }
-        Err(error) => {
-            let place = if matches!(error, SswsError::Interpolation(_)) { "" } else { shown.as_str() };
-            context.refuse(field, format!("{place}{error}"));
-            None
-        }
-    }
 }
 
 fn read_interval(context: &mut Context<'_>, field: &Field<'_>) -> Option<Duration> {

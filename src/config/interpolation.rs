@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::text;
@@ -111,6 +112,25 @@ impl Template {
     /// Whether any part of the value stands in the configuration file itself.
     pub fn has_literal(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Literal(_)))
+    }
+
+    /// Whether any part of the value is in a file, so that it may change while the program runs.
+    pub fn has_file(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::File(_)))
+    }
+
+    /// Feeds what the value is made of to a digest: two equal ones are the same value, and stay the same.
+    pub fn digest(&self, digest: &mut Sha256) {
+        for part in &self.parts {
+            let (kind, bytes) = match part {
+                // A variable that was read is a text like any other.
+                Part::Literal(value) | Part::Env(value) => (b'v', value.expose_secret().as_bytes()),
+                Part::File(path) => (b'f', path.as_os_str().as_encoded_bytes()),
+            };
+            digest.update([kind]);
+            digest.update((bytes.len() as u64).to_be_bytes());
+            digest.update(bytes);
+        }
     }
 
     /// The value, its files read now.

@@ -35,19 +35,20 @@ pub(super) const CONNECTOR: &[&str] = &[
 pub(super) const CONNECTOR_LATER: &[&str] =
     &["rate_limit_share", "rate_limit_bulk_reserve", "recovery_overlap", "on_lost_cursor", "on_query_change"];
 /// Of `auth`.
-pub(super) const AUTH: &[&str] = &["ssws"];
-/// Of `auth`, in a later version.
-pub(super) const AUTH_LATER: &[&str] = &["oauth"];
+pub(super) const AUTH: &[&str] = &["ssws", "oauth"];
+/// Of `auth.oauth`.
+pub(super) const OAUTH: &[&str] = &["client_id", "private_key", "key_id", "algorithm", "scopes", "dpop"];
 /// Of a `topic` that is a map.
 pub(super) const TOPIC: &[&str] = &["name", "partitions", "replication_factor", "create", "config"];
 
 /// Where a key that stands in the wrong place belongs.
 pub(super) fn home_of(key: &str) -> Option<&'static str> {
     // The order decides for keys that several maps have, as `topic`.
-    let homes: [(&[&str], &str); 7] = [
+    let homes: [(&[&str], &str); 8] = [
         (FILE, "the top level of the file"),
         (CONNECTOR, "a connector, or `connector_defaults`"),
         (AUTH, "the connector's `auth`"),
+        (OAUTH, "the connector's `auth.oauth`"),
         (HTTP, "`http`"),
         (OKTA_HTTP, "`okta_http`"),
         (OFFSETS, "`offsets`, or a connector's `topic`"),

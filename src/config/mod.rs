@@ -4,6 +4,7 @@
 //! `${file:PATH}` (`interpolation`); the other modules know one part of the file each. What is read is valid: nothing
 //! after this folder checks a setting again, apart from what only Kafka or Okta can tell.
 
+mod auth;
 mod connector;
 mod cross;
 mod findings;
@@ -11,6 +12,7 @@ mod interpolation;
 mod kafka;
 mod keys;
 mod layout;
+mod oauth;
 mod okta_http;
 mod problem;
 mod section;
@@ -29,10 +31,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+pub use auth::Auth;
 pub use connector::ConnectorConfig;
 pub use interpolation::InterpolationError;
 pub use kafka::KafkaProperties;
 pub use kafka::oidc::{Oidc, TokenProxy};
+pub use oauth::{Dpop, OauthApp, OauthError};
 pub use problem::{ConfigError, Problem};
 pub use ssws::{Ssws, SswsError};
 pub use time::Since;

@@ -255,6 +255,12 @@ impl<'n> Section<'n> {
         self
     }
 
+    /// This map without one of its keys.
+    pub fn without(mut self, key: &str) -> Self {
+        self.fields.retain(|(name, _)| *name != key);
+        self
+    }
+
     /// This map with the keys of another one that it does not have itself.
     pub fn over(&self, defaults: &Self) -> Self {
         let mut merged = self.clone();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
 use thiserror::Error;
 
 use super::interpolation::{InterpolationError, Template};
@@ -50,6 +51,20 @@ impl Ssws {
     pub(super) fn from_template(template: Template) -> Result<Self, SswsError> {
         let token = usable(template.render()?)?;
         Ok(Self { inner: Arc::new(Inner { template, token: RwLock::new(token) }) })
+    }
+
+    pub(super) fn digest(&self, digest: &mut Sha256) {
+        self.inner.template.digest(digest);
+    }
+
+    /// Whether the two are clones of one.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// Whether the token is in a file, so that it may change while the program runs.
+    pub fn is_from_file(&self) -> bool {
+        self.inner.template.has_file()
     }
 
     /// The token as last read.

@@ -9,13 +9,15 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, DATE, HeaderMap, HeaderName, LINK, LOCATION, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use tokio::time::Instant;
 use url::Host;
 
+use super::auth::credential::Credential;
 use super::auth::ssws::Ssws;
+use super::auth::token::AccessToken;
 use super::error::{OktaError, RefusedAnswer, RequestError};
 use super::link;
 use super::origin::Origin;
@@ -25,6 +27,7 @@ use super::proxy::{Network, Proxy};
 use super::rate_limit::RateLimit;
 
 mod diagnosis;
+mod token_request;
 
 /// The longest body of a refusing answer that is read.
 const ERROR_BODY_CAP: usize = 64 * 1024;
@@ -159,8 +162,9 @@ impl Client {
 
     /// Asks for the page at `url`, once.
     ///
-    /// The credential is on this request alone. Dropping the future ends the request.
-    pub async fn get(&self, url: &PageUrl, token: &SecretString) -> Outcome {
+    /// The credential is on this request alone; a service app's token is asked for first, where it has none. Dropping the
+    /// future ends the request.
+    pub async fn get(&self, url: &PageUrl, credential: &Credential) -> Outcome {
         let started = Instant::now();
         let mut outcome = Outcome {
             result: Err(RequestError::UnusableCredential),
@@ -169,7 +173,10 @@ impl Client {
             rate_limit: None,
             server_date: None,
         };
-        outcome.result = self.page(url, token, &mut outcome).await;
+        outcome.result = self.page(url, credential, &mut outcome).await;
+        if let Err(RequestError::Token(error)) = &outcome.result {
+            outcome.status = error.status();
+        }
         outcome.duration = started.elapsed();
         outcome
     }
@@ -177,21 +184,30 @@ impl Client {
     async fn page(
         &self,
         url: &PageUrl,
-        token: &SecretString,
+        credential: &Credential,
         outcome: &mut Outcome,
     ) -> Result<SystemLogPage, RequestError> {
-        let response = self.send(url, token).await?;
+        self.is_of_org(url).map_err(|error| RequestError::NotSent { error })?;
+        let mut request = HeaderMap::with_capacity(3);
+        let sent = self.authorize(credential, &mut request).await?;
+        let response = self.send(self.http.get(url.url().clone()), request).await?;
         let headers = response.headers().clone();
         let (rate_limit, server_date) = (rate_limit(&headers), server_date(&headers));
         outcome.status = Some(response.status().as_u16());
         outcome.rate_limit = rate_limit;
         outcome.server_date = server_date;
+        if let (Credential::Oauth(session), Some(date)) = (credential, server_date) {
+            session.learn(date);
+        }
         if response.status() != StatusCode::OK {
             let status = response.status().as_u16();
             // The status says enough where the text cannot be read.
             let body = self.body(response, ERROR_BODY_CAP, None).await.unwrap_or_default();
             let challenge = text(&headers, &WWW_AUTHENTICATE);
-            let okta = OktaError::read(status, &body, challenge, token.expose_secret());
+            if let (Credential::Oauth(session), Sent::Token(token), 401) = (credential, &sent, status) {
+                session.refused(token.number);
+            }
+            let okta = OktaError::read(status, &body, challenge, sent.secret());
             let answer = RefusedAnswer { asked: url, rate_limit, server_date, location: text(&headers, &LOCATION) };
             return Err(answer.into_error(okta));
         }
@@ -205,20 +221,34 @@ impl Client {
         Ok(SystemLogPage { elements, next, body_bytes: body.len(), rate_limit, server_date })
     }
 
-    async fn send(&self, url: &PageUrl, token: &SecretString) -> Result<Response, RequestError> {
-        // A URL is checked when it is made, but maybe against another org.
+    /// A URL is checked when it is made, but maybe against another org (I3).
+    fn is_of_org(&self, url: &PageUrl) -> Result<(), PageUrlError> {
         match Origin::of(url.url()) {
-            Some(found) if found == self.org => {}
+            Some(found) if found == self.org => Ok(()),
             found => {
                 let found = found.map_or_else(|| url.to_string(), |found| found.to_string());
-                let error = PageUrlError::OtherOrigin { found, org: self.org.to_string() };
-                return Err(RequestError::NotSent { error });
+                Err(PageUrlError::OtherOrigin { found, org: self.org.to_string() })
             }
         }
-        let mut headers = HeaderMap::with_capacity(2);
+    }
+
+    /// Puts the credential on a request, and says what it was.
+    async fn authorize(&self, credential: &Credential, headers: &mut HeaderMap) -> Result<Sent, RequestError> {
+        match credential {
+            Credential::Ssws(ssws) => {
+                let token = ssws.token();
+                Ssws::new(&token).authorize(headers).map_err(|_| RequestError::UnusableCredential)?;
+                Ok(Sent::Ssws(token))
+            }
+            Credential::Oauth(session) => {
+                session.authorize(self, headers).await.map(Sent::Token).map_err(RequestError::Token)
+            }
+        }
+    }
+
+    async fn send(&self, request: RequestBuilder, mut headers: HeaderMap) -> Result<Response, RequestError> {
         headers.insert(ACCEPT, reqwest::header::HeaderValue::from_static("application/json"));
-        Ssws::new(token).authorize(&mut headers).map_err(|_| RequestError::UnusableCredential)?;
-        let request = self.http.get(url.url().clone()).headers(headers);
+        let request = request.headers(headers);
         let error = match request.send().await {
             Ok(response) => return Ok(response),
             Err(error) => error,
@@ -272,6 +302,21 @@ impl Client {
                 Err(error) if error.is_timeout() => return Err(RequestError::Timeout { limit: self.options.timeout }),
                 Err(error) => return Err(RequestError::BrokenBody { problem: diagnosis::causes(error) }),
             }
+        }
+    }
+}
+
+/// What was sent, so that no error repeats it.
+enum Sent {
+    Ssws(SecretString),
+    Token(AccessToken),
+}
+
+impl Sent {
+    fn secret(&self) -> &str {
+        match self {
+            Self::Ssws(token) => token.expose_secret(),
+            Self::Token(token) => token.secret.expose_secret(),
         }
     }
 }

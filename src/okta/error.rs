@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::auth::token_error::TokenError;
 use super::link::LinkError;
 use super::page::SplitError;
 use super::page_url::PageUrlError;
@@ -174,6 +175,9 @@ pub enum RequestError {
         /// What the answer says.
         okta: OktaError,
     },
+    /// The org gives a service app no access token; nothing else was asked.
+    #[error("no access token: {0}")]
+    Token(TokenError),
     /// The credential cannot stand in a header.
     #[error(
         "the credential holds characters that no header can carry: check the secret in `auth` for line breaks and \
@@ -258,6 +262,7 @@ impl RequestError {
             | Self::ProxyLogin { .. }
             | Self::UnusableCredential
             | Self::NotSent { .. } => return Severity::Fatal,
+            Self::Token(error) => return error.severity(),
         };
         Severity::Retriable { reason, wait }
     }
@@ -276,6 +281,7 @@ impl RequestError {
             Self::Concurrency { .. } => {
                 Some("it is asked again a little later; where that goes on, find out who else asks this org")
             }
+            Self::Token(TokenError::Request(error)) => error.advice(),
             _ => None,
         }
     }
@@ -304,6 +310,8 @@ impl RequestError {
             | Self::BadRequest { okta, .. }
             | Self::Redirected { okta, .. }
             | Self::Unexpected { okta } => Some(okta),
+            Self::Token(TokenError::Refused { okta, .. }) => Some(okta),
+            Self::Token(TokenError::Request(error)) => error.okta(),
             Self::Timeout { .. }
             | Self::ConnectTimeout { .. }
             | Self::Connection { .. }
@@ -312,6 +320,7 @@ impl RequestError {
             | Self::NotAPage { .. }
             | Self::BadLink { .. }
             | Self::ProxyLogin { .. }
+            | Self::Token(_)
             | Self::UnusableCredential
             | Self::NotSent { .. } => None,
         }

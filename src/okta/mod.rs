@@ -2,7 +2,7 @@
 //!
 //! [`client`] and [`auth`] talk; everything else is pure and takes bytes, headers and times:
 //! [`query`] makes the first URL of a cold start, [`page`] splits a body into raw events without building a JSON tree,
-//! [`log_event`] reads an event's envelope, [`link`] the `Link` header, [`rate_limit`] the limits, and [`error`] says of
+//! [`log_event`] reads an event's envelope, [`link`] the `Link` header, [`rate_limit`] the limits, [`server_clock`] the org's time, and [`error`] says of
 //! every failure whether asking again can help. [`page_url`] is the one door that a URL passes before a credential
 //! may travel to it (I3); [`proxy`] says through whom.
 
@@ -18,3 +18,4 @@ pub mod page_url;
 pub mod proxy;
 pub mod query;
 pub mod rate_limit;
+pub mod server_clock;

@@ -11,6 +11,7 @@ use crate::config::{ConnectorConfig, KafkaProperties, OffsetsConfig};
 use crate::kafka::group::{GroupError, GroupMember};
 use crate::kafka::topics::Topics;
 use crate::metrics::Metrics;
+use crate::okta::auth::credential::Credential;
 use crate::okta::client::Client;
 
 /// Shared by all shards.
@@ -33,13 +34,13 @@ pub struct WorkerContext {
     pub clock: Clock,
     /// This worker's name in reports.
     pub worker: String,
-    /// One HTTP client for each connector, by name.
-    pub clients: BTreeMap<String, Client>,
+    /// One HTTP client for each connector, and its credential, by name.
+    pub clients: BTreeMap<String, (Client, Credential)>,
 }
 
 impl WorkerContext {
-    /// The client of a connector.
-    pub fn client(&self, connector: &ConnectorConfig) -> Option<Client> {
+    /// The client of a connector, and what lets it in.
+    pub fn client(&self, connector: &ConnectorConfig) -> Option<(Client, Credential)> {
         self.clients.get(&connector.name).cloned()
     }
 }

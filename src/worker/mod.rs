@@ -44,6 +44,7 @@ use crate::kafka::group::{GroupError, Membership};
 use crate::kafka::topics::{TopicError, Topics};
 use crate::metrics::Metrics;
 use crate::offsets::{codec, partitioner};
+use crate::okta::auth::credential::{Credential, Credentials};
 use crate::okta::client::{Client, ClientError, ClientOptions};
 use crate::okta::proxy::Network;
 use crate::source::offset::SourcePartition;
@@ -147,7 +148,11 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
     Ok(result.map_err(|_| WorkerError::Panicked)??)
 }
 
-fn clients(connectors: &[Arc<ConnectorConfig>], network: &Network) -> Result<BTreeMap<String, Client>, WorkerError> {
+fn clients(
+    connectors: &[Arc<ConnectorConfig>],
+    network: &Network,
+) -> Result<BTreeMap<String, (Client, Credential)>, WorkerError> {
+    let mut credentials = Credentials::new();
     let client = |connector: &Arc<ConnectorConfig>| {
         let options = ClientOptions { network: network.clone(), ..ClientOptions::default() };
         let made = Client::new(connector.org.clone(), options);
@@ -156,7 +161,7 @@ fn clients(connectors: &[Arc<ConnectorConfig>], network: &Network) -> Result<BTr
         if let Some(proxy) = client.proxy() {
             info!(connector = name, org = %connector.org, %proxy, named_by = proxy.named_by(), "asking through a proxy");
         }
-        Ok((name, client))
+        Ok((name, (client, credentials.of(&connector.org, &connector.auth))))
     };
     connectors.iter().map(client).collect()
 }

@@ -19,6 +19,7 @@ use crate::clock::{self, Clock};
 use crate::config::ConnectorConfig;
 use crate::kafka::topics::Topics;
 use crate::metrics::ConnectorMetrics;
+use crate::okta::auth::credential::Credential;
 use crate::okta::client::{Client, Outcome};
 use crate::okta::error::{RequestError, RetryReason, Severity};
 use crate::okta::page_url::PageUrl;
@@ -59,6 +60,8 @@ pub struct Runner {
     pub life: u64,
     /// The org.
     pub client: Client,
+    /// What lets it in; others may share it.
+    pub credential: Credential,
     /// Its topics.
     pub topics: Arc<Topics>,
     /// Its series.
@@ -176,8 +179,8 @@ impl Runner {
 
     fn request(&self, request: RequestId, url: PageUrl) -> OpenRequest {
         let client = self.client.clone();
-        let token = self.connector.auth.token();
-        Box::pin(async move { (request, client.get(&url, &token).await) })
+        let credential = self.credential.clone();
+        Box::pin(async move { (request, client.get(&url, &credential).await) })
     }
 
     /// Counts an answer and gives it to the task in its own terms.
@@ -255,7 +258,7 @@ impl Runner {
             Action::PageSize { limit, reduced: false } => {
                 info!(connector = connector.name, org = %connector.org, limit, "the page size is back to what is configured");
             }
-            Action::ReloadCredential => match connector.auth.reload() {
+            Action::ReloadCredential => match self.credential.reload() {
                 Ok(true) => info!(connector = connector.name, "credential read again: it changed"),
                 Ok(false) => {}
                 Err(problem) => warn!(connector = connector.name, "credential not read again: {problem}"),

@@ -301,7 +301,7 @@ impl Runners {
         let stop = shard.stop.child_token();
         let mut tasks = JoinSet::new();
         for (owner, connector) in shard.connectors.iter_mut().enumerate() {
-            let Some(client) = shard.context.client(&connector.config) else { continue };
+            let Some((client, credential)) = shard.context.client(&connector.config) else { continue };
             let (sender, receiver) = unbounded_channel();
             connector.runner = Some(sender);
             let runner = Runner {
@@ -309,6 +309,7 @@ impl Runners {
                 owner,
                 life: shard.lives,
                 client,
+                credential,
                 topics: Arc::clone(&shard.context.topics),
                 metrics: Arc::clone(&connector.metrics),
                 status: Arc::clone(&connector.status),

@@ -97,7 +97,7 @@ fn the_smallest_file_has_the_contracts_defaults() {
     let [connector] = config.connectors.as_slice() else { panic!("one connector: {config:?}") };
     assert_eq!(connector.name, "acme");
     assert_eq!(connector.org.to_string(), "https://acme.okta.com");
-    assert_eq!(connector.auth.token().expose_secret(), "00abcDEF");
+    assert_eq!(connector.auth.ssws().expect("an API token").token().expose_secret(), "00abcDEF");
     assert_eq!(connector.topic.name, "okta.system-log");
     assert_eq!((connector.topic.partitions, connector.topic.replication_factor), (6, -1));
     assert!(connector.topic.create && connector.topic.config.is_empty());

@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use okta_kafka_source::okta::auth::credential::Credential;
 use okta_kafka_source::okta::client::{Client, ClientOptions, Outcome};
 use okta_kafka_source::okta::error::{RequestError, RetryReason, Severity};
 use okta_kafka_source::okta::origin::Origin;
@@ -84,7 +85,10 @@ async fn org(rate_limit: u32) -> Simulator {
 async fn ask(simulator: &Simulator, query: &str, token: &str) -> Outcome {
     let org: Origin = simulator.url().parse().unwrap();
     let url = PageUrl::checked(&format!("{org}{LOGS}?{query}"), &org).unwrap();
-    Client::new(org, ClientOptions::default()).unwrap().get(&url, &SecretString::from(token)).await
+    Client::new(org, ClientOptions::default())
+        .unwrap()
+        .get(&url, &Credential::ssws(SecretString::from(token)).unwrap())
+        .await
 }
 
 async fn refused(simulator: &Simulator, query: &str, answer: VerbatimAnswer) -> RequestError {

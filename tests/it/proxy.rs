@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use okta_kafka_source::okta::auth::credential::Credential;
 use okta_kafka_source::okta::client::{Client, ClientOptions};
 use okta_kafka_source::okta::error::{RequestError, Severity};
 use okta_kafka_source::okta::origin::Origin;
@@ -310,7 +311,7 @@ fn ask(org: &str, network: Network) -> Option<RequestError> {
     assert!(!shown.contains("wrong"), "{shown}");
     let url = PageUrl::checked(&format!("{org}/api/v1/logs?limit=10"), &org).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(client.get(&url, &SecretString::from(TOKEN))).result.err()
+    runtime.block_on(client.get(&url, &Credential::ssws(SecretString::from(TOKEN)).unwrap())).result.err()
 }
 
 /// RFC 4648, section 4.

@@ -1,3 +1,15 @@
 //! Credentials, as they are put on a request: the only modules that see one in the clear (I9).
+//!
+//! [`credential`] is what the client takes; [`ssws`] and [`session`] are the two kinds of it. A session gets and renews the
+//! access token of a service app: [`signing_key`] reads the app's key, [`assertion`] proves with it who asks, and
+//! [`token`] says what an answer gives and for how long. [`crypto`] is all that knows of OpenSSL.
 
+pub mod assertion;
+pub mod credential;
+pub mod crypto;
+mod jwt;
+pub mod session;
+pub mod signing_key;
 pub mod ssws;
+pub mod token;
+pub mod token_error;

@@ -35,6 +35,10 @@ struct Body {
     error_summary: Option<String>,
     error_id: Option<String>,
     error_causes: Option<Vec<Cause>>,
+    /// The token endpoint's (RFC 6749, section 5.2).
+    error: Option<String>,
+    #[serde(rename = "error_description")]
+    error_description: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -55,8 +59,8 @@ impl OktaError {
         };
         let mut read = Self { status, code: None, summary: None, id: None, causes: Vec::new() };
         if let Ok(body) = serde_json::from_slice::<Body>(body) {
-            read.code = body.error_code.map(keep);
-            read.summary = body.error_summary.map(keep);
+            read.code = body.error_code.or(body.error).map(keep);
+            read.summary = body.error_summary.or(body.error_description).map(keep);
             read.id = body.error_id.map(keep);
             let causes = body.error_causes.unwrap_or_default().into_iter().filter_map(|cause| cause.error_summary);
             read.causes = causes.take(MAX_CAUSES).map(keep).collect();

@@ -20,8 +20,6 @@ fn keys_of_later_versions_are_refused_as_such() {
         let path = format!("connectors[0].{}", key.split(':').next().expect("a key"));
         assert_one(&with_connector_keys(key), &path, 8, &["not supported by this version"]);
     }
-    let oauth = MINIMAL.replace("ssws: \"${env:TOKEN}\"", "oauth: {client_id: 0oa}");
-    assert_one(&oauth, "connectors[0].auth.oauth", 6, &["not supported by this version", "ssws"]);
 }
 
 #[test]

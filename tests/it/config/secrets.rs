@@ -28,12 +28,16 @@ fn a_token_in_a_file_is_read_again() {
     let write = |text: &str| std::fs::write(file.path(), text).expect("written");
     write("first\n");
     let config = valid(&MINIMAL.replace("${env:TOKEN}", &format!("${{file:{}}}", file.path().display())));
-    let auth: Ssws = config.connectors[0].auth.clone();
+    let auth: Ssws = config.connectors[0].auth.ssws().expect("an API token").clone();
     assert_eq!(auth.token().expose_secret(), "first");
     assert!(!auth.reload().expect("readable"));
     write("second\r\n");
     assert!(auth.reload().expect("readable"));
-    assert_eq!(config.connectors[0].auth.token().expose_secret(), "second", "clones share the token");
+    assert_eq!(
+        config.connectors[0].auth.ssws().expect("an API token").token().expose_secret(),
+        "second",
+        "clones share the token"
+    );
     write("two words\n");
     let error = auth.reload().expect_err("not a token").to_string();
     assert!(!error.contains("words"), "{error}");

@@ -24,6 +24,7 @@ struct State {
     answers: VecDeque<Vec<Step>>,
     connections: usize,
     requests: Vec<String>,
+    bodies: Vec<String>,
 }
 
 /// Answers the n-th request with the n-th script, whatever connection it comes on, and then no more.
@@ -58,6 +59,11 @@ impl Server {
         self.state.lock().expect("no panic").requests.clone()
     }
 
+    /// The bodies of the requests so far; empty, where a request has none.
+    pub fn bodies(&self) -> Vec<String> {
+        self.state.lock().expect("no panic").bodies.clone()
+    }
+
     /// How many connections were made so far.
     pub fn connections(&self) -> usize {
         self.state.lock().expect("no panic").connections
@@ -66,10 +72,11 @@ impl Server {
 
 fn serve(mut stream: TcpStream, state: &Mutex<State>) {
     stream.set_nodelay(true).expect("a TCP stream");
-    while let Some(head) = read_head(&mut stream) {
+    while let Some((head, body)) = read_head(&mut stream).and_then(|head| read_body(&mut stream, head)) {
         let steps = {
             let mut state = state.lock().expect("no panic");
             state.requests.push(head);
+            state.bodies.push(body);
             state.answers.pop_front().unwrap_or_else(|| vec![Step::Close])
         };
         for step in steps {
@@ -87,7 +94,15 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
     }
 }
 
-/// Reads to the empty line; the requests have no bodies.
+/// Reads as much as the head says.
+fn read_body(stream: &mut TcpStream, head: String) -> Option<(String, String)> {
+    let length = head.to_ascii_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).ok()?;
+    Some((head, String::from_utf8(body).expect("a form is ASCII")))
+}
+
+/// Reads to the empty line.
 fn read_head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];

@@ -1,0 +1,248 @@
+//! `auth.oauth`: an OAuth 2.0 service app, which proves who it is with its private key.
+
+use std::fmt;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::interpolation::{InterpolationError, Template};
+use super::keys;
+use super::section::{Context, Field, Section};
+use super::yaml::Value;
+use crate::okta::auth::signing_key::{Algorithm, KeyError, SigningKey};
+
+/// The scope that reads the System Log.
+const LOGS: &str = "okta.logs.read";
+
+/// Whether tokens are bound to a proof key (DPoP, RFC 9449).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dpop {
+    /// As soon as the org asks for it.
+    #[default]
+    Auto,
+    /// From the first request on.
+    Always,
+    /// Not even when the org asks for it.
+    Never,
+}
+
+/// Why the key of a service app can't be used. No message shows any of it.
+#[derive(Debug, Error)]
+pub enum OauthError {
+    /// A file that the key is in cannot be read any more.
+    #[error(transparent)]
+    Interpolation(#[from] InterpolationError),
+    /// It is no key that Okta takes.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// A service app of an org. Clones share what was read; Debug shows none of the key (I9).
+#[derive(Clone)]
+pub struct OauthApp {
+    /// `client_id`.
+    pub client_id: String,
+    /// What the token is to be good for, separated by spaces (RFC 6749, section 3.3).
+    pub scope: String,
+    /// Whether tokens are bound to a proof key.
+    pub dpop: Dpop,
+    key: Arc<KeySource>,
+}
+
+/// Where the key comes from, so that it can be read again.
+struct KeySource {
+    private_key: Template,
+    key_id: Option<Template>,
+    algorithm: Option<Algorithm>,
+}
+
+impl OauthApp {
+    /// Reads the private key, and its id where that is configured: from their files, as these are now.
+    ///
+    /// Blocks for the time of reading small files.
+    ///
+    /// # Errors
+    /// A file cannot be read, or holds no key that Okta takes.
+    pub fn signing_key(&self) -> Result<SigningKey, OauthError> {
+        self.key.read()
+    }
+
+    /// Whether the key is in a file, so that it may change while the program runs.
+    pub fn is_from_file(&self) -> bool {
+        self.key.private_key.has_file() || self.key.key_id.as_ref().is_some_and(Template::has_file)
+    }
+
+    pub(super) fn digest(&self, digest: &mut Sha256) {
+        for text in [&self.client_id, &self.scope] {
+            digest.update((text.len() as u64).to_be_bytes());
+            digest.update(text);
+        }
+        let algorithm = self.key.algorithm.map_or("", Algorithm::as_str);
+        digest.update(format!("{:?} {algorithm}.", self.dpop));
+        self.key.private_key.digest(digest);
+        if let Some(key_id) = &self.key.key_id {
+            digest.update("key_id");
+            key_id.digest(digest);
+        }
+    }
+}
+
+impl KeySource {
+    fn read(&self) -> Result<SigningKey, OauthError> {
+        let text = SecretString::from(self.private_key.render()?);
+        let key_id = self.key_id.as_ref().map(Template::render).transpose()?;
+        let text = secrecy::ExposeSecret::expose_secret(&text);
+        Ok(SigningKey::read(text, key_id.as_deref().map(str::trim), self.algorithm)?)
+    }
+}
+
+impl fmt::Debug for OauthApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OauthApp({}, {}, dpop {:?}, ***)", self.client_id, self.scope, self.dpop)
+    }
+}
+
+/// Reads the section; `None` after a problem. `loopback`: the org is on this machine.
+pub(super) fn read(context: &mut Context<'_>, field: &Field<'_>, loopback: bool) -> Option<OauthApp> {
+    let mut section = context.section(field)?;
+    if let Some(secret) = section.get("client_secret") {
+        let message = "is nothing that Okta takes for this API: write `private_key`, whose public half is registered with the app";
+        context.problem(&secret.path.clone(), secret.line, message);
+        section = section.without("client_secret");
+    }
+    section.check_keys(context, keys::OAUTH, &[]);
+    let client_id = require(context, &section, "client_id", "the app's client ID, as `client_id: 0oa…`")
+        .and_then(|field| read_id(context, &field, "a client ID").map(|text| text.value));
+    let key_id = match section.get("key_id") {
+        None => Some(None),
+        Some(field) => read_id(context, field, "a key ID").map(|text| Some(text.template)),
+    };
+    let algorithm = section.get("algorithm").map_or(Some(None), |field| read_algorithm(context, field).map(Some));
+    let scope = section.get("scopes").map_or_else(|| Some(LOGS.to_owned()), |field| read_scopes(context, field));
+    let dpop = section.get("dpop").map_or(Some(Dpop::Auto), |field| read_dpop(context, field));
+    let key = require(context, &section, "private_key", "`private_key: \"${file:PATH}\"`, a PEM file or a JWK")
+        .and_then(|field| read_key(context, &section, &field, key_id?, algorithm?, loopback));
+    Some(OauthApp { client_id: client_id?, scope: scope?, dpop: dpop?, key: Arc::new(key?) })
+}
+
+fn require<'n>(context: &mut Context<'_>, section: &Section<'n>, key: &str, example: &str) -> Option<Field<'n>> {
+    let field = section.get(key);
+    if field.is_none() {
+        context.problem(&section.child(key), section.line, format!("is missing: write {example}"));
+    }
+    field.cloned()
+}
+
+/// What goes into a JWT or a form: visible ASCII, without what begins a placeholder of somebody's.
+fn read_id(context: &mut Context<'_>, field: &Field<'_>, what: &str) -> Option<super::section::Text> {
+    let text = context.text(field)?;
+    let is_id =
+        |value: &str| !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic() && !b"{}<>\"".contains(&b));
+    if is_id(text.value.trim()) {
+        return Some(text);
+    }
+    context.refuse(
+        field,
+        format!("`{}` is not {what}: write it as the app's page in the Admin Console shows it", text.shown()),
+    );
+    None
+}
+
+fn read_algorithm(context: &mut Context<'_>, field: &Field<'_>) -> Option<Algorithm> {
+    let text = context.text(field)?;
+    let algorithm = Algorithm::parse(&text.value);
+    if algorithm.is_none() {
+        let names = Algorithm::ALL.map(|algorithm| format!("`{}`", algorithm.as_str())).join(", ");
+        context.refuse(
+            field,
+            format!("`{}` is not an algorithm that this program signs with: write one of {names}", text.shown()),
+        );
+    }
+    algorithm
+}
+
+/// A list, or one text with spaces, as OAuth has it.
+fn read_scopes(context: &mut Context<'_>, field: &Field<'_>) -> Option<String> {
+    let mut scopes = Vec::new();
+    match &field.node.value {
+        Value::List(items) => {
+            for (index, node) in items.iter().enumerate() {
+                let item = Field { path: format!("{}[{index}]", field.path), line: node.line, node };
+                scopes.push(read_scope(context, &item)?);
+            }
+        }
+        _ => scopes.extend(read_scope(context, field)),
+    }
+    let scope = scopes.join(" ");
+    let scope = scope.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    if !scope.split(' ').any(|scope| scope == LOGS) {
+        if !scopes.is_empty() || matches!(field.node.value, Value::List(_)) {
+            context.refuse(field, format!("has no `{LOGS}`, without which the System Log can't be read: add it"));
+        }
+        return None;
+    }
+    Some(scope)
+}
+
+/// RFC 6749, section 3.3: visible ASCII without `"` and `\`.
+fn read_scope(context: &mut Context<'_>, field: &Field<'_>) -> Option<String> {
+    let text = context.text(field)?;
+    let is_scope = |b: u8| (b.is_ascii_graphic() || b == b' ') && !b"\"\\,".contains(&b);
+    if text.value.bytes().all(is_scope) {
+        return Some(text.value);
+    }
+    context.refuse(field, format!("`{}` is not a scope: write a list, as `[{LOGS}]`", text.shown()));
+    None
+}
+
+fn read_dpop(context: &mut Context<'_>, field: &Field<'_>) -> Option<Dpop> {
+    let text = context.text(field)?;
+    match text.value.to_ascii_lowercase().as_str() {
+        "auto" => Some(Dpop::Auto),
+        "true" => Some(Dpop::Always),
+        "false" => Some(Dpop::Never),
+        _ => {
+            context.refuse(field, format!("`{}` is none of the three: write `auto`, `true` or `false`", text.shown()));
+            None
+        }
+    }
+}
+
+/// The key is read and looked at now, so that a wrong one is not found at the first request.
+fn read_key(
+    context: &mut Context<'_>,
+    section: &Section<'_>,
+    field: &Field<'_>,
+    key_id: Option<Template>,
+    algorithm: Option<Algorithm>,
+    loopback: bool,
+) -> Option<KeySource> {
+    let text = context.text(field)?;
+    let literal = text.template.is_literal();
+    let source = KeySource { private_key: text.template, key_id, algorithm };
+    let error = match source.read() {
+        Ok(_) => {
+            if literal && !loopback {
+                let message = "the key stands in the file itself: better write `${file:PATH}`, which is also read again \
+                               when the key is renewed";
+                context.warning(&field.path, field.node.line, message);
+            }
+            return Some(source);
+        }
+        Err(error) => error,
+    };
+    // The place of what has to be changed.
+    let place = match &error {
+        OauthError::Key(KeyError::NoKeyId) => None,
+        OauthError::Key(KeyError::OtherKeyId { .. }) => section.get("key_id"),
+        OauthError::Key(KeyError::OtherAlgorithm { .. }) => section.get("algorithm").or(Some(field)),
+        _ => Some(field),
+    };
+    match place {
+        Some(place) => context.refuse(place, error.to_string()),
+        None => context.problem(&section.child("key_id"), section.line, error.to_string()),
+    }
+    None
+}

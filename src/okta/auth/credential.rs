@@ -1,0 +1,88 @@
+//! What the client puts on a request, and who shares it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::session::Session;
+use crate::config::{Auth, OauthError, Ssws, SswsError};
+use crate::okta::origin::Origin;
+
+/// A credential at work: clones share it, and with it the access token of a service app.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// An API token.
+    Ssws(Ssws),
+    /// A service app.
+    Oauth(Arc<Session>),
+}
+
+/// The credentials of a process: connectors of one org whose `auth` is written alike share one, so that one access token
+/// serves them all.
+#[derive(Debug, Default)]
+pub struct Credentials {
+    known: HashMap<(Origin, [u8; 32]), Credential>,
+}
+
+impl Credentials {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The credential of a connector.
+    pub fn of(&mut self, org: &Origin, auth: &Auth) -> Credential {
+        let known = self.known.entry((org.clone(), auth.identity()));
+        known.or_insert_with(|| Credential::new(org, auth)).clone()
+    }
+}
+
+impl Credential {
+    /// One that nobody shares yet.
+    pub fn new(org: &Origin, auth: &Auth) -> Self {
+        match auth {
+            Auth::Ssws(ssws) => Self::Ssws(ssws.clone()),
+            Auth::Oauth(app) => Self::Oauth(Arc::new(Session::new(org.clone(), app.clone()))),
+        }
+    }
+
+    /// An API token that never changes, as the simulated org's.
+    ///
+    /// # Errors
+    /// The text is empty or has characters that a token cannot have.
+    pub fn ssws(token: SecretString) -> Result<Self, SswsError> {
+        Ssws::new(token).map(Self::Ssws)
+    }
+
+    /// Whether the two are one credential, so that the org counts their requests together.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Ssws(one), Self::Ssws(other)) => one.is_same(other),
+            (Self::Oauth(one), Self::Oauth(other)) => Arc::ptr_eq(one, other),
+            (Self::Ssws(_), Self::Oauth(_)) | (Self::Oauth(_), Self::Ssws(_)) => false,
+        }
+    }
+
+    /// Reads again what the credential comes from, after it was refused. Returns whether it changed.
+    ///
+    /// # Errors
+    /// A file cannot be read, or holds nothing usable; the old secret is kept.
+    pub fn reload(&self) -> Result<bool, ReloadError> {
+        match self {
+            Self::Ssws(ssws) => Ok(ssws.reload()?),
+            Self::Oauth(session) => Ok(session.reload()?),
+        }
+    }
+}
+
+/// What a credential comes from can't be read again. No message shows any of it.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// Of an API token.
+    #[error(transparent)]
+    Ssws(#[from] SswsError),
+    /// Of a service app.
+    #[error(transparent)]
+    Oauth(#[from] OauthError),
+}

@@ -1,0 +1,29 @@
+//! JSON Web Tokens in their compact form (RFC 7515, section 7.1).
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+
+use super::crypto::{self, CryptoError};
+
+/// `header.claims.signature`, each in base64url.
+pub(super) fn encode(
+    header: &impl Serialize,
+    claims: &impl Serialize,
+    sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, CryptoError>,
+) -> Result<String, CryptoError> {
+    let part = |bytes: serde_json::Result<Vec<u8>>| bytes.map(base64url).map_err(|_| CryptoError);
+    let signed = format!("{}.{}", part(serde_json::to_vec(header))?, part(serde_json::to_vec(claims))?);
+    let signature = sign(signed.as_bytes())?;
+    Ok(format!("{signed}.{}", base64url(signature)))
+}
+
+/// Base64url without padding (RFC 7515, section 2).
+pub(super) fn base64url(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A `jti` that no other token has: 128 random bits.
+pub(super) fn fresh_id() -> Result<String, CryptoError> {
+    crypto::random().map(base64url)
+}

@@ -1,0 +1,48 @@
+//! One request to the org's token endpoint: to the org's own origin alone, by the same way as its pages.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use super::{Client, ERROR_BODY_CAP, rate_limit, server_date};
+use crate::okta::error::RequestError;
+use crate::okta::origin::Origin;
+use crate::okta::page_url::PageUrlError;
+use crate::okta::rate_limit::RateLimit;
+
+/// What the token endpoint says, whatever its status.
+pub(in crate::okta) struct TokenAnswer {
+    pub status: u16,
+    pub body: Bytes,
+    pub rate_limit: Option<RateLimit>,
+    pub server_date: Option<Timestamp>,
+}
+
+impl Client {
+    /// Posts a form to `url`, which is of `org`: nothing is sent where that is not this client's org (I3).
+    pub(in crate::okta) async fn post_token(
+        &self,
+        org: &Origin,
+        url: &str,
+        form: &[(&str, &str)],
+    ) -> Result<TokenAnswer, RequestError> {
+        let parsed = Url::parse(url).ok().filter(|url| *org == self.org && Origin::of(url).as_ref() == Some(org));
+        let Some(parsed) = parsed else {
+            let error = PageUrlError::OtherOrigin { found: org.to_string(), org: self.org.to_string() };
+            return Err(RequestError::NotSent { error });
+        };
+        let body = Serializer::new(String::new()).extend_pairs(form).finish();
+        let mut headers = HeaderMap::with_capacity(3);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        let response = self.send(self.http.post(parsed).body(body), headers).await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        // The status says enough where the text of a refusal cannot be read.
+        let body = match self.body(response, ERROR_BODY_CAP, None).await {
+            Err(error) if status == 200 => return Err(error),
+            body => body.unwrap_or_default(),
+        };
+        Ok(TokenAnswer { status, body, rate_limit: rate_limit(&headers), server_date: server_date(&headers) })
+    }
+}
