@@ -3,17 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::line::Line;
+use super::span::span;
 use crate::clock::{self, Clock};
 use crate::config::{Config, ConnectorConfig};
 use crate::kafka::offset_log;
 use crate::offsets::codec;
 use crate::okta::excerpt::excerpt;
 use crate::okta::query::SystemLogQuery;
-use crate::source::offset::SourcePartition;
+use crate::source::offset::{SourceOffset, SourcePartition};
 use crate::source::resume::Resume;
 use crate::worker::shard;
 
+/// How long Okta keeps events.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// How long the read may take; it takes a second.
 const READ_WITHIN: Duration = Duration::from_secs(8);
 
@@ -69,12 +74,58 @@ pub fn check(config: &Config, say: &mut dyn FnMut(Line)) -> Starts {
             }
             Ok(Resume::Warm { offset, .. }) => {
                 let _ = starts.0.insert(connector.name.clone(), false);
-                match offset.published {
-                    Some(published) => Line::ok(what, format!("goes on after the event of {}", excerpt(&published))),
-                    None => Line::ok(what, "goes on before the first event"),
-                }
+                goes_on(what, &offset, clock::wall())
             }
         });
     }
     starts
+}
+
+/// How far back a checkpoint is: by its last event, else by where its link begins.
+fn goes_on(what: String, offset: &SourceOffset, now: Timestamp) -> Line {
+    let published = offset.published.as_deref();
+    let place = match published {
+        Some(published) => format!("goes on after the event of {}", excerpt(published)),
+        None => "goes on before the first event".to_owned(),
+    };
+    let Some(time) = published.and_then(|published| published.parse::<Timestamp>().ok()) else {
+        return Line::ok(what, place);
+    };
+    let back = now.duration_since(time);
+    if back > KEPT {
+        return Line::warn(
+            what,
+            format!(
+                "{place}, {} back, and Okta keeps 90 days: if nobody ran it for so long, what is older is gone; it goes on with what is left, or from `offsets alter NAME --since 90d` where Okta refuses the old link",
+                span(back)
+            ),
+        );
+    }
+    Line::ok(what, format!("{place}, {} back", span(back)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_says_how_far_back_it_is() {
+        let now = "2026-11-22T12:00:00Z".parse().expect("a time");
+        for (published, says) in [
+            (None, "ok   x: goes on before the first event"),
+            (Some("soon"), "ok   x: goes on after the event of soon"),
+            (
+                Some("2026-11-22T08:48:00.000Z"),
+                "ok   x: goes on after the event of 2026-11-22T08:48:00.000Z, 3 h 12 min back",
+            ),
+            (
+                Some("2026-08-20T12:00:00.000Z"),
+                "warn x: goes on after the event of 2026-08-20T12:00:00.000Z, 94 d back, and Okta keeps 90 days: if nobody ran it for so long, what is older is gone; it goes on with what is left, or from `offsets alter NAME --since 90d` where Okta refuses the old link",
+            ),
+        ] {
+            let mut offset = SourceOffset::cold("https://acme.okta.com/api/v1/logs".to_owned(), String::new());
+            offset.published = published.map(str::to_owned);
+            assert_eq!(goes_on("x".to_owned(), &offset, now).to_string(), says);
+        }
+    }
 }

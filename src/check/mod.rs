@@ -8,6 +8,7 @@ pub mod checkpoints;
 pub mod line;
 pub mod org;
 pub mod permission;
+pub mod span;
 pub mod topics;
 
 use std::collections::BTreeMap;

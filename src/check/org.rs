@@ -73,7 +73,7 @@ pub async fn ask(connector: &ConnectorConfig, credential: &Credential, network: 
         Line::warn(
             &what,
             format!(
-                "the org's clock is {seconds} s {side} this machine's: `since` and freshness count by the latter, waits for the rate limit by the former; synchronise this machine's clock (NTP)"
+                "the org's clock is {seconds} s {side} this machine's: signing and the rate limit go by the org's, so neither breaks; `since`, freshness and the age of events go by this machine's, and are {seconds} s wrong: synchronise its clock (NTP)"
             ),
         )
     }));

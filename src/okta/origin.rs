@@ -81,6 +81,10 @@ impl FromStr for Origin {
         let not_a_url = || OriginError::NotAUrl(redact(text), example(text));
         let url = Url::parse(text).map_err(|_| not_a_url())?;
         let origin = Self::of(&url).ok_or_else(not_a_url)?;
+        // First, as whoever copied it from the browser has its path too.
+        if let Some(host) = without_admin(url.host_str().unwrap_or_default()) {
+            return Err(OriginError::AdminHost(redact(text), format!("https://{host}")));
+        }
         if url.scheme() != "https" && !origin.is_loopback() {
             return Err(OriginError::NotHttps(redact(text), origin.authority()));
         }
@@ -88,10 +92,7 @@ impl FromStr for Origin {
         if !bare || !url.username().is_empty() || url.password().is_some() {
             return Err(OriginError::NotAnOrigin(redact(text), origin.to_string()));
         }
-        match without_admin(url.host_str().unwrap_or_default()) {
-            Some(host) => Err(OriginError::AdminHost(redact(text), format!("{}://{host}", url.scheme()))),
-            None => Ok(origin),
-        }
+        Ok(origin)
     }
 }
 
@@ -109,7 +110,8 @@ impl fmt::Debug for Origin {
 
 /// `acme-admin.okta.com` is the console of `acme.okta.com`; other hosts may end in `-admin` as they like.
 fn without_admin(host: &str) -> Option<String> {
-    const OKTA: [&str; 5] = ["okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil"];
+    const OKTA: [&str; 6] =
+        ["okta.com", "oktapreview.com", "okta-emea.com", "okta-gov.com", "okta.mil", "trexcloud.com"];
     let (org, domain) = host.split_once('.')?;
     let org = org.strip_suffix("-admin")?;
     OKTA.contains(&domain).then(|| format!("{org}.{domain}"))
@@ -118,6 +120,7 @@ fn without_admin(host: &str) -> Option<String> {
 /// What to write in the place of a text that is no URL: where it is a host alone, its origin.
 fn example(text: &str) -> String {
     let is_host = text.contains('.') && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    let text = without_admin(text).unwrap_or_else(|| text.to_owned());
     let url = if is_host { Url::parse(&format!("https://{text}")).ok() } else { None };
     url.and_then(|url| Origin::of(&url)).map_or("https://acme.okta.com".to_owned(), |origin| origin.to_string())
 }
@@ -155,11 +158,22 @@ mod tests {
             ("http://acme.okta.com", "write `https://acme.okta.com`"),
             ("https://acme.okta.com/api/v1", "write `https://acme.okta.com`"),
             ("https://acme-admin.okta.com", "write `https://acme.okta.com`"),
+            ("https://acme-admin.okta.com/admin/dashboard", "write `https://acme.okta.com`"),
+            ("http://acme-admin.okta-emea.com", "write `https://acme.okta-emea.com`"),
+            ("https://acme-admin.trexcloud.com/", "write `https://acme.trexcloud.com`"),
+            ("acme-admin.okta.com", "as `https://acme.okta.com`"),
             ("https://acme-admin.oktapreview.com", "write `https://acme.oktapreview.com`"),
             ("ftp://acme.okta.com", "write the org's origin"),
         ] {
             let error = text.parse::<Origin>().expect_err(text).to_string();
             assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn other_hosts_may_end_in_admin() {
+        for text in ["https://id-admin.example.com", "https://admin.okta.com", "https://acme-admin.eu.okta.com"] {
+            assert_eq!(text.parse::<Origin>().expect(text).to_string(), text);
         }
     }
 
