@@ -10,7 +10,6 @@ pub mod auth;
 pub mod client;
 pub mod error;
 pub(crate) mod excerpt;
-pub mod limiter;
 pub mod link;
 pub mod log_event;
 pub mod origin;

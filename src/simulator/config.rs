@@ -9,6 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::faults::Faults;
+use super::oauth::OauthConfig;
 use super::poison::Poison;
 
 /// The settings of a simulated org. [`Default`] is an org on a free port of the loopback, with no faults.
@@ -18,6 +19,8 @@ pub struct SimulatorConfig {
     pub listen: SocketAddr,
     /// The API token it accepts; `None` makes a new one.
     pub token: Option<String>,
+    /// The OAuth service app that may ask for access tokens; `None` is an org with no token endpoint.
+    pub oauth: Option<OauthConfig>,
     /// What the events, the faults and the ids are drawn from.
     pub seed: u64,
     /// How many events it begins with. Of no effect with `events_file`.
@@ -47,6 +50,9 @@ pub struct SimulatorConfig {
     pub slow_delay: Duration,
     /// By how many seconds `Date` is off with the fault `date_off`; may be negative.
     pub date_offset_seconds: i64,
+    /// By how many seconds the org's own clock is off, always: its `Date`, its resets, and what it holds the times in
+    /// assertions and proofs against. May be negative. The times in the log stay on this machine's clock.
+    pub clock_offset_seconds: i64,
     /// Where the faults `wrong_origin` and `redirect` point, as `https://host`.
     pub other_origin: String,
     /// The origin that links name, for an org that stands behind something else, as the end of TLS; `None` is the one
@@ -61,6 +67,7 @@ impl Default for SimulatorConfig {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             token: None,
+            oauth: None,
             seed: 1,
             events: 5_000,
             backlog_span: Duration::from_secs(6 * 24 * 60 * 60),
@@ -75,6 +82,7 @@ impl Default for SimulatorConfig {
             rate_limit_wait: Duration::from_secs(2),
             slow_delay: Duration::from_secs(3),
             date_offset_seconds: 3_600,
+            clock_offset_seconds: 0,
             other_origin: "https://not-the-org.example.com".to_owned(),
             origin: None,
             gzip: true,
@@ -127,6 +135,12 @@ pub enum SimulatorError {
         /// What to give instead.
         expected: &'static str,
     },
+    /// OpenSSL made no key to sign access tokens with.
+    #[error("making the org's signing key failed: {reason}; try again, on a machine with memory to spare")]
+    SigningKey {
+        /// What OpenSSL said.
+        reason: String,
+    },
     /// The thread that makes the first events failed.
     #[error("making the first events failed: {reason}; this is a bug, please report it")]
     Backlog {
@@ -154,6 +168,14 @@ impl SimulatorConfig {
         }
         if self.token.as_deref().is_some_and(|token| token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic())) {
             return bad("token", "…".to_owned(), "give printable ASCII characters without spaces, at least one");
+        }
+        if let Some(oauth) = &self.oauth {
+            if oauth.client_id.is_empty() {
+                return bad("client-id", String::new(), "give the id of the service app");
+            }
+            if oauth.token_rate_limit == 0 {
+                return bad("token-rate-limit", "0".to_owned(), "give at least 1 request a minute");
+            }
         }
         Ok(())
     }

@@ -49,7 +49,7 @@ pub(super) enum OktaError {
 }
 
 /// Which of the two forms an error has.
-enum Form {
+pub(super) enum Form {
     Standard,
     LogService,
 }
@@ -77,7 +77,7 @@ impl OktaError {
         }
     }
 
-    fn code_and_summary(&self) -> (Form, &'static str, String) {
+    pub(super) fn code_and_summary(&self) -> (Form, &'static str, String) {
         use Form::{LogService, Standard};
         match self {
             OktaError::BadDate { parameter } => (

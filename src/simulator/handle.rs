@@ -14,6 +14,7 @@ use super::config::{SimulatorConfig, SimulatorError};
 use super::connection::{CutSwitch, CuttableListener};
 use super::faults::{FaultKind, Faults};
 use super::feed::Feed;
+use super::oauth::{OauthControl, OauthServer};
 use super::org::{Org, new_token};
 use super::poison::Poison;
 use super::request_log::RequestRecord;
@@ -44,10 +45,20 @@ impl Simulator {
         let address = listener.local_addr().map_err(listen_error)?;
         let token = config.token.clone().unwrap_or_else(new_token);
         let backlog_config = config.clone();
-        let feed = tokio::task::spawn_blocking(move || Feed::new(&backlog_config, clock::now().as_millisecond()))
+        let made = move || {
+            let now = clock::now();
+            let feed = Feed::new(&backlog_config, now.as_millisecond())?;
+            let oauth = backlog_config.oauth.as_ref();
+            let oauth = oauth.map(|oauth| OauthServer::new(oauth, backlog_config.seed, now.as_second())).transpose();
+            Ok::<_, SimulatorError>((
+                feed,
+                oauth.map_err(|reason| SimulatorError::SigningKey { reason: reason.to_string() })?,
+            ))
+        };
+        let (feed, oauth) = tokio::task::spawn_blocking(made)
             .await
             .map_err(|error| SimulatorError::Backlog { reason: error.to_string() })??;
-        let org = Org::new(&config, token.clone(), feed);
+        let org = Org::new(&config, token.clone(), feed, oauth);
         let shared = Arc::new(Shared::new(org, format!("http://{address}"), config.gzip));
         let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
         let service = router.into_make_service_with_connect_info::<CutSwitch>();
@@ -74,6 +85,17 @@ impl Simulator {
     /// The API token it accepts.
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// The org's OAuth side, if it has one: counters, and what an admin may change.
+    pub fn oauth(&self) -> Option<OauthControl> {
+        OauthControl::new(&self.shared)
+    }
+
+    /// Sets how many seconds the org's own clock is off, from the next request on: as if the client's clock had jumped
+    /// the other way. Tokens, nonces and windows of the rate limit go on as they were.
+    pub fn set_clock_offset(&self, seconds: i64) {
+        self.shared.org().clock_offset = seconds;
     }
 
     /// Replaces the faults; holds from the next request on.
@@ -149,18 +171,19 @@ impl Simulator {
         org.feed.store().events().len()
     }
 
-    /// Every request so far, oldest first (the last 200,000). A request is logged before its answer is sent, also while
+    /// Every request so far but those for access tokens ([`OauthControl::token_requests`]), oldest first (the last
+    /// 200,000). A request is logged before its answer is sent, also while
     /// a latency or the fault `slow` holds that back.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.shared.org().log.records()
     }
 
-    /// How many requests there were so far.
+    /// How many requests there were so far, without those for access tokens.
     pub fn request_count(&self) -> usize {
         *self.shared.requests.borrow()
     }
 
-    /// Waits until there were at least `count` requests since the start.
+    /// Waits until there were at least `count` requests since the start, without those for access tokens.
     pub async fn wait_for_requests(&self, count: usize) {
         let mut requests = self.shared.requests.subscribe();
         // The sender lives as long as `self`, so this cannot end in an error.

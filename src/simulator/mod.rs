@@ -1,4 +1,4 @@
-//! The simulated org: `GET /api/v1/logs` as Okta answers it, with faults on request.
+//! The simulated org: `GET /api/v1/logs` and `POST /oauth2/v1/token` as Okta answers them, with faults on request.
 //!
 //! No test of this project may ask a real org, and a stub that answers what the test expects proves only that the test
 //! agrees with itself. So this is a server of its own, with a log that goes on growing while it is read. It is used
@@ -34,6 +34,9 @@
 //! answers, and the *rate limit* is a bucket whose window begins with a request, not on the wall minute. A 429 has no
 //! `Retry-After`; the wait is `x-rate-limit-reset` less the answer's own `date`.
 //!
+//! *Access tokens* are for a service app (`private_key_jwt`), with or without DPoP, and every assertion, proof and token
+//! is checked as strictly as is known of Okta, and refused in its words (`oauth`). SSWS goes on working beside them.
+//!
 //! *Events* have the member order, nulls, odd values and sizes of recorded ones (`generator`); a test holds the
 //! quantiles.
 //!
@@ -47,7 +50,12 @@
 //! # Where it deviates, or guesses
 //!
 //! - `filter` and `q` are kept in the links and refused where Okta's words for it are known, but every event matches.
-//! - Authentication is SSWS only.
+//! - Whether Okta forgives a client's clock some seconds is not known; here it forgives none. An assertion's `jti` is
+//!   spent even where the answer is `use_dpop_nonce`, and so is a proof's.
+//! - A proof's `htu` with a query or fragment is refused; RFC 9449 lets a server ignore them.
+//! - A scope that is withdrawn ends with the next request, also for tokens that have it. What Okta does is not known.
+//! - The words for an app that is not active, and for a `jwk` with a private member, are guessed from the catalogue.
+//! - At the token endpoint, faults come one by one only ([`OauthControl::inject`]), and its bucket is large too.
 //! - The words for a refused `limit` and `sortOrder` were never seen; that 1001 is refused was.
 //! - Whether the `next` link of an empty *first* page has a cursor is not known; here it is the link that was asked.
 //! - `until` includes its own millisecond. In a descending query Okta moves it to the last event and gives that one's
@@ -67,6 +75,7 @@ mod feed;
 mod filter;
 mod generator;
 mod handle;
+mod oauth;
 mod org;
 mod page;
 mod poison;
@@ -75,12 +84,17 @@ mod rate_limit;
 mod request_log;
 mod server;
 mod store;
+mod token_answer;
 mod verbatim;
 
 pub use config::{SimulatorConfig, SimulatorError};
 pub use cursor::Cursor;
 pub use faults::{Fault, FaultError, FaultKind, Faults};
 pub use handle::Simulator;
+pub use oauth::{
+    DpopMode, KeyKind, KeyPair, OauthConfig, OauthControl, OauthCounters, PublicKeyError, RegisteredKey,
+    TokenRequestRecord,
+};
 pub use poison::{LARGE_PAGE_BYTES, Poison, PoisonError, PoisonKind};
 pub use request_log::{Authorization, RequestRecord};
 pub use store::StoredEvent;

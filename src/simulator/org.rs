@@ -1,4 +1,4 @@
-//! The org itself: its events, its token, its limits, and the answer to one request. No sockets here.
+//! The org itself: its events, its tokens, its limits, and the answer to one request. No sockets here.
 
 use std::time::Duration;
 
@@ -8,15 +8,18 @@ use super::config::SimulatorConfig;
 use super::error_body::{OktaError, token_text};
 use super::faults::{DrawnFaults, FaultKind, Faults};
 use super::feed::Feed;
+use super::oauth::{OauthServer, OrgTime, ResourceRefusal, TOKEN_PATH};
 use super::page::Page;
 use super::poison::{self, Poison, PoisonKind};
 use super::query::{LogsQuery, Parameters};
 use super::rate_limit::{RateLimitState, RateLimiter};
 use super::request_log::{Authorization, RequestLog, RequestRecord};
-use super::verbatim::Waiting;
+use super::verbatim::{VerbatimAnswer, Waiting};
 
-/// The only path there is.
+/// The System Log's path.
 pub(super) const LOGS_PATH: &str = "/api/v1/logs";
+/// Where nonces for proofs are handed out (RFC 9449, section 8).
+pub(super) const NONCE_HEADER: &str = "dpop-nonce";
 
 /// What of a request matters.
 #[derive(Clone, Debug, Default)]
@@ -27,8 +30,13 @@ pub(super) struct Request {
     /// Scheme and authority under which the client knows the org.
     pub(super) origin: String,
     pub(super) authorization: Option<Vec<u8>>,
+    /// The `DPoP` headers, each as it came.
+    pub(super) proofs: Vec<Vec<u8>>,
     pub(super) user_agent: Option<String>,
     pub(super) has_body: bool,
+    pub(super) content_type: Option<String>,
+    /// Read at the token endpoint alone.
+    pub(super) body: Vec<u8>,
 }
 
 /// Where the connection breaks.
@@ -59,6 +67,35 @@ pub(super) struct Answer {
     pub(super) cut: Option<Cut>,
 }
 
+impl Answer {
+    /// Makes it the one that a test wrote out.
+    pub(super) fn serve(&mut self, verbatim: VerbatimAnswer) {
+        (self.status, self.headers, self.body) = (verbatim.status, verbatim.headers, verbatim.body);
+    }
+}
+
+/// Why a request is refused.
+enum Refused {
+    /// In the form of the API's errors.
+    Error(OktaError),
+    /// In the form of RFC 6750: an access token.
+    AccessToken(ResourceRefusal),
+}
+
+/// What a request's credentials are worth.
+struct Authorized {
+    seen: Authorization,
+    refused: Option<Refused>,
+}
+
+impl Request {
+    /// The scheme of its `Authorization`.
+    fn scheme(&self) -> Option<String> {
+        let authorization = String::from_utf8_lossy(self.authorization.as_deref()?).into_owned();
+        authorization.split_once(' ').map(|(scheme, _)| scheme.to_owned())
+    }
+}
+
 /// The state behind the server; one lock holds it all, for no more than the making of a page.
 pub(super) struct Org {
     token: String,
@@ -68,23 +105,29 @@ pub(super) struct Org {
     pub(super) injected: std::collections::VecDeque<FaultKind>,
     /// Answers that take the place of the next ones, before any fault.
     pub(super) verbatim: Waiting,
+    /// The same for the token endpoint, which meets no faults by chance.
+    pub(super) injected_at_token_endpoint: std::collections::VecDeque<FaultKind>,
+    /// Tokens of a service app, if there is one.
+    pub(super) oauth: Option<OauthServer>,
     pub(super) log: RequestLog,
     pub(super) latency: Duration,
     /// Whether pages with events are held back.
     pub(super) hold: bool,
     pub(super) poison: Vec<Poison>,
     limiter: RateLimiter,
-    rng: fastrand::Rng,
-    slow_delay: Duration,
-    rate_limit_wait: i64,
-    date_offset: i64,
+    pub(super) rng: fastrand::Rng,
+    pub(super) slow_delay: Duration,
+    pub(super) rate_limit_wait: i64,
+    pub(super) date_offset: i64,
+    /// By how many seconds the org's clock is off.
+    pub(super) clock_offset: i64,
     other_origin: String,
     /// Instead of what the client's `Host` names.
-    origin: Option<String>,
+    pub(super) origin: Option<String>,
 }
 
 impl Org {
-    pub(super) fn new(config: &SimulatorConfig, token: String, feed: Feed) -> Self {
+    pub(super) fn new(config: &SimulatorConfig, token: String, feed: Feed, oauth: Option<OauthServer>) -> Self {
         let whole_seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX / 4).max(1);
         Self {
             token,
@@ -92,6 +135,8 @@ impl Org {
             faults: config.faults.clone(),
             injected: std::collections::VecDeque::new(),
             verbatim: Waiting::default(),
+            injected_at_token_endpoint: std::collections::VecDeque::new(),
+            oauth,
             log: RequestLog::default(),
             latency: config.latency,
             hold: false,
@@ -102,6 +147,7 @@ impl Org {
             slow_delay: config.slow_delay,
             rate_limit_wait: whole_seconds(config.rate_limit_wait),
             date_offset: config.date_offset_seconds,
+            clock_offset: config.clock_offset_seconds,
             origin: config.origin.clone(),
             other_origin: config.other_origin.trim_end_matches('/').to_owned(),
         }
@@ -110,54 +156,59 @@ impl Org {
     /// Answers a request that came at `now`, and logs it.
     pub(super) fn answer(&mut self, request: &Request, now: Timestamp) -> Answer {
         let millis = now.as_millisecond();
-        let seconds = millis.div_euclid(1000);
+        let machine = millis.div_euclid(1000);
+        let time = OrgTime { machine, org: machine + self.clock_offset };
+        if request.path == TOKEN_PATH && self.oauth.is_some() {
+            return self.answer_token(request, now, time);
+        }
         self.feed.catch_up(millis);
-        let authorization = self.authorize(request);
-        let admission = self.limiter.admit(seconds);
-        let mut answer = Answer {
-            status: 200,
-            body: Vec::new(),
-            links: Vec::new(),
-            location: None,
-            headers: Vec::new(),
-            rate_limit: admission.state,
-            date: seconds,
-            request_id: format!("{:032x}", self.rng.u128(..)),
-            delay: self.latency,
-            held: false,
-            cut: None,
-        };
+        let authorized = self.authorize(request, time);
+        let admission = self.limiter.admit(time.machine);
+        let mut answer = self.new_answer(time, admission.state);
+        let nonce = self.oauth.as_mut().and_then(|oauth| oauth.resource_nonce(request, time));
+        answer.headers.extend(nonce.map(|nonce| (NONCE_HEADER.to_owned(), nonce)));
         let mut events = 0;
         let mut faults = DrawnFaults::default();
         let refused = if let Some(verbatim) = self.verbatim.take(&request.path) {
-            (answer.status, answer.headers, answer.body) = (verbatim.status, verbatim.headers, verbatim.body);
+            answer.serve(verbatim);
             None
         } else if request.path != LOGS_PATH {
-            Some(OktaError::NoSuchPath)
+            Some(Refused::Error(OktaError::NoSuchPath))
         } else if request.method != "GET" {
-            Some(OktaError::MethodNotSupported)
+            Some(Refused::Error(OktaError::MethodNotSupported))
         } else if request.has_body {
-            Some(OktaError::GetWithBody)
-        } else if authorization != Authorization::Right {
-            Some(OktaError::InvalidToken)
+            Some(Refused::Error(OktaError::GetWithBody))
+        } else if let Some(refused) = authorized.refused {
+            Some(refused)
         } else {
             // A fault that replaces the answer is not spent on a request that is refused anyway; one that changes it is.
             faults = self.draw_faults(admission.refused);
             if admission.refused {
-                Some(OktaError::RateLimited)
+                Some(Refused::Error(OktaError::RateLimited))
             } else {
                 match self.answer_logs(request, &mut answer, faults, millis) {
                     Ok(count) => {
                         events = count;
                         None
                     }
-                    Err(error) => Some(error),
+                    // A token that is refused by fault is refused in the way of its kind.
+                    Err(OktaError::InvalidToken) => Some(self.refuse_token(request)),
+                    Err(error) => Some(Refused::Error(error)),
                 }
             }
         };
-        if let Some(error) = refused {
-            answer.status = error.status();
-            answer.body = error.body(&mut self.rng);
+        match refused {
+            None => {}
+            Some(Refused::Error(error)) => {
+                answer.status = error.status();
+                answer.body = error.body(&mut self.rng);
+            }
+            Some(Refused::AccessToken(refusal)) => {
+                answer.status = refusal.status;
+                answer.headers.push(("www-authenticate".to_owned(), refusal.www_authenticate));
+                // There is no body to have a type.
+                answer.headers.push(("content-type".to_owned(), String::new()));
+            }
         }
         answer.held = self.hold && events > 0;
         if faults.slow {
@@ -175,7 +226,8 @@ impl Org {
                 Some(query) => format!("{}?{query}", request.path),
                 None => request.path.clone(),
             },
-            authorization,
+            scheme: request.scheme(),
+            authorization: authorized.seen,
             user_agent: request.user_agent.clone(),
             status: (!cut_before_status).then_some(answer.status),
             events,
@@ -186,14 +238,55 @@ impl Org {
         answer
     }
 
-    fn authorize(&self, request: &Request) -> Authorization {
-        let Some(sent) = &request.authorization else { return Authorization::Missing };
-        match sent.split_at_checked(5) {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"SSWS ") && token == self.token.as_bytes() => {
-                Authorization::Right
-            }
-            _ => Authorization::Wrong,
+    /// An answer with nothing in it yet. The limiters count on this machine's clock; what an answer says is on the org's.
+    pub(super) fn new_answer(&mut self, time: OrgTime, mut rate_limit: RateLimitState) -> Answer {
+        rate_limit.reset += self.clock_offset;
+        Answer {
+            status: 200,
+            body: Vec::new(),
+            links: Vec::new(),
+            location: None,
+            headers: Vec::new(),
+            rate_limit,
+            date: time.org,
+            request_id: format!("{:032x}", self.rng.u128(..)),
+            delay: self.latency,
+            held: false,
+            cut: None,
         }
+    }
+
+    /// The org's origin, as the client knows it.
+    fn origin<'a>(&'a self, request: &'a Request) -> &'a str {
+        self.origin.as_deref().unwrap_or(&request.origin)
+    }
+
+    fn authorize(&mut self, request: &Request, time: OrgTime) -> Authorized {
+        let refused = |seen, error| Authorized { seen, refused: Some(Refused::Error(error)) };
+        let right = Authorized { seen: Authorization::Right, refused: None };
+        let Some(sent) = &request.authorization else {
+            return refused(Authorization::Missing, OktaError::InvalidToken);
+        };
+        // Two fields of `self`: `origin()` would borrow it whole.
+        let origin = self.origin.as_deref().unwrap_or(&request.origin);
+        match self.oauth.as_mut().and_then(|oauth| oauth.authorize(request, origin, time)) {
+            Some(Ok(token)) if token.has_role => return right,
+            Some(Ok(_)) => return refused(Authorization::Right, OktaError::AccessDenied),
+            Some(Err(refusal)) => {
+                return Authorized { seen: Authorization::Wrong, refused: Some(Refused::AccessToken(refusal)) };
+            }
+            None => {}
+        }
+        match sent.split_at_checked(5) {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"SSWS ") && token == self.token.as_bytes() => right,
+            _ => refused(Authorization::Wrong, OktaError::InvalidToken),
+        }
+    }
+
+    fn refuse_token(&mut self, request: &Request) -> Refused {
+        let origin = self.origin.as_deref().unwrap_or(&request.origin);
+        let refusal = self.oauth.as_mut().and_then(|oauth| oauth.refuse(request, origin));
+        refusal.map_or(Refused::Error(OktaError::InvalidToken), Refused::AccessToken)
     }
 
     fn draw_faults(&mut self, refused: bool) -> DrawnFaults {
@@ -227,10 +320,12 @@ impl Org {
             Some(FaultKind::CursorRefused) => return Err(OktaError::BadCursor),
             Some(FaultKind::RateLimit) => {
                 answer.rate_limit = self.limiter.exhaust(seconds, self.rate_limit_wait);
+                answer.rate_limit.reset += self.clock_offset;
                 return Err(OktaError::RateLimited);
             }
             Some(FaultKind::Concurrency) => {
                 answer.rate_limit = self.limiter.exceed_concurrency(seconds, self.rate_limit_wait);
+                answer.rate_limit.reset += self.clock_offset;
                 return Err(OktaError::RateLimited);
             }
             Some(FaultKind::Redirect) => {
@@ -250,9 +345,9 @@ impl Org {
             Some(PoisonKind::TooLarge) => poison::swell(&mut page.body),
             None => {}
         }
-        let origin = self.origin.as_ref().unwrap_or(&request.origin);
+        let origin = self.origin(request);
         let next_origin = match faults.replaces {
-            Some(FaultKind::WrongOrigin) => &self.other_origin,
+            Some(FaultKind::WrongOrigin) => self.other_origin.as_str(),
             _ => origin,
         };
         answer.links.push(link(origin, &asked, "self"));

@@ -14,13 +14,13 @@ const KEPT: usize = 200_000;
 pub enum Authorization {
     /// There was none.
     Missing,
-    /// It was something else than `SSWS` and the org's token.
+    /// It was refused: neither `SSWS` with the org's token nor an access token that is good for this request.
     Wrong,
-    /// It was `SSWS` and the org's token.
+    /// It was `SSWS` and the org's token, or an access token with all that goes with it.
     Right,
 }
 
-/// A request that the org saw.
+/// A request that the org saw, to anything but the token endpoint of its OAuth side.
 #[derive(Clone, Debug)]
 pub struct RequestRecord {
     /// When it came.
@@ -29,6 +29,8 @@ pub struct RequestRecord {
     pub method: String,
     /// Path and query, as sent.
     pub target: String,
+    /// The scheme of its `Authorization` header, as sent: `SSWS`, `Bearer` or `DPoP`.
+    pub scheme: Option<String>,
     /// What its `Authorization` header was; the value itself is not kept.
     pub authorization: Authorization,
     /// The `User-Agent` header.

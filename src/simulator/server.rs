@@ -6,6 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -15,15 +16,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock;
 use super::connection::CutSwitch;
+use super::oauth::TOKEN_PATH;
 use super::org::{Answer, Cut, Org, Request};
 
 /// Shorter bodies are not worth compressing.
 const GZIP_MIN_BYTES: usize = 256;
+/// Longer forms are not read.
+const MAX_FORM_BYTES: usize = 64 * 1024;
 
 /// What every connection shares.
 pub(super) struct Shared {
     org: Mutex<Org>,
-    /// How many requests were logged so far.
+    /// How many requests were logged so far, without those for tokens.
     pub(super) requests: watch::Sender<usize>,
     /// Whether pages stay here.
     pub(super) held: watch::Sender<bool>,
@@ -60,9 +64,21 @@ pub(super) async fn handle(
 ) -> Response<Body> {
     let arrived = Instant::now();
     let accepts_gzip = header_text(request.headers(), header::ACCEPT_ENCODING).is_some_and(|v| v.contains("gzip"));
-    let request = question(&request, &shared.url);
-    let mut answer = shared.org().answer(&request, clock::now());
-    shared.requests.send_modify(|count| *count += 1);
+    let (parts, body) = request.into_parts();
+    let mut request = question(&parts, &shared.url);
+    let for_token = request.path == TOKEN_PATH;
+    if for_token {
+        // A longer body is no form that a client sends; it is answered as if there were none.
+        request.body = axum::body::to_bytes(body, MAX_FORM_BYTES).await.unwrap_or_default().to_vec();
+    }
+    let (mut answer, logged) = {
+        let mut org = shared.org();
+        let for_token = for_token && org.oauth.is_some();
+        (org.answer(&request, clock::now()), !for_token)
+    };
+    if logged {
+        shared.requests.send_modify(|count| *count += 1);
+    }
     let compressed = shared.gzip && accepts_gzip && answer.body.len() >= GZIP_MIN_BYTES;
     if compressed {
         answer.body = gzip(&answer.body);
@@ -95,18 +111,21 @@ fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn question(request: &axum::extract::Request, url: &str) -> Request {
-    let headers = request.headers();
+fn question(request: &Parts, url: &str) -> Request {
+    let headers = &request.headers;
     let has_body = headers.contains_key(header::TRANSFER_ENCODING)
         || header_text(headers, header::CONTENT_LENGTH).is_some_and(|length| length != "0");
     Request {
-        method: request.method().to_string(),
-        path: request.uri().path().to_owned(),
-        query: request.uri().query().map(str::to_owned),
+        method: request.method.to_string(),
+        path: request.uri.path().to_owned(),
+        query: request.uri.query().map(str::to_owned),
         origin: header_text(headers, header::HOST).map_or_else(|| url.to_owned(), |host| format!("http://{host}")),
         authorization: headers.get(header::AUTHORIZATION).map(|value| value.as_bytes().to_vec()),
+        proofs: headers.get_all("dpop").iter().map(|value| value.as_bytes().to_vec()).collect(),
         user_agent: header_text(headers, header::USER_AGENT).map(str::to_owned),
         has_body,
+        content_type: header_text(headers, header::CONTENT_TYPE).map(str::to_owned),
+        body: Vec::new(),
     }
 }
 

@@ -1,11 +1,16 @@
 //! The simulated org through HTTP: what a client sees, checked against what was recorded of a real org.
 //!
 //! `harness` holds the client of these tests, a deliberately naive one that shares no code with the program's own;
-//! `queries` is about pages, links and errors, `faults` about what goes wrong on request.
+//! `queries` is about pages, links and errors, `faults` about what goes wrong on request, `oauth` about access tokens
+//! and `dpop` about bound ones; `service_app` asks for them, `signer` makes the assertions and proofs.
 
+mod dpop;
 mod faults;
 mod harness;
+mod oauth;
 mod queries;
+mod service_app;
+mod signer;
 
 use std::fs;
 use std::path::{Path, PathBuf};
