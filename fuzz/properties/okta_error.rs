@@ -31,7 +31,13 @@ pub fn check(input: &[u8]) {
         let asked = PageUrl::checked(asked, &org).expect("a page of the org");
         for limit in [None, Some(0), Some(60)] {
             let rate_limit = limit.map(|limit| RateLimit { limit, remaining: 0, reset: i64::from(status) << 48 });
-            let answer = RefusedAnswer { asked: &asked, rate_limit, server_date: None, location };
+            let answer = RefusedAnswer {
+                asked: &asked,
+                rate_limit,
+                server_date: None,
+                app: rate_limit.map(|_| "0oa1"),
+                location,
+            };
             let error = answer.into_error(okta.clone());
             harmless(&error.to_string());
             assert_eq!(error.okta(), Some(&okta));

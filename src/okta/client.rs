@@ -208,7 +208,13 @@ impl Client {
                 session.refused(token.number);
             }
             let okta = OktaError::read(status, &body, challenge, sent.secret());
-            let answer = RefusedAnswer { asked: url, rate_limit, server_date, location: text(&headers, &LOCATION) };
+            let answer = RefusedAnswer {
+                asked: url,
+                rate_limit,
+                server_date,
+                app: credential.client_id(),
+                location: text(&headers, &LOCATION),
+            };
             return Err(answer.into_error(okta));
         }
         // Before the body: where that is too long, the link says what comes behind it.

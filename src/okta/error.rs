@@ -12,6 +12,7 @@ use super::page_url::PageUrlError;
 pub use answer::RefusedAnswer;
 pub use okta_error::OktaError;
 
+mod advice;
 mod answer;
 mod okta_error;
 
@@ -110,24 +111,22 @@ pub enum RequestError {
         /// What the answer says.
         okta: OktaError,
     },
-    /// 401. A secret that comes from a file is to be read again before the connector is failed.
-    #[error(
-        "okta refused the credential ({okta}): the token is another org's, or its owner was deactivated or deleted, or it \
-         was revoked or unused for 30 days: make a new API token in this org, for an active administrator who may read \
-         the System Log, and set it in `auth.ssws`"
-    )]
+    /// Status 401. A secret that comes from a file is to be read again, an access token asked for anew, before the connector is
+    /// failed.
+    #[error("okta refused the credential ({okta}): {advice}")]
     Unauthorized {
         /// What the answer says.
         okta: OktaError,
+        /// What to do.
+        advice: String,
     },
     /// 403.
-    #[error(
-        "the credential may not read the System Log ({okta}): give its owner a role with access to reports and logs, \
-         as Read-only Administrator or Report Administrator"
-    )]
+    #[error("the credential may not read the System Log ({okta}): {advice}")]
     Forbidden {
         /// What the answer says.
         okta: OktaError,
+        /// What to do.
+        advice: String,
     },
     /// 400 because of the cursor in the URL (`after`).
     #[error(
@@ -303,8 +302,8 @@ impl RequestError {
             | Self::Server { okta }
             | Self::RateLimited { okta, .. }
             | Self::Concurrency { okta, .. }
-            | Self::Unauthorized { okta }
-            | Self::Forbidden { okta }
+            | Self::Unauthorized { okta, .. }
+            | Self::Forbidden { okta, .. }
             | Self::CursorRefused { okta }
             | Self::SinceTooOld { okta }
             | Self::BadRequest { okta, .. }

@@ -55,6 +55,14 @@ impl Credential {
         Ssws::new(token).map(Self::Ssws)
     }
 
+    /// The client ID of a service app; none for an API token.
+    pub fn client_id(&self) -> Option<&str> {
+        match self {
+            Self::Ssws(_) => None,
+            Self::Oauth(session) => Some(session.client_id()),
+        }
+    }
+
     /// Whether the two are one credential, so that the org counts their requests together.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {

@@ -46,6 +46,11 @@ impl Session {
         Self { org, app, clock: Clock::new(), state: Mutex::default(), flight: tokio::sync::Mutex::default() }
     }
 
+    /// The app's.
+    pub fn client_id(&self) -> &str {
+        &self.app.client_id
+    }
+
     /// Puts the token on a request; asks for one first where there is none. Returns it, so that no error repeats it.
     pub(in crate::okta) async fn authorize(
         &self,

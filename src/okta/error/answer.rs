@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{OktaError, RequestError};
+use super::{OktaError, RequestError, advice};
 use crate::okta::origin::Origin;
 use crate::okta::page_url::PageUrl;
 use crate::okta::rate_limit::RateLimit;
@@ -16,6 +16,8 @@ pub struct RefusedAnswer<'a> {
     pub rate_limit: Option<RateLimit>,
     /// The server's own clock (`Date`).
     pub server_date: Option<Timestamp>,
+    /// The client ID, where the request had a service app's access token rather than an API token.
+    pub app: Option<&'a str>,
     /// The `Location` header.
     pub location: Option<&'a str>,
 }
@@ -40,9 +42,9 @@ impl RefusedAnswer<'_> {
             300..=399 => RequestError::Redirected { to: self.redirected_to(), okta },
             400 if self.is_about_the_cursor(&okta) => RequestError::CursorRefused { okta },
             400 if okta.mentions("since") && okta.mentions("180 days") => RequestError::SinceTooOld { okta },
-            400 => RequestError::BadRequest { advice: correction(&okta), okta },
-            401 => RequestError::Unauthorized { okta },
-            403 => RequestError::Forbidden { okta },
+            400 => RequestError::BadRequest { advice: advice::bad_request(&okta), okta },
+            401 => RequestError::Unauthorized { advice: advice::unauthorized(&okta, self.app), okta },
+            403 => RequestError::Forbidden { advice: advice::forbidden(&okta, self.app), okta },
             408 => RequestError::RequestTimeout { okta },
             429 => {
                 let wait = self.rate_limit.map(|limit| limit.wait(self.server_date));
@@ -66,25 +68,5 @@ impl RefusedAnswer<'_> {
     fn redirected_to(&self) -> Option<String> {
         let target = self.asked.url().join(self.location?).ok()?;
         Origin::of(&target).map(|origin| origin.to_string())
-    }
-}
-
-/// What to correct in a refused query. It only picks words: E0000001 and E0000053 stand for many things, and no decision
-/// hangs on what their texts say.
-fn correction(okta: &OktaError) -> &'static str {
-    const DATE: &str =
-        "correct `since`; if the date is a checkpoint's, set another with `offsets alter NAME --since T`";
-    const FILTER: &str = "correct `filter`: its fields are those of a LogEvent, as `eventType`, capitals and all, its operators eq, \
-                          ne, gt, ge, lt, le, sw, ew, co and pr";
-    match okta.code.as_deref() {
-        Some("E0000030") => DATE,
-        Some("E0000031") => "correct `filter`: Okta does not support this operator on this field",
-        _ if okta.mentions("'q'") => "correct `q`: at most 10 keywords, of at most 40 characters each",
-        _ if okta.mentions("'limit'") => "lower `limit`",
-        _ if okta.mentions("'since'") || okta.mentions("'until'") => DATE,
-        _ if okta.mentions("nvalid filter") || okta.mentions("SCIM filter") || okta.mentions("field is not valid") => {
-            FILTER
-        }
-        _ => "correct `filter`, `q`, `since` or `limit`",
     }
 }

@@ -13,7 +13,7 @@ fn asked(query: &str) -> PageUrl {
 
 fn error(status: u16, body: &str) -> RequestError {
     let asked = asked("since=a&after=1_1");
-    let answer = RefusedAnswer { asked: &asked, rate_limit: None, server_date: None, location: None };
+    let answer = RefusedAnswer { asked: &asked, rate_limit: None, server_date: None, app: None, location: None };
     answer.into_error(OktaError::read(status, body.as_bytes(), None, TOKEN))
 }
 
@@ -91,7 +91,7 @@ fn every_status_has_its_meaning() {
 #[test]
 fn without_a_cursor_in_the_url_no_cursor_was_refused() {
     let asked = asked("since=a&q=after");
-    let answer = RefusedAnswer { asked: &asked, rate_limit: None, server_date: None, location: None };
+    let answer = RefusedAnswer { asked: &asked, rate_limit: None, server_date: None, app: None, location: None };
     let body = br#"{"errorCode":"E0000001","errorSummary":"Api validation failed: 'q': 'after' is bad"}"#;
     assert_eq!(kind(&answer.into_error(OktaError::read(400, body, None, TOKEN))), "BadRequest");
 }
@@ -106,7 +106,7 @@ fn both_forms_of_429_are_told_apart_and_the_wait_is_by_the_servers_clock() {
         (0, date, RetryReason::Concurrency, Some(59)),
     ] {
         let rate_limit = Some(RateLimit { limit, remaining: 0, reset: 1_658_936_188 });
-        let answer = RefusedAnswer { asked: &asked, rate_limit, server_date, location: None };
+        let answer = RefusedAnswer { asked: &asked, rate_limit, server_date, app: None, location: None };
         let error = answer.into_error(OktaError::read(429, b"", None, TOKEN));
         assert_eq!(error.severity(), Severity::Retriable { reason, wait: wait.map(Duration::from_secs) });
     }
@@ -123,7 +123,7 @@ fn a_redirect_names_the_origin_and_nothing_more() {
         (Some("mailto:a@b"), None),
         (None, None),
     ] {
-        let answer = RefusedAnswer { asked: &asked, rate_limit: None, server_date: None, location };
+        let answer = RefusedAnswer { asked: &asked, rate_limit: None, server_date: None, app: None, location };
         let error = answer.into_error(OktaError::read(302, b"", None, TOKEN));
         assert!(matches!(&error, RequestError::Redirected { to: found, .. } if found.as_deref() == to), "{error:?}");
         assert!(!error.to_string().contains("secret") && error.to_string().contains("set `org`"), "{error}");
