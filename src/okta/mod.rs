@@ -10,6 +10,7 @@ pub mod auth;
 pub mod client;
 pub mod error;
 pub(crate) mod excerpt;
+pub mod limiter;
 pub mod link;
 pub mod log_event;
 pub mod origin;

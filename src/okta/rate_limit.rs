@@ -12,7 +12,7 @@ pub const MAX_WAIT: Duration = Duration::from_secs(300);
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// Added to every wait, as Okta's own client does: both clocks show whole seconds.
-const MARGIN: Duration = Duration::from_secs(1);
+pub const MARGIN: Duration = Duration::from_secs(1);
 
 /// The rate limit that an answer shows: the ceiling that applies to this request, so this token's share of the org's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,14 +45,14 @@ impl RateLimit {
     ///
     /// At least 1 s (a reset in the past), at most [`MAX_WAIT`]; 61 s where the answer has no `Date`.
     pub fn wait(&self, server_date: Option<Timestamp>) -> Duration {
-        let left = match server_date {
-            Some(date) => {
-                let seconds = self.reset.saturating_sub(date.as_second());
-                Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
-            }
-            None => WINDOW,
-        };
-        left.saturating_add(MARGIN).min(MAX_WAIT)
+        self.rest(server_date).saturating_add(MARGIN).min(MAX_WAIT)
+    }
+
+    /// What was left of the window when the answer was made, in whole seconds: `reset` - `Date`, at most [`MAX_WAIT`].
+    pub fn rest(&self, server_date: Option<Timestamp>) -> Duration {
+        let Some(date) = server_date else { return WINDOW };
+        let seconds = self.reset.saturating_sub(date.as_second());
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).min(MAX_WAIT)
     }
 }
 

@@ -1,0 +1,47 @@
+//! How many requests are open at once, after the org said that these were too many.
+
+use std::time::Duration;
+
+/// The first wait for everybody after such a refusal; doubles up to the second.
+const WAIT: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+/// One more is let go at once after this long without a refusal.
+const RECOVERY: Duration = Duration::from_secs(10);
+/// With so many at once nobody counts any more.
+const MANY: usize = 75;
+
+/// Halved at each refusal, and one more again after each calm while.
+#[derive(Debug, Default)]
+pub(super) struct Crowd {
+    /// None where none was refused.
+    most: Option<usize>,
+    refusals: u32,
+    calm_since: Duration,
+}
+
+impl Crowd {
+    /// Whether another one would be too many.
+    pub(super) fn is_full(&self, open: usize) -> bool {
+        self.most.is_some_and(|most| open >= most)
+    }
+
+    /// A request was refused while so many others were open; gives how long nobody asks.
+    pub(super) fn refused(&mut self, others: usize, now: Duration, jitter: f64) -> Duration {
+        let before = self.most.map_or(others + 1, |most| most.min(others + 1));
+        self.most = Some((before / 2).max(1));
+        self.calm_since = now;
+        let wait = WAIT.0.saturating_mul(1 << self.refusals.min(16)).min(WAIT.1);
+        self.refusals = self.refusals.saturating_add(1);
+        wait.mul_f64(0.5 + jitter / 2.0)
+    }
+
+    /// A request was answered.
+    pub(super) fn answered(&mut self, now: Duration) {
+        self.refusals = 0;
+        if now >= self.calm_since + RECOVERY
+            && let Some(most) = self.most
+        {
+            self.calm_since = now;
+            self.most = Some(most + 1).filter(|most| *most < MANY);
+        }
+    }
+}

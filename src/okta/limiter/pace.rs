@@ -1,0 +1,71 @@
+//! How far into a window's limit each kind may go, and how fast.
+
+use std::time::Duration;
+
+use super::{Ask, Kind};
+
+/// The part of the allowance that may be used at once.
+const BURST: f64 = 0.1;
+
+/// The part of a window after which all of the allowance may be used. What is asked at the very end would be counted in
+/// the next window, and the last ones of several processes need room.
+const SPREAD: f64 = 7.0 / 8.0;
+
+/// What may be used in a window, by all clients together: a burst at once, and the rest along a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pace {
+    /// At the end of the line.
+    pub(super) cap: u64,
+    /// At its beginning.
+    burst: u64,
+}
+
+impl Pace {
+    /// The pace of this request at this limit.
+    pub(super) fn new(ask: Ask, limit: u64) -> Self {
+        let allowed = part(limit, ask.share);
+        let burst = |of: u64| ((of as f64 * BURST).ceil() as u64).clamp(1, of);
+        match ask.kind {
+            Kind::Backlog => Self { cap: allowed, burst: burst(allowed) },
+            // Half of what the share leaves: the other half is for those who ask at the same moment.
+            Kind::Live => {
+                let deeper = (limit - allowed) / 2;
+                let cap = allowed + deeper;
+                Self { cap, burst: (burst(allowed) + deeper).max(cap / 2) }
+            }
+            Kind::Bulk => {
+                let reserved = (limit as f64 * ask.bulk_reserve).ceil() as u64;
+                let cap = limit.saturating_sub(reserved).clamp(1, allowed);
+                Self { cap, burst: burst(cap) }
+            }
+        }
+    }
+
+    /// How many requests may be used this long after the window began.
+    pub(super) fn allowed(&self, elapsed: Duration, length: Duration) -> u64 {
+        let line = length.mul_f64(SPREAD);
+        if elapsed >= line {
+            return self.cap;
+        }
+        let done = elapsed.as_secs_f64() / line.as_secs_f64();
+        // Where a wait ends, rounding must not ask for another one.
+        self.burst + ((self.cap - self.burst) as f64 * done + 1e-6).floor() as u64
+    }
+
+    /// When, after the window began, so many may be used; never in this window where that is beyond the cap.
+    pub(super) fn time_of(&self, used: u64, length: Duration) -> Option<Duration> {
+        if used > self.cap {
+            return None;
+        }
+        let Some(beyond) = used.checked_sub(self.burst).filter(|beyond| *beyond > 0) else {
+            return Some(Duration::ZERO);
+        };
+        Some(length.mul_f64(SPREAD * beyond as f64 / (self.cap - self.burst) as f64))
+    }
+}
+
+/// At least one, or nothing would ever be asked.
+fn part(limit: u64, share: f64) -> u64 {
+    // 0.7 * 10 is a little less than 7.
+    ((limit as f64 * share + 1e-6).floor() as u64).clamp(1, limit.max(1))
+}

@@ -1,0 +1,3 @@
+mod rules;
+mod simulation;
+mod windows;
