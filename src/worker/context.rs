@@ -74,6 +74,14 @@ impl GroupHandle {
         member.report(shard, end.unwrap_or_default(), report)
     }
 
+    /// [`GroupMember::wake`].
+    pub fn wake(&self) {
+        let member = self.lock().clone();
+        if let Some(member) = member {
+            member.wake();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Arc<GroupMember>>> {
         self.member.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -20,6 +20,7 @@ pub mod record_time;
 pub mod report;
 pub mod runner;
 pub mod sending_time;
+pub mod set_back;
 pub mod shard;
 pub mod shutdown;
 pub mod topic_limits;
@@ -126,6 +127,7 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
         topic: context.offsets.topic.clone(),
     };
     let ownership = Arc::new(Ownership::new(Arc::clone(&context), by_shard));
+    let watch = tokio::spawn(set_back::watch(Arc::clone(&context)));
     let thread = GroupThread { context, ownership, readiness, membership, stop: stop.clone() };
     let (sender, mut ended) = oneshot::channel();
     let run = move || {
@@ -143,6 +145,7 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
             }
         },
     };
+    watch.abort();
     server.stop().await;
     info!("stopped");
     Ok(result.map_err(|_| WorkerError::Panicked)??)
