@@ -15,7 +15,6 @@ mod layout;
 mod oauth;
 mod okta_http;
 mod problem;
-mod rate_limit;
 mod section;
 mod ssws;
 mod synonyms;

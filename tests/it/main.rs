@@ -18,7 +18,6 @@ mod self_contained;
 mod config;
 mod error_table;
 mod fuzz;
-mod gate;
 mod hostile;
 mod okta_client;
 mod simulator;

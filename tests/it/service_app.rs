@@ -3,6 +3,13 @@
 //! Whatever it sends on the way (client assertions, DPoP proofs) is kept by `support::recorder`, and verified by a
 //! library that is neither ours nor the simulator's (`support::verifier`).
 
+mod app;
+mod broken_files;
+mod keys;
+mod lifetimes;
+mod nowhere;
+mod restarts;
+
 use crate::support::verifier::Verifier;
 
 /// What refuses nothing proves nothing.

@@ -13,6 +13,9 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// A token is renewed so long before its end, or at 80 % of its life, whichever comes later.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
+/// Never later than that before its end, but for one whose half is less: Okta counts a token's time in whole seconds, so
+/// it may end a second earlier than `expires_in` says, and a renewal takes its time.
+const RENEW_AT_LEAST_BEFORE: Duration = Duration::from_secs(3);
 
 /// How a token is presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +72,7 @@ impl AccessToken {
             }
         };
         let lifetime = lifetime.min(MAX_LIFETIME);
-        let renew_after = lifetime.mul_f64(0.8).max(lifetime.saturating_sub(RENEW_BEFORE));
+        let renew_after = renew_after(lifetime);
         let (renew_at, expires_at) = (asked_at + renew_after, asked_at + lifetime);
         Ok(Self { secret: SecretString::from(token), scheme, number, renew_at, expires_at })
     }
@@ -90,5 +93,23 @@ impl AccessToken {
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AccessToken({:?}, {}, ***)", self.scheme, self.number)
+    }
+}
+
+/// From when on a token of that lifetime is renewed.
+fn renew_after(lifetime: Duration) -> Duration {
+    let early = lifetime.mul_f64(0.8).max(lifetime.saturating_sub(RENEW_BEFORE));
+    early.min(lifetime.saturating_sub(RENEW_AT_LEAST_BEFORE).max(lifetime / 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_tokens_are_renewed_with_seconds_to_spare() {
+        for (lifetime, after) in [(3600, 3300.0), (600, 480.0), (20, 16.0), (15, 12.0), (10, 7.0), (5, 2.5), (1, 0.5)] {
+            assert_eq!(renew_after(Duration::from_secs(lifetime)).as_secs_f64(), after, "{lifetime}");
+        }
     }
 }
