@@ -62,6 +62,9 @@ pub struct SimulateArgs {
     /// Requests a minute before the answer is 429.
     #[arg(long, value_name = "N", default_value_t = 60_000)]
     pub rate_limit: u32,
+    /// Requests at once before the answer is 429.
+    #[arg(long, value_name = "N", default_value_t = 75)]
+    pub concurrency_limit: u32,
     /// Something that goes wrong, and how often, from 0 to 1; may be given several times.
     #[arg(long, value_name = "KIND=PROBABILITY")]
     pub fault: Vec<Fault>,
@@ -102,6 +105,7 @@ pub async fn run(args: SimulateArgs, shutdown: impl Future<Output = ()>) -> anyh
         live_rate,
         latency: args.latency,
         rate_limit: args.rate_limit,
+        concurrency_limit: args.concurrency_limit,
         faults,
         poison: args.poison,
         slow_delay: args.slow_delay,

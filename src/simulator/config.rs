@@ -44,6 +44,9 @@ pub struct SimulatorConfig {
     pub rate_limit: u32,
     /// The length of the window; counted in whole seconds, as the reset header is.
     pub rate_limit_window: Duration,
+    /// More requests at once than this are answered 429, as by the fault `concurrency`. Okta documents 75 for an org, and
+    /// 35 for a free one.
+    pub concurrency_limit: u32,
     /// How far ahead the reset of a 429 by fault is; counted in whole seconds, at least one.
     pub rate_limit_wait: Duration,
     /// How late an answer with the fault `slow` comes.
@@ -79,6 +82,7 @@ impl Default for SimulatorConfig {
             latency: Duration::ZERO,
             rate_limit: 60_000,
             rate_limit_window: Duration::from_secs(60),
+            concurrency_limit: 75,
             rate_limit_wait: Duration::from_secs(2),
             slow_delay: Duration::from_secs(3),
             date_offset_seconds: 3_600,
@@ -158,6 +162,9 @@ impl SimulatorConfig {
         }
         if self.rate_limit == 0 {
             return bad("rate-limit", "0".to_owned(), "give at least 1 request a window");
+        }
+        if self.concurrency_limit == 0 {
+            return bad("concurrency-limit", "0".to_owned(), "give at least 1 request at once");
         }
         if self.backlog_span.is_zero() || self.backlog_span > Duration::from_secs(365 * 24 * 60 * 60) {
             return bad(

@@ -59,7 +59,7 @@ impl Simulator {
             .await
             .map_err(|error| SimulatorError::Backlog { reason: error.to_string() })??;
         let org = Org::new(&config, token.clone(), feed, oauth);
-        let shared = Arc::new(Shared::new(org, format!("http://{address}"), config.gzip));
+        let shared = Arc::new(Shared::new(org, format!("http://{address}"), &config));
         let router = Router::new().fallback(handle).with_state(Arc::clone(&shared));
         let service = router.into_make_service_with_connect_info::<CutSwitch>();
         let stop = shared.stop.clone();

@@ -62,7 +62,8 @@
 //!   uuid as the cursor, so there it must; for ascending ones it is a guess.
 //! - Events are there from the moment they are persisted. Okta's take a few seconds to be seen.
 //! - The default rate limit is far above Okta's 120 a minute, so that tests and `demo` need not wait; it is a setting.
-//! - A request beyond 75 at once is not refused; `concurrency` is a fault.
+//! - A request beyond 75 at once is refused at once; Okta tries again by itself for a while. Tokens are counted with
+//!   the rest.
 //! - Unknown paths count into the bucket of the System Log, the only one there is.
 
 mod clock;

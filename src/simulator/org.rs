@@ -37,6 +37,8 @@ pub(super) struct Request {
     pub(super) content_type: Option<String>,
     /// Read at the token endpoint alone.
     pub(super) body: Vec<u8>,
+    /// The org is answering as many others as it may.
+    pub(super) too_many_at_once: bool,
 }
 
 /// Where the connection breaks.
@@ -172,6 +174,9 @@ impl Org {
         let refused = if let Some(verbatim) = self.verbatim.take(&request.path) {
             answer.serve(verbatim);
             None
+        } else if request.too_many_at_once {
+            self.exceed_concurrency(&mut answer, machine);
+            Some(Refused::Error(OktaError::RateLimited))
         } else if request.path != LOGS_PATH {
             Some(Refused::Error(OktaError::NoSuchPath))
         } else if request.method != "GET" {
@@ -289,6 +294,12 @@ impl Org {
         refusal.map_or(Refused::Error(OktaError::InvalidToken), Refused::AccessToken)
     }
 
+    /// Has an answer say that there are too many at once; `now` is on this machine's clock.
+    fn exceed_concurrency(&mut self, answer: &mut Answer, now: i64) {
+        answer.rate_limit = self.limiter.exceed_concurrency(now, self.rate_limit_wait);
+        answer.rate_limit.reset += self.clock_offset;
+    }
+
     fn draw_faults(&mut self, refused: bool) -> DrawnFaults {
         let mut faults = self.faults.draw(&mut self.rng);
         if refused {
@@ -324,8 +335,7 @@ impl Org {
                 return Err(OktaError::RateLimited);
             }
             Some(FaultKind::Concurrency) => {
-                answer.rate_limit = self.limiter.exceed_concurrency(seconds, self.rate_limit_wait);
-                answer.rate_limit.reset += self.clock_offset;
+                self.exceed_concurrency(answer, seconds);
                 return Err(OktaError::RateLimited);
             }
             Some(FaultKind::Redirect) => {

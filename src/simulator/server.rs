@@ -1,6 +1,7 @@
 //! The HTTP side: from axum's request to the org's question, and from its answer to bytes, headers and all.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::clock;
+use super::config::SimulatorConfig;
 use super::connection::CutSwitch;
 use super::oauth::TOKEN_PATH;
 use super::org::{Answer, Cut, Org, Request};
@@ -34,17 +36,23 @@ pub(super) struct Shared {
     /// The org's own origin, for clients that send no `Host`.
     pub(super) url: String,
     pub(super) gzip: bool,
+    /// Requests that are being answered.
+    at_once: AtomicUsize,
+    /// More at once are refused.
+    max_at_once: usize,
     pub(super) stop: CancellationToken,
 }
 
 impl Shared {
-    pub(super) fn new(org: Org, url: String, gzip: bool) -> Self {
+    pub(super) fn new(org: Org, url: String, config: &SimulatorConfig) -> Self {
         Self {
             org: Mutex::new(org),
             requests: watch::Sender::new(0),
             held: watch::Sender::new(false),
             url,
-            gzip,
+            gzip: config.gzip,
+            at_once: AtomicUsize::new(0),
+            max_at_once: usize::try_from(config.concurrency_limit).unwrap_or(usize::MAX),
             stop: CancellationToken::new(),
         }
     }
@@ -56,6 +64,23 @@ impl Shared {
     }
 }
 
+/// One request that is being answered.
+struct AtOnce<'a>(&'a AtomicUsize);
+
+impl<'a> AtOnce<'a> {
+    /// Counts it, and says how many there are with it.
+    fn enter(count: &'a AtomicUsize) -> (Self, usize) {
+        let others = count.fetch_add(1, Ordering::Relaxed);
+        (Self(count), others + 1)
+    }
+}
+
+impl Drop for AtOnce<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Answers any request.
 pub(super) async fn handle(
     State(shared): State<Arc<Shared>>,
@@ -63,9 +88,11 @@ pub(super) async fn handle(
     request: axum::extract::Request,
 ) -> Response<Body> {
     let arrived = Instant::now();
+    let (_at_once, at_once) = AtOnce::enter(&shared.at_once);
     let accepts_gzip = header_text(request.headers(), header::ACCEPT_ENCODING).is_some_and(|v| v.contains("gzip"));
     let (parts, body) = request.into_parts();
     let mut request = question(&parts, &shared.url);
+    request.too_many_at_once = at_once > shared.max_at_once;
     let for_token = request.path == TOKEN_PATH;
     if for_token {
         // A longer body is no form that a client sends; it is answered as if there were none.
@@ -126,6 +153,7 @@ fn question(request: &Parts, url: &str) -> Request {
         has_body,
         content_type: header_text(headers, header::CONTENT_TYPE).map(str::to_owned),
         body: Vec::new(),
+        too_many_at_once: false,
     }
 }
 

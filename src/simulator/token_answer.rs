@@ -23,6 +23,12 @@ impl Org {
         let mut answer = self.new_answer(time, admission.state);
         let refused = match fault {
             _ if request.method != "POST" => Some(OktaError::MethodNotSupported),
+            _ if request.too_many_at_once => {
+                answer.rate_limit.limit = 0;
+                answer.rate_limit.remaining = 0;
+                answer.rate_limit.reset = time.org + self.rate_limit_wait;
+                Some(OktaError::RateLimited)
+            }
             _ if admission.refused => Some(OktaError::RateLimited),
             Some(FaultKind::RateLimit | FaultKind::Concurrency) => {
                 answer.rate_limit.remaining = 0;

@@ -1,5 +1,6 @@
 //! What goes wrong on request.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use okta_kafka_source::simulator::{FaultKind, Faults, Simulator, SimulatorConfig};
@@ -74,6 +75,29 @@ async fn the_bucket_really_counts() {
     }
     assert_eq!(seen, [(200, 2), (200, 1), (200, 0), (429, 0), (429, 0)]);
     assert_eq!(simulator.requests_in_rate_limit_window(), 1);
+}
+
+#[tokio::test]
+async fn more_requests_at_once_than_the_org_takes_are_refused_as_they_come() {
+    let simulator = start(SimulatorConfig { events: 1, concurrency_limit: 2, ..SimulatorConfig::default() }).await;
+    let simulator = Arc::new(simulator);
+    simulator.hold_pages();
+    let held: Vec<_> = (0..2)
+        .map(|_| {
+            let simulator = Arc::clone(&simulator);
+            tokio::spawn(async move { get(&simulator, "").await.status })
+        })
+        .collect();
+    simulator.wait_for_requests(2).await;
+    let refused = get(&simulator, "").await;
+    let headers = (refused.number("x-rate-limit-limit"), refused.number("x-rate-limit-remaining"));
+    assert_eq!((refused.status, refused.error_code().as_str(), headers), (429, "E0000047", (0, 0)));
+    assert_eq!(ahead(&refused), 2);
+    simulator.release_pages();
+    for one in held {
+        assert_eq!(one.await.unwrap(), 200);
+    }
+    assert_eq!(get(&simulator, "").await.status, 200);
 }
 
 #[tokio::test]
