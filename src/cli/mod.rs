@@ -52,7 +52,7 @@ enum Command {
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
     /// Serve a simulated org, as a development tool
-    Simulate(simulate::SimulateArgs),
+    Simulate(Box<simulate::SimulateArgs>),
 }
 
 /// `-c`, for every command that needs the file.
@@ -105,7 +105,7 @@ pub fn main() -> ExitCode {
             Command::Status(args) => interruptible(status::run(args)).await,
             Command::Offsets(command) => interruptible(offsets::run(command)).await,
             Command::DeadLetters(command) => interruptible(dead_letters::run(command)).await,
-            Command::Simulate(args) => simulate::run(args, signals::any()).await,
+            Command::Simulate(args) => simulate::run(*args, signals::any()).await,
         }
     });
     runtime.shutdown_timeout(LINGER);

@@ -1,5 +1,7 @@
 //! `simulate`: the simulated org as a development tool.
 
+mod oauth;
+
 use std::future::Future;
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -11,6 +13,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use serde_json::json;
 
+use self::oauth::{OauthArgs, ServiceApp};
 use crate::simulator::{Fault, Faults, Poison, Simulator, SimulatorConfig};
 
 const EXAMPLES: &str = "\
@@ -28,13 +31,17 @@ Examples:
     okta-kafka-source simulate --print-config > simulated.yaml &
     okta-kafka-source run -c simulated.yaml
 
+  The same with a service app in the place of an API token, DPoP, and tokens that live a minute:
+    okta-kafka-source simulate --oauth --dpop required --token-life 60s --print-config > simulated.yaml &
+
 Kinds of fault: http_500, timeout, http_503, http_400, http_401, http_403, cursor_refused, rate_limit, concurrency,
 slow, cut, truncate, wrong_origin, redirect, date_off. All but slow and date_off exclude each other in one answer, so
 their probabilities add up to at most 1.";
 
 /// Serves a simulated org's System Log until it is stopped.
 ///
-/// Prints one line of JSON on stdout when it listens: {"url":"http://127.0.0.1:8084","token":"…"}.
+/// Prints one line of JSON on stdout when it listens: {"url":"http://127.0.0.1:8084","token":"…"}, and with --oauth also
+/// client_id, key_id and private_key.
 #[derive(Args, Clone)]
 #[command(after_help = EXAMPLES)]
 pub struct SimulateArgs {
@@ -78,6 +85,12 @@ pub struct SimulateArgs {
     /// How far ahead the reset of a 429 by the faults `rate_limit` and `concurrency` is.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     pub rate_limit_wait: Duration,
+    /// How far the org's own clock is ahead of this machine's, always; as in 90s, or --clock-offset=-1h for behind.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = offset)]
+    pub clock_offset: SignedDuration,
+    /// What the org asks of a service app.
+    #[command(flatten)]
+    pub oauth: OauthArgs,
     /// Print a configuration for `run` that works with this org instead of the line of JSON, which goes to stderr.
     #[arg(long)]
     pub print_config: bool,
@@ -96,9 +109,12 @@ pub async fn run(args: SimulateArgs, shutdown: impl Future<Output = ()>) -> anyh
         // A matter of the command line, and to be told apart as that.
         .map_err(|error| clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{error}\n")))?;
     let live_rate = args.live_rate.unwrap_or(if args.events_file.is_some() { 0.0 } else { 1.0 });
+    let app = args.oauth.service_app()?;
     let simulator = Simulator::start(SimulatorConfig {
         listen: args.listen,
         token: args.token,
+        oauth: app.as_ref().map(|app| app.config.clone()),
+        clock_offset_seconds: args.clock_offset.as_secs(),
         seed: args.seed,
         events: args.events,
         events_file: args.events_file,
@@ -114,10 +130,11 @@ pub async fn run(args: SimulateArgs, shutdown: impl Future<Output = ()>) -> anyh
     })
     .await?;
     // Written out, so that the members keep their order.
-    let ready = format!(r#"{{"url":{},"token":{}}}"#, json!(simulator.url()), json!(simulator.token()));
+    let members = app.as_ref().map(|app| app.members(!args.print_config)).unwrap_or_default();
+    let ready = format!(r#"{{"url":{},"token":{}{members}}}"#, json!(simulator.url()), json!(simulator.token()));
     let printed = if args.print_config {
         let _ = writeln!(io::stderr(), "{ready}");
-        print(&configuration(&simulator, &args.bootstrap))
+        print(&configuration(&simulator, app.as_ref(), &args.bootstrap))
     } else {
         print(&format!("{ready}\n"))
     };
@@ -139,9 +156,13 @@ fn print(text: &str) -> io::Result<()> {
 }
 
 /// A configuration for `run` that takes this org's System Log into a broker.
-fn configuration(simulator: &Simulator, bootstrap: &str) -> String {
+fn configuration(simulator: &Simulator, app: Option<&ServiceApp>, bootstrap: &str) -> String {
     // JSON strings are YAML strings, so a token needs no other quoting; `$${` is how a configuration writes `${`.
     let text = |value: &str| json!(value.replace("${", "$${")).to_string();
+    let auth = match app {
+        Some(app) => app.auth(text),
+        None => format!("    auth: {{ssws: {}}}\n", text(simulator.token())),
+    };
     format!(
         "# A simulated org: run it with `okta-kafka-source run -c FILE`, with a Kafka broker.\n\
          kafka:\n\
@@ -149,12 +170,11 @@ fn configuration(simulator: &Simulator, bootstrap: &str) -> String {
          connectors:\n\
          \x20 - name: simulated\n\
          \x20   org: {}\n\
-         \x20   auth: {{ssws: {}}}\n\
+         {auth}\
          \x20   topic: okta.system-log\n\
          \x20   interval: 60s\n",
         text(bootstrap),
         text(simulator.url()),
-        text(simulator.token()),
     )
 }
 
@@ -163,6 +183,11 @@ fn duration(text: &str) -> Result<Duration, String> {
     let parsed: SignedDuration =
         text.parse().map_err(|_| format!("`{text}` is not a duration: write it as 200ms, 3s or 1m"))?;
     Duration::try_from(parsed).map_err(|_| format!("`{text}` is negative: give a duration of 0s or more"))
+}
+
+/// Reads `90s` or `-1h`.
+fn offset(text: &str) -> Result<SignedDuration, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a duration: write it as 90s, 1h or -1h"))
 }
 
 #[cfg(test)]
@@ -195,6 +220,10 @@ mod tests {
             (vec!["--latency", "soon"], "is not a duration"),
             (vec!["--poison", "timeout:5"], "is not KIND:FIRST-LAST:LIMIT"),
             (vec!["--events", "3", "--events-file", "f"], "cannot be used with"),
+            (vec!["--dpop", "required"], "--oauth"),
+            (vec!["--oauth", "--dpop", "maybe"], "possible values: required, off, auto"),
+            (vec!["--oauth", "--oauth-private-key", "a", "--oauth-public-key", "b"], "cannot be used with"),
+            (vec!["--clock-offset", "later"], "is not a duration"),
         ] {
             let error = Command::try_parse_from(["simulate"].into_iter().chain(arguments.clone())).err();
             let message = error.map(|error| error.to_string()).unwrap_or_default();
@@ -209,7 +238,7 @@ mod tests {
     async fn the_printed_configuration_is_for_this_org() {
         let config = SimulatorConfig { events: 0, token: Some("0\"0${x}".to_owned()), ..SimulatorConfig::default() };
         let simulator = Simulator::start(config).await.expect("starts");
-        let printed = configuration(&simulator, "kafka:29092");
+        let printed = configuration(&simulator, None, "kafka:29092");
         assert!(printed.contains("  bootstrap.servers: \"kafka:29092\"\n"), "{printed}");
         assert!(printed.contains(&format!("    org: \"{}\"\n", simulator.url())), "{printed}");
         assert!(printed.contains(r#"    auth: {ssws: "0\"0$${x}"}"#), "{printed}");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::auth::{self, Auth};
+use super::rate_limit::{self, DEFAULT_BULK_RESERVE, DEFAULT_SHARE};
 use super::section::{Context, Field, Section};
 use super::text;
 use super::time::{self, DAY, Since};
@@ -45,6 +46,10 @@ pub struct ConnectorConfig {
     pub dead_letter_topic: String,
     /// `errors_tolerance: all`: such elements are set aside; `none`: the connector fails at the first.
     pub tolerates_errors: bool,
+    /// The part of the org's rate limit up to which it asks: more than 0, at most 1.
+    pub rate_limit_share: f64,
+    /// The part of the org's rate limit that other processes than `run` leave: 0 to 1.
+    pub rate_limit_bulk_reserve: f64,
     /// Whether another connector may take the same org to the same topic.
     pub allow_overlap: bool,
 }
@@ -110,6 +115,11 @@ impl<'n> ConnectorFields<'n> {
         let since = self.optional("since", DEFAULT_SINCE, |field| read_since(context, field));
         let filter = self.optional("filter", None, |field| read_query(context, field));
         let q = self.optional("q", None, |field| read_query(context, field));
+        let rate_limit_share =
+            self.optional("rate_limit_share", DEFAULT_SHARE, |field| rate_limit::read_share(context, field));
+        let rate_limit_bulk_reserve = self.optional("rate_limit_bulk_reserve", DEFAULT_BULK_RESERVE, |field| {
+            rate_limit::read_bulk_reserve(context, field)
+        });
         let allow_overlap = self.optional("allow_overlap", false, |field| context.boolean(field));
         let tolerates_errors = self.optional("errors_tolerance", true, |field| read_tolerance(context, field));
         let format = self.optional("format", (), |field| read_format(context, field));
@@ -134,6 +144,8 @@ impl<'n> ConnectorFields<'n> {
                     q: q?,
                     dead_letter_topic: dead_letter_topic?,
                     tolerates_errors: tolerates_errors?,
+                    rate_limit_share: rate_limit_share?,
+                    rate_limit_bulk_reserve: rate_limit_bulk_reserve?,
                     allow_overlap: allow_overlap?,
                 })
             }),

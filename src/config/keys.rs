@@ -29,11 +29,12 @@ pub(super) const CONNECTOR: &[&str] = &[
     "q",
     "dead_letter_topic",
     "errors_tolerance",
+    "rate_limit_share",
+    "rate_limit_bulk_reserve",
     "allow_overlap",
 ];
 /// Of a connector, in a later version.
-pub(super) const CONNECTOR_LATER: &[&str] =
-    &["rate_limit_share", "rate_limit_bulk_reserve", "recovery_overlap", "on_lost_cursor", "on_query_change"];
+pub(super) const CONNECTOR_LATER: &[&str] = &["recovery_overlap", "on_lost_cursor", "on_query_change"];
 /// Of `auth`.
 pub(super) const AUTH: &[&str] = &["ssws", "oauth"];
 /// Of `auth.oauth`.

@@ -15,6 +15,7 @@ mod layout;
 mod oauth;
 mod okta_http;
 mod problem;
+mod rate_limit;
 mod section;
 mod ssws;
 mod synonyms;

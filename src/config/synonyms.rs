@@ -13,6 +13,7 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("interval", &["poll_interval", "polling_interval", "poll_frequency", "frequency", "period", "every"]),
     ("limit", &["page_size", "batch_size", "max_results"]),
     ("since", &["from", "start", "start_date", "start_from", "lookback", "initial_offset"]),
+    ("rate_limit_share", &["rate_limit", "rate_limit_percent", "rate_limit_percentage", "max_rate"]),
     ("filter", &["filters", "expression"]),
     ("q", &["query", "keyword", "keywords", "search"]),
     ("dead_letter_topic", &["dlq", "dlq_topic", "dead_letter_queue", "error_topic", "errors_topic"]),

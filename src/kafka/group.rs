@@ -19,6 +19,7 @@ use super::client_config;
 use super::connection::{Connection, Side};
 use super::error::code_of;
 use super::group_standing::GroupStanding;
+use super::native;
 use crate::config::KafkaProperties;
 
 /// One wait for the group's events.
@@ -245,6 +246,13 @@ impl GroupMember {
                 membership: self.membership.clone(),
             })),
         }
+    }
+
+    /// Ends the waits that this member's threads are in: for when the wall clock was set back, so that heartbeats go on.
+    pub fn wake(&self) {
+        native::wake(self.consumer.client());
+        // librdkafka's own thread has no call to wake it; it wakes for a question, and this one asks no broker.
+        let _ = self.consumer.group_metadata();
     }
 
     /// Where we stand with the group, with shards or without, as of half a second ago.

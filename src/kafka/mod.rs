@@ -11,7 +11,7 @@ mod connection_error;
 pub mod deliveries;
 pub mod embedded;
 pub mod error;
-mod event_thread;
+pub mod event_thread;
 pub mod group;
 pub mod group_reports;
 pub mod group_standing;

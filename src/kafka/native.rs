@@ -46,6 +46,18 @@ pub fn serve_event<C: ClientContext>(client: &Client<C>, timeout: Duration) {
     }
 }
 
+/// Ends the wait of whoever polls the client, or that of the next one: without this, a wait that began before the wall
+/// clock was set back takes until that time has come again.
+pub fn wake<C: ClientContext>(client: &Client<C>) {
+    // SAFETY: the pointer is of a living client, since `client` is borrowed; librdkafka may be called from any thread.
+    // The queue is a reference of our own, given back at once.
+    unsafe {
+        let queue = bindings::rd_kafka_queue_get_main(client.native_ptr());
+        bindings::rd_kafka_queue_yield(queue);
+        bindings::rd_kafka_queue_destroy(queue);
+    }
+}
+
 /// Gives a client the OAUTHBEARER token that it logs in with from now on; an error is librdkafka's reason, without the token.
 ///
 /// rdkafka's own way has no room for SASL extensions, and never comes to an `AdminClient`.

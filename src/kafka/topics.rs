@@ -150,7 +150,9 @@ impl TopicsClient {
             served.inner().context().feed(served.inner());
             native::serve_event(served.inner(), SLICE);
         };
-        let events = EventThread::start("topics", serve).map_err(TopicError::Thread)?;
+        let woken = Arc::clone(&admin);
+        let wake = move || native::wake(woken.inner());
+        let events = EventThread::start("topics", serve, wake).map_err(TopicError::Thread)?;
         Ok(Self { admin, _events: events, age: Clock::new() })
     }
 }

@@ -14,6 +14,7 @@ use super::client_config;
 use super::deliveries::{Deliveries, Reports, Tag, Undelivered, Waited};
 use super::error::{self, Verdict, code_of, is_swept_along, judge};
 use super::event_thread::{self, EventThread};
+use super::native;
 use super::transaction_end::TransactionEnd;
 use crate::clock::{self, Clock};
 use crate::config::KafkaProperties;
@@ -112,7 +113,9 @@ impl TransactionalProducer {
             served.context().connection().feed(served.client());
             served.poll(event_thread::SLICE);
         };
-        let events = EventThread::start("producer", serve).map_err(InitError::Thread)?;
+        let woken = Arc::clone(&producer);
+        let wake = move || native::wake(woken.client());
+        let events = EventThread::start("producer", serve, wake).map_err(InitError::Thread)?;
         let clock = Clock::new();
         let mut said = Duration::ZERO;
         let mut last = None;

@@ -27,6 +27,7 @@ use super::proxy::{Network, Proxy};
 use super::rate_limit::RateLimit;
 
 mod diagnosis;
+pub mod gate;
 mod token_request;
 
 /// The longest body of a refusing answer that is read.

@@ -13,6 +13,18 @@ use crate::kafka::topics::Topics;
 use crate::metrics::Metrics;
 use crate::okta::auth::credential::Credential;
 use crate::okta::client::Client;
+use crate::okta::client::gate::Gate;
+
+/// How a connector asks its org.
+#[derive(Debug, Clone)]
+pub struct OrgAccess {
+    /// A client of its own.
+    pub client: Client,
+    /// What lets it in; connectors of one org may share it.
+    pub credential: Credential,
+    /// Where it waits for its turn; shared with the credential.
+    pub gate: Arc<Gate>,
+}
 
 /// Shared by all shards.
 pub struct WorkerContext {
@@ -34,13 +46,13 @@ pub struct WorkerContext {
     pub clock: Clock,
     /// This worker's name in reports.
     pub worker: String,
-    /// One HTTP client for each connector, and its credential, by name.
-    pub clients: BTreeMap<String, (Client, Credential)>,
+    /// How each connector asks its org, by name.
+    pub clients: BTreeMap<String, OrgAccess>,
 }
 
 impl WorkerContext {
-    /// The client of a connector, and what lets it in.
-    pub fn client(&self, connector: &ConnectorConfig) -> Option<(Client, Credential)> {
+    /// How a connector asks its org.
+    pub fn client(&self, connector: &ConnectorConfig) -> Option<OrgAccess> {
         self.clients.get(&connector.name).cloned()
     }
 }
@@ -72,6 +84,14 @@ impl GroupHandle {
     pub fn report(&self, shard: i32, end: Option<i64>, report: &str) -> Result<(), GroupError> {
         let member = self.lock().clone().ok_or(GroupError::NotAMember)?;
         member.report(shard, end.unwrap_or_default(), report)
+    }
+
+    /// [`GroupMember::wake`].
+    pub fn wake(&self) {
+        let member = self.lock().clone();
+        if let Some(member) = member {
+            member.wake();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<GroupMember>>> {

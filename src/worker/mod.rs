@@ -20,9 +20,11 @@ pub mod record_time;
 pub mod report;
 pub mod runner;
 pub mod sending_time;
+pub mod set_back;
 pub mod shard;
 pub mod shutdown;
 pub mod topic_limits;
+pub mod turns;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,7 +35,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use self::context::{GroupHandle, WorkerContext};
+use self::context::{GroupHandle, OrgAccess, WorkerContext};
 use self::membership::GroupThread;
 use self::ownership::Ownership;
 use self::shutdown::Stop;
@@ -45,6 +47,7 @@ use crate::kafka::topics::{TopicError, Topics};
 use crate::metrics::Metrics;
 use crate::offsets::{codec, partitioner};
 use crate::okta::auth::credential::{Credential, Credentials};
+use crate::okta::client::gate::Gate;
 use crate::okta::client::{Client, ClientError, ClientOptions};
 use crate::okta::proxy::Network;
 use crate::source::offset::SourcePartition;
@@ -126,6 +129,7 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
         topic: context.offsets.topic.clone(),
     };
     let ownership = Arc::new(Ownership::new(Arc::clone(&context), by_shard));
+    let watch = tokio::spawn(set_back::watch(Arc::clone(&context)));
     let thread = GroupThread { context, ownership, readiness, membership, stop: stop.clone() };
     let (sender, mut ended) = oneshot::channel();
     let run = move || {
@@ -143,16 +147,15 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
             }
         },
     };
+    watch.abort();
     server.stop().await;
     info!("stopped");
     Ok(result.map_err(|_| WorkerError::Panicked)??)
 }
 
-fn clients(
-    connectors: &[Arc<ConnectorConfig>],
-    network: &Network,
-) -> Result<BTreeMap<String, (Client, Credential)>, WorkerError> {
+fn clients(connectors: &[Arc<ConnectorConfig>], network: &Network) -> Result<BTreeMap<String, OrgAccess>, WorkerError> {
     let mut credentials = Credentials::new();
+    let mut gates: Vec<(Credential, Arc<Gate>)> = Vec::new();
     let client = |connector: &Arc<ConnectorConfig>| {
         let options = ClientOptions { network: network.clone(), ..ClientOptions::default() };
         let made = Client::new(connector.org.clone(), options);
@@ -161,7 +164,16 @@ fn clients(
         if let Some(proxy) = client.proxy() {
             info!(connector = name, org = %connector.org, %proxy, named_by = proxy.named_by(), "asking through a proxy");
         }
-        Ok((name, (client, credentials.of(&connector.org, &connector.auth))))
+        let credential = credentials.of(&connector.org, &connector.auth);
+        let gate = match gates.iter().find(|(known, _)| known.is_same(&credential)) {
+            Some((_, gate)) => Arc::clone(gate),
+            None => {
+                let gate = Gate::new();
+                gates.push((credential.clone(), Arc::clone(&gate)));
+                gate
+            }
+        };
+        Ok((name, OrgAccess { client, credential, gate }))
     };
     connectors.iter().map(client).collect()
 }

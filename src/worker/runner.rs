@@ -15,6 +15,7 @@ use super::publish::OwnedPage;
 use super::report::ConnectorStatus;
 use super::shard::ShardInput;
 use super::topic_limits::TopicLimits;
+use super::turns::Turns;
 use crate::clock::{self, Clock};
 use crate::config::ConnectorConfig;
 use crate::kafka::topics::Topics;
@@ -62,6 +63,8 @@ pub struct Runner {
     pub client: Client,
     /// What lets it in; others may share it.
     pub credential: Credential,
+    /// When it may ask.
+    pub turns: Turns,
     /// Its topics.
     pub topics: Arc<Topics>,
     /// Its series.
@@ -177,10 +180,16 @@ impl Runner {
         self.set_caught_up(bound.as_duration().as_secs_f64());
     }
 
-    fn request(&self, request: RequestId, url: PageUrl) -> OpenRequest {
+    fn request(&mut self, request: RequestId, url: PageUrl) -> OpenRequest {
         let client = self.client.clone();
         let credential = self.credential.clone();
-        Box::pin(async move { (request, client.get(&url, &credential).await) })
+        let turn = self.turns.next(&self.connector, &self.metrics);
+        Box::pin(async move {
+            let permit = turn.await;
+            let outcome = client.get(&url, &credential).await;
+            permit.answered(&outcome);
+            (request, outcome)
+        })
     }
 
     /// Counts an answer and gives it to the task in its own terms.
@@ -283,7 +292,10 @@ impl Runner {
                 }
             }
             Action::State(state) => self.set_state(state),
-            Action::PageKind(kind) => self.metrics.page(kind),
+            Action::PageKind(kind) => {
+                self.turns.page(kind);
+                self.metrics.page(kind);
+            }
             Action::Failed { message, retry_in } => {
                 self.status.set_trouble(&message);
                 let retry_in = telemetry::shown(retry_in);

@@ -21,6 +21,7 @@ use super::report::{ConnectorStatus, Reporter};
 use super::runner::{FromShard, Held, Runner};
 use super::shutdown::Stop;
 use super::topic_limits::{MAX_MESSAGE_BYTES, TopicLimits};
+use super::turns::Turns;
 use crate::config::ConnectorConfig;
 use crate::kafka::group::GroupError;
 use crate::kafka::offset_log::{self, OffsetLog};
@@ -301,15 +302,16 @@ impl Runners {
         let stop = shard.stop.child_token();
         let mut tasks = JoinSet::new();
         for (owner, connector) in shard.connectors.iter_mut().enumerate() {
-            let Some((client, credential)) = shard.context.client(&connector.config) else { continue };
+            let Some(access) = shard.context.client(&connector.config) else { continue };
             let (sender, receiver) = unbounded_channel();
             connector.runner = Some(sender);
             let runner = Runner {
                 connector: Arc::clone(&connector.config),
                 owner,
                 life: shard.lives,
-                client,
-                credential,
+                client: access.client,
+                credential: access.credential,
+                turns: Turns::new(access.gate, shard.context.clock),
                 topics: Arc::clone(&shard.context.topics),
                 metrics: Arc::clone(&connector.metrics),
                 status: Arc::clone(&connector.status),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use okta_kafka_source::simulator::FaultKind;
 
+use crate::support::checkpoint;
 use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::Connector;
 use crate::support::exactly_once::Difference;
@@ -118,6 +119,53 @@ fn a_clock_that_jumps_changes_no_interval() {
             worst.0.as_secs_f64(),
             worst.1.as_secs_f64(),
             slowest.as_secs_f64()
+        ),
+    );
+}
+
+/// librdkafka waits until a time of the wall clock, so a wait that is under way when that is set back lasts as much longer.
+/// Whoever must not wait for that is woken: the worker stays in its group, a new life of a shard begins, a stop is a stop.
+#[test]
+fn a_clock_set_back_makes_nobody_wait() {
+    let Some(kafka) = shared_broker() else { return };
+    let Some(clock) = ShiftedClock::off_by(0) else { return };
+    let org = Org::with_events(200);
+    let acme = org.connector("acme").interval("1h");
+    let config = ConfigYaml::new(kafka.bootstrap()).connector(acme);
+    let worker = spawn(&config, &clock);
+    await_committed(&worker, &org);
+    worker.await_state("acme", "waiting", WAIT);
+    // Longer than the member's session: it must go on telling the group that it is there.
+    let quiet = Duration::from_secs(prove::scale(25, 12));
+    let _ = clock.jump_to(-2 * DAY);
+    std::thread::sleep(quiet);
+    assert_eq!(worker.metric("okta_kafka_source_shards_owned", &[]), Some(4.0), "{}", worker.log());
+    for trouble in ["WARN the group", "joining the group again", "asking again as a new member", "fenced"] {
+        assert!(!worker.log().contains(trouble), "{trouble}:\n{}", worker.log());
+    }
+    let requests = org.request_count();
+    let began = Instant::now();
+    checkpoint::alter(kafka.bootstrap(), &config, "acme", &org, &org.checkpoint_behind(100));
+    org.await_requests(requests + 1, WAIT);
+    let followed = began.elapsed();
+    worker.await_state("acme", "waiting", WAIT);
+    let _ = clock.jump_to(-4 * DAY);
+    let began = Instant::now();
+    worker.stop();
+    let stopped = began.elapsed();
+    assert!(stopped < Duration::from_secs(3), "the stop took {stopped:?}:\n{}", worker.process().tail(40));
+    prove::row(
+        "clock-set-back",
+        "A wall clock that is set back while nothing happens costs no membership, and nobody waits for it to come again",
+        &format!(
+            "an idle worker's clock set back by two days, for {} s; then a checkpoint altered from outside, which fences the worker; set \
+             back by two more days, and stopped",
+            quiet.as_secs()
+        ),
+        &format!(
+            "all shards kept; the altered checkpoint asked from {:.1} s later; stopped in {:.1} s",
+            followed.as_secs_f64(),
+            stopped.as_secs_f64()
         ),
     );
 }

@@ -18,6 +18,7 @@ mod self_contained;
 mod config;
 mod error_table;
 mod fuzz;
+mod gate;
 mod hostile;
 mod okta_client;
 mod simulator;

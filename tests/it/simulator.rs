@@ -3,7 +3,9 @@
 //! `harness` holds the client of these tests, a deliberately naive one that shares no code with the program's own;
 //! `queries` is about pages, links and errors, `faults` about what goes wrong on request, `oauth` about access tokens
 //! and `dpop` about bound ones; `service_app` asks for them, `signer` makes the assertions and proofs.
+//! `command` is `simulate --oauth`.
 
+mod command;
 mod dpop;
 mod faults;
 mod harness;

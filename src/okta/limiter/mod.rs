@@ -221,6 +221,11 @@ impl Limiter {
         }
     }
 
+    /// The request was not sent at all.
+    pub fn unused(&mut self, ticket: Ticket) {
+        let _ = self.open.remove(&ticket);
+    }
+
     /// What is known of this window.
     pub fn known(&self, now: Duration) -> Option<Known> {
         self.bucket.known(now)

@@ -9,14 +9,9 @@ fn keys_of_later_versions_are_refused_as_such() {
     {
         assert_one(&with_top(key), path, 1, &["not supported by this version"]);
     }
-    for key in [
-        "rate_limit_share: 0.8",
-        "rate_limit_bulk_reserve: 0.5",
-        "recovery_overlap: 10m",
-        "on_lost_cursor: recover",
-        "on_query_change: restart_from_published",
-        "format: avro",
-    ] {
+    for key in
+        ["recovery_overlap: 10m", "on_lost_cursor: recover", "on_query_change: restart_from_published", "format: avro"]
+    {
         let path = format!("connectors[0].{}", key.split(':').next().expect("a key"));
         assert_one(&with_connector_keys(key), &path, 8, &["not supported by this version"]);
     }
@@ -30,6 +25,13 @@ fn every_rule_of_a_connector() {
     };
     key("intervall: 60s", &["unknown key `intervall`", "did you mean `interval`"]);
     key("schedule: daily", &["unknown key `schedule`", "`interval`"]);
+    for share in ["0", "1.01", "80%", "80", "-0.5", "nan", "inf", "1e-9", "\"\"", "0,8", "true"] {
+        key(&format!("rate_limit_share: {share}"), &["not a part of the limit", "more than 0, and at most 1", "`0.8`"]);
+    }
+    for reserve in ["1.5", "50%", "-0", "half"] {
+        key(&format!("rate_limit_bulk_reserve: {reserve}"), &["not a part of the limit", "0 to 1", "`0.5`"]);
+    }
+    key("rate_limit: 0.5", &["unknown key `rate_limit`", "`rate_limit_share`"]);
     key("partitions: 6", &["does not belong here", "topic"]);
     key("bootstrap.servers: x", &["does not belong here", "`kafka`"]);
     key("interval: 0s", &["`0s`", "60s"]);

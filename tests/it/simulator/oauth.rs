@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use okta_kafka_source::simulator::{DpopMode, OauthConfig, RegisteredKey};
+use okta_kafka_source::simulator::{DpopMode, FaultKind, OauthConfig, RegisteredKey};
 use serde_json::{Value, json};
 
 use super::harness::client;
@@ -305,4 +305,79 @@ async fn what_an_admin_changes_holds_from_the_next_request_on() {
     assert_eq!(words(&replaced).2, "The client_assertion signature is invalid.");
     org.oauth.remove_key("two");
     assert!(words(&org.ask_with(&org.good_assertion(), &[]).await).2.starts_with("The client does not have a JWKSet"));
+}
+
+/// Seconds since the epoch of the answer's own clock.
+fn date(reply: &super::harness::Reply) -> i64 {
+    let date = httpdate::parse_http_date(reply.header("date")).unwrap();
+    date.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64
+}
+
+#[tokio::test]
+async fn an_org_whose_clock_is_off_checks_times_on_its_own_clock() {
+    for offset in [3_600, -3_600] {
+        let org = Org::with(DpopMode::Off).await;
+        org.simulator.set_clock_offset(offset);
+        let wrong = org.ask_with(&org.good_assertion(), &[]).await;
+        let words = words(&wrong).2;
+        let expected = if offset > 0 { "is expired." } else { "has an expiration too far into the future." };
+        assert!(words.ends_with(expected), "{words}");
+        let difference = date(&wrong) - now();
+        assert!((difference - offset).abs() <= 1, "{difference}");
+        assert!((1..=60).contains(&(wrong.number("x-rate-limit-reset") - date(&wrong))));
+        let (header, mut claims) = org.assertion();
+        for name in ["iat", "exp"] {
+            claims[name] = json!(claims[name].as_i64().unwrap() + offset);
+        }
+        let token = token_of(&org.ask_with(&RSA.sign(&header, &claims), &[]).await);
+        assert!((part(&token, 1)["iat"].as_i64().unwrap() - now() - offset).abs() <= 1);
+        let page = org.logs(&format!("Bearer {token}"), &[]).await;
+        assert_eq!((page.status, (date(&page) - now() - offset).abs() <= 1), (200, true));
+        assert!((1..=60).contains(&(page.number("x-rate-limit-reset") - date(&page))));
+        // The other clock is put right: the token goes on to live.
+        org.simulator.set_clock_offset(0);
+        assert_eq!(org.logs(&format!("Bearer {token}"), &[]).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn faults_at_the_token_endpoint_are_for_one_request_each() {
+    let org = Org::with(DpopMode::Off).await;
+    for (kind, status, code) in [
+        (FaultKind::Http500, 500, "E0000009"),
+        (FaultKind::Http503, 503, "E0000010"),
+        (FaultKind::RateLimit, 429, "E0000047"),
+    ] {
+        org.oauth.inject(kind);
+        let failed = org.ask_with(&org.good_assertion(), &[]).await;
+        assert_eq!((failed.status, failed.error_code().as_str()), (status, code), "{kind}");
+        assert_eq!(org.ask_with(&org.good_assertion(), &[]).await.status, 200, "after {kind}");
+    }
+    org.oauth.inject(FaultKind::Cut);
+    let body = url::form_urlencoded::Serializer::new(String::new());
+    let body = { body }.extend_pairs(form(&org.good_assertion(), "okta.logs.read")).finish();
+    let request = client().post(org.token_url()).header("content-type", "application/x-www-form-urlencoded").body(body);
+    assert!(request.send().await.is_err());
+    assert_eq!(org.oauth.token_requests().last().map(|request| request.status), Some(None));
+    assert_eq!(org.simulator.request_count(), 0);
+
+    // A token that the System Log refuses by fault is refused as one: no body, and a challenge.
+    let token = org.token().await;
+    org.simulator.inject(FaultKind::Http401);
+    let (status, header) = challenge(&org.logs(&format!("Bearer {token}"), &[]).await);
+    assert!(status == 401 && header.contains("error=\"invalid_token\""), "{header}");
+}
+
+#[tokio::test]
+async fn the_token_endpoint_has_a_bucket_of_its_own() {
+    let org = Org::start(OauthConfig { token_rate_limit: 2, dpop: DpopMode::Off, ..OauthConfig::default() }).await;
+    let token = org.token().await;
+    org.token().await;
+    let refused = org.ask_with(&org.good_assertion(), &[]).await;
+    assert_eq!((refused.status, refused.error_code().as_str()), (429, "E0000047"));
+    assert_eq!((refused.number("x-rate-limit-limit"), refused.number("x-rate-limit-remaining")), (2, 0));
+    assert_eq!(org.logs(&format!("Bearer {token}"), &[]).await.status, 200);
+    assert!(!org.oauth.token_requests().last().unwrap().in_rate_limit_window, "it could not know");
+    org.ask_with(&org.good_assertion(), &[]).await;
+    assert!(org.oauth.token_requests().last().unwrap().in_rate_limit_window);
 }
