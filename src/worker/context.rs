@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::stagger::Stagger;
 use crate::clock::Clock;
 use crate::config::{ConnectorConfig, KafkaProperties, OffsetsConfig};
 use crate::kafka::group::{GroupError, GroupMember};
@@ -44,6 +45,8 @@ pub struct WorkerContext {
     pub runtime: Handle,
     /// Measures rests.
     pub clock: Clock,
+    /// When each connector asks first.
+    pub stagger: Arc<Stagger>,
     /// This worker's name in reports.
     pub worker: String,
     /// How each connector asks its org, by name.

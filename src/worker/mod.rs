@@ -23,6 +23,7 @@ pub mod sending_time;
 pub mod set_back;
 pub mod shard;
 pub mod shutdown;
+pub mod stagger;
 pub mod topic_limits;
 pub mod turns;
 
@@ -39,6 +40,7 @@ use self::context::{GroupHandle, OrgAccess, WorkerContext};
 use self::membership::GroupThread;
 use self::ownership::Ownership;
 use self::shutdown::Stop;
+use self::stagger::Stagger;
 use crate::clock::Clock;
 use crate::config::{Config, ConnectorConfig};
 use crate::http::{self, HttpError, Readiness};
@@ -115,6 +117,7 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
         metrics,
         runtime: Handle::current(),
         clock: Clock::new(),
+        stagger: Arc::new(Stagger::new(connectors.len())),
         worker: config.group_instance_id.clone().unwrap_or_else(worker_name),
         offsets: config.offsets,
     });

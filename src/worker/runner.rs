@@ -14,6 +14,7 @@ use super::await_topics;
 use super::publish::OwnedPage;
 use super::report::ConnectorStatus;
 use super::shard::ShardInput;
+use super::stagger::Stagger;
 use super::topic_limits::TopicLimits;
 use super::turns::Turns;
 use crate::clock::{self, Clock};
@@ -85,8 +86,10 @@ pub struct Runner {
     pub limits: Arc<TopicLimits>,
     /// Kafka refused its records; nothing is asked before that time.
     pub held: Option<Held>,
-    /// The clock of `held`.
+    /// The clock of `held` and `stagger`.
     pub clock: Clock,
+    /// Its turn to ask first; none when it has.
+    pub stagger: Option<Arc<Stagger>>,
 }
 
 /// A connector that rests because Kafka refused its records.
@@ -181,10 +184,12 @@ impl Runner {
     }
 
     fn request(&mut self, request: RequestId, url: PageUrl) -> OpenRequest {
+        let first = self.stagger.take().map(|stagger| stagger.wait(self.clock.elapsed())).unwrap_or_default();
         let client = self.client.clone();
         let credential = self.credential.clone();
         let turn = self.turns.next(&self.connector, &self.metrics);
         Box::pin(async move {
+            tokio::time::sleep(first).await;
             let permit = turn.await;
             let outcome = client.get(&url, &credential).await;
             permit.answered(&outcome);

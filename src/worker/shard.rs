@@ -323,6 +323,7 @@ impl Runners {
                 limits: Arc::clone(&connector.limits),
                 held: connector.held.clone(),
                 clock: shard.context.clock,
+                stagger: Some(Arc::clone(&shard.context.stagger)),
             };
             let stored = stored(log, &shard.destinations[owner].offset_key);
             let _ = tasks.spawn_on(runner.run(stored), &shard.context.runtime);

@@ -40,6 +40,7 @@ mod http_endpoints;
 mod isolation;
 mod kill9;
 mod least_privilege;
+mod many_orgs;
 mod membership;
 mod oauth;
 mod offsets_alter;

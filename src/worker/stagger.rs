@@ -1,0 +1,63 @@
+//! When each of many connectors asks first: one after the other, not all at the moment at which the process started.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Between the first requests of two connectors, at most.
+const STEP: Duration = Duration::from_millis(200);
+/// All connectors of a process have asked after that, however many there are.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// Gives each connector its turn, in the order in which they are ready. Who comes alone does not wait, be it the only
+/// connector, or one whose shard was just taken over. Since a connector rests for its interval from its own last page, they
+/// stay apart afterwards.
+#[derive(Debug)]
+pub struct Stagger {
+    step: Duration,
+    next: Mutex<Duration>,
+}
+
+impl Stagger {
+    /// For a process with so many connectors.
+    pub fn new(connectors: usize) -> Self {
+        let connectors = u32::try_from(connectors).unwrap_or(u32::MAX).max(1);
+        Self { step: STEP.min(WINDOW / connectors), next: Mutex::default() }
+    }
+
+    /// How long the one that is ready `now`, in monotonic time, waits with its first request.
+    pub fn wait(&self, now: Duration) -> Duration {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = now.max(*next);
+        *next = turn + self.step;
+        turn - now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_its_turn_and_who_comes_alone_does_not_wait() {
+        let seconds = |n: f64| Duration::from_secs_f64(n);
+        for (connectors, ready, waits) in [
+            (1, vec![5.0, 6.0], vec![0.0, 0.0]),
+            (3, vec![5.0, 5.0, 5.0], vec![0.0, 0.2, 0.4]),
+            // The third one's turn has come before it was ready.
+            (3, vec![5.0, 5.1, 7.0, 7.1], vec![0.0, 0.1, 0.0, 0.1]),
+            (1_000, vec![5.0, 5.0, 5.0], vec![0.0, 0.01, 0.02]),
+        ] {
+            let stagger = Stagger::new(connectors);
+            let found: Vec<f64> = ready.iter().map(|now| stagger.wait(seconds(*now)).as_secs_f64()).collect();
+            let near = |(found, wanted): (&f64, &f64)| (found - wanted).abs() < 1e-9;
+            assert!(found.iter().zip(&waits).all(near), "{connectors} {ready:?}: {found:?} instead of {waits:?}");
+        }
+        let last = |connectors: usize| {
+            let stagger = Stagger::new(connectors);
+            (0..connectors).map(|_| stagger.wait(Duration::ZERO)).max().unwrap_or_default()
+        };
+        for connectors in [50, 51, 5_000] {
+            assert!(last(connectors) < WINDOW, "{connectors}: {:?}", last(connectors));
+        }
+    }
+}
