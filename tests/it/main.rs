@@ -49,6 +49,7 @@ mod org_faults;
 mod poison;
 mod proxy;
 mod quiet;
+mod rate_limits;
 mod refused_by_broker;
 mod refused_size;
 mod refused_topics;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::super::{Answer, Ask, Kind, Limiter, Ticket, Turn, Waiter};
-use crate::okta::rate_limit::RateLimit;
+use okta_kafka_source::okta::limiter::{Answer, Ask, Kind, Limiter, Ticket, Turn, Waiter};
+use okta_kafka_source::okta::rate_limit::RateLimit;
 
 /// What a connector does.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,16 @@ pub enum Load {
     Live(Duration),
     /// Of another process than `run`: asks again as soon as it has its answer.
     Bulk,
+}
+
+impl Load {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Backlog => Kind::Backlog,
+            Self::Live(_) => Kind::Live,
+            Self::Bulk => Kind::Bulk,
+        }
+    }
 }
 
 /// How long a request takes, there and back; drawn anew for each.
@@ -170,12 +180,7 @@ impl Run {
     fn on(&mut self, event: Event, now: Duration) {
         match event {
             Event::Ready(process, connector) => {
-                let load = self.processes[process].connectors[connector];
-                let kind = match load {
-                    Load::Backlog => Kind::Backlog,
-                    Load::Live(_) => Kind::Live,
-                    Load::Bulk => Kind::Bulk,
-                };
+                let kind = self.processes[process].connectors[connector].kind();
                 let ask = Ask { kind, share: self.world.share, bulk_reserve: 0.5 };
                 let waiter = self.processes[process].limiter.join(ask);
                 let _ = self.processes[process].waiting.insert(waiter, (connector, now));
@@ -230,14 +235,15 @@ impl Run {
         let mut next: Option<Duration> = None;
         let queue: Vec<Waiter> = self.processes[process].waiting.keys().copied().collect();
         for waiter in queue {
+            let kind = self.processes[process].connectors[self.processes[process].waiting[&waiter].0].kind();
             // Those of one kind are told the same.
-            if refused.contains(&waiter.kind) {
+            if refused.contains(&kind) {
                 continue;
             }
             match self.processes[process].limiter.turn(waiter, now) {
                 Turn::Go(ticket) => {
                     let (connector, since) = self.processes[process].waiting.remove(&waiter).unwrap();
-                    if waiter.kind == Kind::Live {
+                    if kind == Kind::Live {
                         self.seen.live_waits.push(now - since);
                     }
                     let there = self.travel();
@@ -246,7 +252,7 @@ impl Run {
                 Turn::Wait { until } => {
                     assert!(until.is_none_or(|until| until > now), "{waiter:?} would come back at once");
                     next = [next, until].into_iter().flatten().min();
-                    refused.push(waiter.kind);
+                    refused.push(kind);
                 }
             }
         }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::simulation::{Foreigner, Latency, Load, Seen, World, run};
+use crate::support::prove;
 
 const SECOND: Duration = Duration::from_secs(1);
 const SHORT: Latency = Latency(Duration::from_millis(50), Duration::from_millis(50));
@@ -180,4 +181,85 @@ fn a_bulk_process_lives_on_what_two_others_leave() {
         let bulk_used: u64 = quiet_seen.past.iter().map(|past| past.used[2]).sum();
         assert!(world.limit == 10 || bulk_used >= 20 * world.limit * 3 / 10, "{bulk_used}");
     }
+}
+
+/// What happened in all worlds of a kind, at the worst.
+#[derive(Default)]
+struct Worst {
+    windows: usize,
+    used: f64,
+    refused: u64,
+    foreign_refused: u64,
+    wait: Duration,
+}
+
+/// What makes a kind of world out of a backlog alone.
+type Change = Box<dyn Fn(&mut World)>;
+
+/// The table of docs/measurements.md.
+#[test]
+fn the_figures_of_twenty_windows() {
+    let seeds = prove::scale(20, 2);
+    let live = Load::Live(20 * SECOND);
+    let foreigner =
+        |part: u64| move |world: &mut World| world.foreigner = Some(Foreigner { least: 0, most: world.limit / part });
+    let kinds: [(&str, Change); 7] = [
+        ("a backlog alone", Box::new(|_| {})),
+        ("beside a live connector", Box::new(move |world| world.processes[0].push(live))),
+        ("beside a foreign client, up to a fifth", Box::new(foreigner(5))),
+        ("beside a foreign client, up to half", Box::new(foreigner(2))),
+        (
+            "the server's clock an hour off, jumping",
+            Box::new(|world| (world.clock_off, world.clock_jump) = (3_600, 3_600)),
+        ),
+        ("two processes", Box::new(|world| world.processes.push(world.processes[0].clone()))),
+        (
+            "two processes, a live connector, a bulk process",
+            Box::new(move |world| {
+                let all = world.processes[0].clone();
+                world.processes.push([all.clone(), vec![live]].concat());
+                world.processes.push(vec![Load::Bulk; all.len()]);
+            }),
+        ),
+    ];
+    let mut result = String::new();
+    for limit in LIMITS {
+        for (name, change) in &kinds {
+            let mut worst = Worst { used: f64::MAX, ..Worst::default() };
+            for latency in LATENCIES {
+                for seed in 0..seeds {
+                    let mut world =
+                        World { limit, latency, seed, processes: vec![backlog(limit, latency)], ..World::default() };
+                    change(&mut world);
+                    let seen = run(&world);
+                    worst.windows += seen.past.len();
+                    worst.used = worst.used.min(seen.part_used(&world));
+                    worst.refused += seen.refused();
+                    worst.foreign_refused += seen.foreign_refused();
+                    worst.wait = worst.wait.max(seen.longest_live_wait());
+                }
+            }
+            let Worst { windows, used, refused, foreign_refused, wait } = worst;
+            println!(
+                "| {limit} | {name} | {windows} | {used:.3} | {refused} | {foreign_refused} | {:.1} s |",
+                wait.as_secs_f64()
+            );
+            assert!(used >= USED, "{name} at {limit}: {used}");
+            // A foreign client that takes half of ten comes when our share is used, and no pace can know that.
+            let is_ours = !(limit == 10 && name.ends_with("half"));
+            assert!(!is_ours || refused + foreign_refused == 0, "{name} at {limit}: {refused} and {foreign_refused}");
+            if limit == 60 {
+                result += &format!("{name}: {used:.3} used, {refused} refused; ");
+            }
+        }
+    }
+    prove::row(
+        "rate-limit-windows",
+        "A connector uses at least 95 % of its share of the rate limit while it is behind, and makes no 429",
+        &format!(
+            "simulated time, 20 windows, {seeds} seeds, latencies of 50 ms, 5 s and between, limits of 10, 60, 120 and 600; with \
+             other connectors, processes and clients"
+        ),
+        &format!("the least of each at a limit of 60: {}", result.trim_end_matches("; ")),
+    );
 }
