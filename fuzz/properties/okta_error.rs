@@ -20,9 +20,9 @@ pub fn check(input: &[u8]) {
     let (location, challenge) = (text(), text());
     let body = parts.next().unwrap_or_default();
 
-    let okta = OktaError::read(status, body, challenge, SECRET);
+    let okta = OktaError::read(status, body, challenge, &[SECRET]);
     assert_eq!(okta.status, status);
-    assert_eq!(okta, OktaError::read(status, body, challenge, SECRET));
+    assert_eq!(okta, OktaError::read(status, body, challenge, &[SECRET]));
     for text in [&okta.code, &okta.summary, &okta.id].into_iter().flatten().chain(&okta.causes) {
         harmless(text);
     }

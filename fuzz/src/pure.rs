@@ -22,6 +22,7 @@ pub mod okta {
     pub mod auth {
         #[path = "../../../fuzz/src/crypto.rs"]
         pub mod crypto;
+        pub mod exchange;
         pub mod signing_key;
         pub mod token_error;
     }

@@ -1,14 +1,15 @@
 //! `auth.oauth`: an OAuth 2.0 service app, which proves who it is with its private key.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::interpolation::{InterpolationError, Template};
 use super::keys;
+use super::look::{Look, Trouble};
 use super::section::{Context, Field, Section};
 use super::yaml::Value;
 use crate::okta::auth::signing_key::{Algorithm, KeyError, SigningKey};
@@ -39,7 +40,7 @@ pub enum OauthError {
     Key(#[from] KeyError),
 }
 
-/// A service app of an org. Clones share what was read; Debug shows none of the key (I9).
+/// A service app of an org. Clones share the key: what one reads again, all have. Debug shows none of it (I9).
 #[derive(Clone)]
 pub struct OauthApp {
     /// `client_id`.
@@ -48,7 +49,8 @@ pub struct OauthApp {
     pub scope: String,
     /// Whether tokens are bound to a proof key.
     pub dpop: Dpop,
-    key: Arc<KeySource>,
+    source: Arc<KeySource>,
+    last: Arc<RwLock<LastKey>>,
 }
 
 /// Where the key comes from, so that it can be read again.
@@ -56,22 +58,43 @@ struct KeySource {
     private_key: Template,
     key_id: Option<Template>,
     algorithm: Option<Algorithm>,
+    trouble: Trouble,
+}
+
+/// The key as last read, and the texts that it was read from.
+struct LastKey {
+    private_key: SecretString,
+    key_id: Option<String>,
+    key: Arc<SigningKey>,
 }
 
 impl OauthApp {
-    /// Reads the private key, and its id where that is configured: from their files, as these are now.
-    ///
-    /// Blocks for the time of reading small files.
-    ///
-    /// # Errors
-    /// A file cannot be read, or holds no key that Okta takes.
-    pub fn signing_key(&self) -> Result<SigningKey, OauthError> {
-        self.key.read()
+    /// The private key as last read.
+    pub fn signing_key(&self) -> Arc<SigningKey> {
+        Arc::clone(&self.last.read().unwrap_or_else(PoisonError::into_inner).key)
     }
 
-    /// Whether the key is in a file, so that it may change while the program runs.
-    pub fn is_from_file(&self) -> bool {
-        self.key.private_key.has_file() || self.key.key_id.as_ref().is_some_and(Template::has_file)
+    /// Reads the private key again, and its id where that is configured. Returns whether they changed.
+    ///
+    /// Blocks for the time of reading small files. What is from the environment or the configuration cannot change.
+    ///
+    /// # Errors
+    /// A file cannot be read, or holds no key that Okta takes; the old key is kept.
+    pub fn reload(&self) -> Result<bool, OauthError> {
+        let (private_key, key_id) = self.source.texts()?;
+        let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
+        if last.private_key.expose_secret() == private_key.expose_secret() && last.key_id == key_id {
+            return Ok(false);
+        }
+        *last = self.source.read(private_key, key_id)?;
+        Ok(true)
+    }
+
+    /// [`reload`](Self::reload), where there is a file that may have changed.
+    pub fn look(&self) -> Look<OauthError> {
+        let has_file =
+            self.source.private_key.has_file() || self.source.key_id.as_ref().is_some_and(Template::has_file);
+        self.source.trouble.look(has_file, || self.reload())
     }
 
     pub(super) fn digest(&self, digest: &mut Sha256) {
@@ -79,10 +102,10 @@ impl OauthApp {
             digest.update((text.len() as u64).to_be_bytes());
             digest.update(text);
         }
-        let algorithm = self.key.algorithm.map_or("", Algorithm::as_str);
+        let algorithm = self.source.algorithm.map_or("", Algorithm::as_str);
         digest.update(format!("{:?} {algorithm}.", self.dpop));
-        self.key.private_key.digest(digest);
-        if let Some(key_id) = &self.key.key_id {
+        self.source.private_key.digest(digest);
+        if let Some(key_id) = &self.source.key_id {
             digest.update("key_id");
             key_id.digest(digest);
         }
@@ -90,11 +113,15 @@ impl OauthApp {
 }
 
 impl KeySource {
-    fn read(&self) -> Result<SigningKey, OauthError> {
-        let text = SecretString::from(self.private_key.render()?);
+    fn texts(&self) -> Result<(SecretString, Option<String>), OauthError> {
+        let private_key = SecretString::from(self.private_key.render()?);
         let key_id = self.key_id.as_ref().map(Template::render).transpose()?;
-        let text = secrecy::ExposeSecret::expose_secret(&text);
-        Ok(SigningKey::read(text, key_id.as_deref().map(str::trim), self.algorithm)?)
+        Ok((private_key, key_id.map(|key_id| key_id.trim().to_owned())))
+    }
+
+    fn read(&self, private_key: SecretString, key_id: Option<String>) -> Result<LastKey, OauthError> {
+        let key = SigningKey::read(private_key.expose_secret(), key_id.as_deref(), self.algorithm)?;
+        Ok(LastKey { private_key, key_id, key: Arc::new(key) })
     }
 }
 
@@ -124,7 +151,14 @@ pub(super) fn read(context: &mut Context<'_>, field: &Field<'_>, loopback: bool)
     let dpop = section.get("dpop").map_or(Some(Dpop::Auto), |field| read_dpop(context, field));
     let key = require(context, &section, "private_key", "`private_key: \"${file:PATH}\"`, a PEM file or a JWK")
         .and_then(|field| read_key(context, &section, &field, key_id?, algorithm?, loopback));
-    Some(OauthApp { client_id: client_id?, scope: scope?, dpop: dpop?, key: Arc::new(key?) })
+    let (source, last) = key?;
+    Some(OauthApp {
+        client_id: client_id?.trim().to_owned(),
+        scope: scope?,
+        dpop: dpop?,
+        source: Arc::new(source),
+        last: Arc::new(RwLock::new(last)),
+    })
 }
 
 fn require<'n>(context: &mut Context<'_>, section: &Section<'n>, key: &str, example: &str) -> Option<Field<'n>> {
@@ -218,18 +252,18 @@ fn read_key(
     key_id: Option<Template>,
     algorithm: Option<Algorithm>,
     loopback: bool,
-) -> Option<KeySource> {
+) -> Option<(KeySource, LastKey)> {
     let text = context.text(field)?;
     let literal = text.template.is_literal();
-    let source = KeySource { private_key: text.template, key_id, algorithm };
-    let error = match source.read() {
-        Ok(_) => {
+    let source = KeySource { private_key: text.template, key_id, algorithm, trouble: Trouble::default() };
+    let error = match source.texts().and_then(|(private_key, key_id)| source.read(private_key, key_id)) {
+        Ok(last) => {
             if literal && !loopback {
                 let message = "the key stands in the file itself: better write `${file:PATH}`, which is also read again \
                                when the key is renewed";
                 context.warning(&field.path, field.node.line, message);
             }
-            return Some(source);
+            return Some((source, last));
         }
         Err(error) => error,
     };

@@ -8,6 +8,7 @@ use sha2::Sha256;
 use thiserror::Error;
 
 use super::interpolation::{InterpolationError, Template};
+use super::look::{Look, Trouble};
 
 /// Why a token cannot be used. No message shows any of it.
 #[derive(Debug, Error)]
@@ -37,6 +38,7 @@ pub struct Ssws {
 struct Inner {
     template: Template,
     token: RwLock<SecretString>,
+    trouble: Trouble,
 }
 
 impl Ssws {
@@ -50,7 +52,7 @@ impl Ssws {
 
     pub(super) fn from_template(template: Template) -> Result<Self, SswsError> {
         let token = usable(template.render()?)?;
-        Ok(Self { inner: Arc::new(Inner { template, token: RwLock::new(token) }) })
+        Ok(Self { inner: Arc::new(Inner { template, token: RwLock::new(token), trouble: Trouble::default() }) })
     }
 
     pub(super) fn digest(&self, digest: &mut Sha256) {
@@ -62,9 +64,9 @@ impl Ssws {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// Whether the token is in a file, so that it may change while the program runs.
-    pub fn is_from_file(&self) -> bool {
-        self.inner.template.has_file()
+    /// [`reload`](Self::reload), where there is a file that may have changed.
+    pub fn look(&self) -> Look<SswsError> {
+        self.inner.trouble.look(self.inner.template.has_file(), || self.reload())
     }
 
     /// The token as last read.
@@ -72,7 +74,7 @@ impl Ssws {
         self.inner.token.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the files of the token again, for a 401: someone may have renewed it. Returns whether it changed.
+    /// Reads the files of the token again: someone may have renewed it. Returns whether it changed.
     ///
     /// Blocks for the time of reading a small file. A token from the environment or the configuration cannot change.
     ///

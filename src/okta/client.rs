@@ -15,9 +15,10 @@ use thiserror::Error;
 use tokio::time::Instant;
 use url::Host;
 
-use super::auth::credential::Credential;
+use super::auth::credential::{self, Credential};
+use super::auth::refusal::Tried;
+use super::auth::session::Presented;
 use super::auth::ssws::Ssws;
-use super::auth::token::AccessToken;
 use super::error::{OktaError, RefusedAnswer, RequestError};
 use super::link;
 use super::origin::Origin;
@@ -28,7 +29,7 @@ use super::rate_limit::RateLimit;
 
 mod diagnosis;
 pub mod gate;
-mod token_request;
+pub(super) mod token_request;
 
 /// The longest body of a refusing answer that is read.
 const ERROR_BODY_CAP: usize = 64 * 1024;
@@ -189,26 +190,31 @@ impl Client {
         outcome: &mut Outcome,
     ) -> Result<SystemLogPage, RequestError> {
         self.is_of_org(url).map_err(|error| RequestError::NotSent { error })?;
-        let mut request = HeaderMap::with_capacity(3);
-        let sent = self.authorize(credential, &mut request).await?;
-        let response = self.send(self.http.get(url.url().clone()), request).await?;
-        let headers = response.headers().clone();
-        let (rate_limit, server_date) = (rate_limit(&headers), server_date(&headers));
-        outcome.status = Some(response.status().as_u16());
-        outcome.rate_limit = rate_limit;
-        outcome.server_date = server_date;
-        if let (Credential::Oauth(session), Some(date)) = (credential, server_date) {
-            session.learn(date);
-        }
-        if response.status() != StatusCode::OK {
-            let status = response.status().as_u16();
+        let mut tried = Tried::default();
+        let (response, headers, rate_limit, server_date) = loop {
+            let mut headers = HeaderMap::with_capacity(4);
+            let sent = self.authorize(credential, url, &mut headers).await?;
+            let response = self.send(self.http.get(url.url().clone()), headers).await?;
+            let status = response.status();
+            let headers = response.headers().clone();
+            let (rate_limit, server_date) = (rate_limit(&headers), server_date(&headers));
+            outcome.status = Some(status.as_u16());
+            outcome.rate_limit = rate_limit;
+            outcome.server_date = server_date;
+            if let Credential::Oauth(session) = credential {
+                session.learn(server_date, nonce(&headers));
+            }
+            if status == StatusCode::OK {
+                break (response, headers, rate_limit, server_date);
+            }
             // The status says enough where the text cannot be read.
             let body = self.body(response, ERROR_BODY_CAP, None).await.unwrap_or_default();
-            let challenge = text(&headers, &WWW_AUTHENTICATE);
-            if let (Credential::Oauth(session), Sent::Token(token), 401) = (credential, &sent, status) {
-                session.refused(token.number);
+            let okta = OktaError::read(status.as_u16(), &body, challenge(&headers).as_deref(), &sent.secrets());
+            if let (Credential::Oauth(session), Sent::Token(sent)) = (credential, &sent)
+                && session.refused(sent, &okta, nonce(&headers).is_some(), &mut tried)
+            {
+                continue;
             }
-            let okta = OktaError::read(status, &body, challenge, sent.secret());
             let answer = RefusedAnswer {
                 asked: url,
                 rate_limit,
@@ -217,7 +223,7 @@ impl Client {
                 location: text(&headers, &LOCATION),
             };
             return Err(answer.into_error(okta));
-        }
+        };
         // Before the body: where that is too long, the link says what comes behind it.
         let next = link::next_link(headers.get_all(LINK).iter().map(|line| line.as_bytes()))
             .map(|next| next.map(|next| PageUrl::checked(&next, &self.org)));
@@ -240,15 +246,20 @@ impl Client {
     }
 
     /// Puts the credential on a request, and says what it was.
-    async fn authorize(&self, credential: &Credential, headers: &mut HeaderMap) -> Result<Sent, RequestError> {
+    async fn authorize(
+        &self,
+        credential: &Credential,
+        url: &PageUrl,
+        headers: &mut HeaderMap,
+    ) -> Result<Sent, RequestError> {
         match credential {
             Credential::Ssws(ssws) => {
-                let token = ssws.token();
+                let token = credential::current(ssws);
                 Ssws::new(&token).authorize(headers).map_err(|_| RequestError::UnusableCredential)?;
                 Ok(Sent::Ssws(token))
             }
             Credential::Oauth(session) => {
-                session.authorize(self, headers).await.map(Sent::Token).map_err(RequestError::Token)
+                session.authorize(self, url.url(), headers).await.map(Sent::Token).map_err(RequestError::Token)
             }
         }
     }
@@ -316,14 +327,14 @@ impl Client {
 /// What was sent, so that no error repeats it.
 enum Sent {
     Ssws(SecretString),
-    Token(AccessToken),
+    Token(Presented),
 }
 
 impl Sent {
-    fn secret(&self) -> &str {
+    fn secrets(&self) -> Vec<&str> {
         match self {
-            Self::Ssws(token) => token.expose_secret(),
-            Self::Token(token) => token.secret.expose_secret(),
+            Self::Ssws(token) => vec![token.expose_secret()],
+            Self::Token(presented) => presented.secrets(),
         }
     }
 }
@@ -342,6 +353,18 @@ fn rate_limit(headers: &HeaderMap) -> Option<RateLimit> {
 fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
     let date = httpdate::parse_http_date(text(headers, &DATE)?).ok()?;
     Timestamp::try_from(date).ok()
+}
+
+/// A nonce for DPoP proofs (RFC 9449, section 8).
+fn nonce(headers: &HeaderMap) -> Option<&str> {
+    text(headers, &HeaderName::from_static("dpop-nonce")).filter(|nonce| !nonce.is_empty())
+}
+
+/// All challenges: there may be one for each scheme (RFC 9110, section 11.6.1).
+fn challenge(headers: &HeaderMap) -> Option<String> {
+    let challenges: Vec<&str> =
+        headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|challenge| challenge.to_str().ok()).collect();
+    (!challenges.is_empty()).then(|| challenges.join(", "))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -138,7 +138,7 @@ fn read_url(url: &[u8]) {
 }
 
 fn read_error(body: &[u8]) {
-    let error = OktaError::read(400, body, std::str::from_utf8(body).ok(), "00secret");
+    let error = OktaError::read(400, body, std::str::from_utf8(body).ok(), &["00secret"]);
     assert!(error.to_string().len() < 30_000);
 }
 

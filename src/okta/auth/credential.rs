@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use tracing::{info, warn};
 
 use super::session::Session;
-use crate::config::{Auth, OauthError, Ssws, SswsError};
+use crate::config::{Auth, Look, OauthError, Ssws, SswsError};
 use crate::okta::origin::Origin;
 
 /// A credential at work: clones share it, and with it the access token of a service app.
@@ -93,4 +94,14 @@ pub enum ReloadError {
     /// Of a service app.
     #[error(transparent)]
     Oauth(#[from] OauthError),
+}
+
+/// The API token, read again where its file changed.
+pub(in crate::okta) fn current(ssws: &Ssws) -> SecretString {
+    match ssws.look() {
+        Look::Same => {}
+        Look::Changed => info!("API token read again: its file changed"),
+        Look::Failed(problem) => warn!("API token not read again, the old one is used: {problem}"),
+    }
+    ssws.token()
 }

@@ -1,27 +1,33 @@
-//! The access token of a service app: asked for, kept, and renewed before it ends.
+//! The access token of a service app: asked for, kept, presented, and renewed before it ends.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
+use url::Url;
 
+use super::dpop::{Proof, ProofKey};
+use super::exchange::{self, Exchange};
+use super::refusal::{self, Tried, Verdict};
+use super::renewal::{Plan, Renewal};
 use super::signing_key::SigningKey;
-use super::token::AccessToken;
-use super::token_error::{self, TokenError};
+use super::token::{AccessToken, Scheme};
+use super::token_error::{self, Asked, TokenError};
 use super::{assertion, jwt};
 use crate::clock::{self, Clock};
-use crate::config::{OauthApp, OauthError};
+use crate::config::{Look, OauthApp, OauthError};
 use crate::okta::client::Client;
+use crate::okta::client::token_request::TokenAnswer;
 use crate::okta::error::{OktaError, RequestError};
 use crate::okta::origin::Origin;
 use crate::okta::server_clock::ServerClock;
 
 /// The org server's token endpoint; its whole URL is the audience of an assertion.
-const TOKEN_PATH: &str = "oauth2/v1/token";
+const TOKEN_PATH: &str = "/oauth2/v1/token";
 
 /// A service app's session with its org. All connectors of the org and the app share it, and with it one token.
 pub struct Session {
@@ -29,21 +35,50 @@ pub struct Session {
     app: OauthApp,
     clock: Clock,
     state: Mutex<State>,
+    /// Made when the first proof is wanted.
+    proof_key: OnceLock<ProofKey>,
     /// Held by who asks for a token: the others wait, and use what he got.
-    flight: tokio::sync::Mutex<()>,
+    flight: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
 struct State {
     server: ServerClock,
-    token: Option<AccessToken>,
+    renewal: Renewal,
+    /// Tokens so far: the number of the last one.
     tokens: u64,
+    /// The org wants proofs: learnt once, and kept.
+    proves: bool,
+    /// The last nonce of the token endpoint, and of the System Log: a server knows its own only (RFC 9449, section 8.2).
+    token_nonce: Option<String>,
+    page_nonce: Option<String>,
+}
+
+/// What was put on a request. Debug shows none of it, as it has none.
+pub(in crate::okta) struct Presented {
+    token: AccessToken,
+    proof: Option<SecretString>,
+}
+
+impl Presented {
+    /// What no error may repeat.
+    pub fn secrets(&self) -> Vec<&str> {
+        let proof = self.proof.iter().map(ExposeSecret::expose_secret);
+        std::iter::once(self.token.secret.expose_secret()).chain(proof).collect()
+    }
 }
 
 impl Session {
     /// A session without a token yet.
     pub fn new(org: Origin, app: OauthApp) -> Self {
-        Self { org, app, clock: Clock::new(), state: Mutex::default(), flight: tokio::sync::Mutex::default() }
+        Self {
+            org,
+            app,
+            clock: Clock::new(),
+            state: Mutex::default(),
+            proof_key: OnceLock::new(),
+            flight: Arc::default(),
+        }
     }
 
     /// The app's.
@@ -51,132 +86,262 @@ impl Session {
         &self.app.client_id
     }
 
-    /// Puts the token on a request; asks for one first where there is none. Returns it, so that no error repeats it.
+    /// Puts the token on a request of a page, with a proof where it is bound to our key; asks for one first where there is
+    /// none.
     pub(in crate::okta) async fn authorize(
-        &self,
+        self: &Arc<Self>,
         client: &Client,
+        url: &Url,
         headers: &mut HeaderMap,
-    ) -> Result<AccessToken, TokenError> {
+    ) -> Result<Presented, TokenError> {
         let token = self.token(client).await?;
         let value = token.authorization().ok_or(TokenError::NotAToken("it can't stand in a header"))?;
         headers.insert(AUTHORIZATION, value);
-        Ok(token)
+        let mut proof = None;
+        if token.scheme == Scheme::Dpop {
+            let nonce = self.state().page_nonce.clone();
+            let made = self.prove("GET", url, self.now(), nonce.as_deref(), Some(&token.secret))?;
+            headers.insert(HeaderName::from_static("dpop"), header(&made)?);
+            proof = Some(made);
+        }
+        Ok(Presented { token, proof })
     }
 
-    /// Learns the org's time from any answer of it.
-    pub(in crate::okta) fn learn(&self, date: Timestamp) {
-        self.state().server.learn(date, self.clock.elapsed());
-    }
-
-    /// The org refused this token: it is used no more.
-    pub(in crate::okta) fn refused(&self, number: u64) {
+    /// Learns from any answer of the System Log: the org's time, and its nonce.
+    pub(in crate::okta) fn learn(&self, date: Option<Timestamp>, nonce: Option<&str>) {
         let mut state = self.state();
-        if state.token.as_ref().is_some_and(|token| token.number == number) {
-            state.token = None;
+        if let Some(date) = date {
+            state.server.learn(date, self.clock.elapsed());
+        }
+        if let Some(nonce) = nonce {
+            state.page_nonce = Some(nonce.to_owned());
         }
     }
 
-    /// Looks whether the key can still be read.
-    ///
-    /// # Errors
-    /// It can't.
-    pub fn reload(&self) -> Result<bool, OauthError> {
-        self.app.signing_key().map(|_| false)
+    /// The System Log refused the request. Returns whether to ask again at once.
+    pub(in crate::okta) fn refused(
+        &self,
+        sent: &Presented,
+        okta: &OktaError,
+        has_nonce: bool,
+        tried: &mut Tried,
+    ) -> bool {
+        let mut state = self.state();
+        match refusal::judge(okta, sent.token.scheme, has_nonce, self.app.dpop, tried) {
+            Verdict::Again => true,
+            Verdict::Prove => {
+                state.proves = true;
+                state.renewal.refused(sent.token.number);
+                true
+            }
+            Verdict::Renew => {
+                state.renewal.refused(sent.token.number);
+                false
+            }
+            Verdict::Final => false,
+        }
     }
 
-    async fn token(&self, client: &Client) -> Result<AccessToken, TokenError> {
-        if let Some(token) = self.usable(|token| token.renew_at) {
-            return Ok(token);
+    /// Reads the private key again, after the token was refused. Returns whether it changed.
+    ///
+    /// # Errors
+    /// A file cannot be read, or holds no key; the old one is kept.
+    pub fn reload(&self) -> Result<bool, OauthError> {
+        self.app.reload()
+    }
+
+    async fn token(self: &Arc<Self>, client: &Client) -> Result<AccessToken, TokenError> {
+        match self.plan() {
+            Plan::Use(token) => return Ok(token),
+            Plan::UseAndRenew(token) => {
+                // Nobody waits for it: the old token is good, however long the endpoint takes.
+                if let Ok(flight) = Arc::clone(&self.flight).try_lock_owned() {
+                    let (session, client) = (Arc::clone(self), client.clone());
+                    drop(tokio::spawn(async move {
+                        let _flight = flight;
+                        if matches!(session.plan(), Plan::UseAndRenew(_)) {
+                            let _ = session.renew(&client).await;
+                        }
+                    }));
+                }
+                return Ok(token);
+            }
+            Plan::Fail(error) => return Err(error),
+            Plan::Ask => {}
         }
         let _flight = self.flight.lock().await;
         // Somebody else may have asked meanwhile.
-        if let Some(token) = self.usable(|token| token.renew_at) {
-            return Ok(token);
+        match self.plan() {
+            Plan::Use(token) | Plan::UseAndRenew(token) => Ok(token),
+            Plan::Fail(error) => Err(error),
+            Plan::Ask => self.renew(client).await,
         }
-        match self.request(client).await {
+    }
+
+    fn plan(&self) -> Plan {
+        let now = self.clock.elapsed();
+        self.state().renewal.plan(now)
+    }
+
+    /// One attempt, by who holds the flight.
+    async fn renew(&self, client: &Client) -> Result<AccessToken, TokenError> {
+        let got = self.attempt(client).await;
+        let (org, client_id, now) = (&self.org, &self.app.client_id, self.clock.elapsed());
+        let mut state = self.state();
+        match got {
             Ok(token) => {
-                self.state().token = Some(token.clone());
-                info!(org = %self.org, client_id = self.app.client_id, "access token received");
+                let (number, scheme, lives) = (token.number, token.scheme, token.expires_at.saturating_sub(now));
+                if state.renewal.succeed(token.clone()) {
+                    info!(%org, client_id, "access token received again");
+                } else {
+                    debug!(%org, client_id, number, ?scheme, ?lives, "access token received");
+                }
                 Ok(token)
             }
             Err(error) => {
-                let token = self.usable(|token| token.expires_at).ok_or(error.clone())?;
-                warn!(org = %self.org, client_id = self.app.client_id, "access token not renewed, the old one still lives: {error}");
-                Ok(token)
+                let (lives, rest) = state.renewal.fail(now, error.clone());
+                drop(state);
+                if lives {
+                    let retry_in = crate::telemetry::shown(rest);
+                    warn!(%org, client_id, ?retry_in, "access token not renewed, the old one is still good: {error}");
+                }
+                Err(error)
             }
         }
     }
 
-    /// The token, while the time that `until` gives has not come.
-    fn usable(&self, until: impl Fn(&AccessToken) -> Duration) -> Option<AccessToken> {
-        let now = self.clock.elapsed();
-        self.state().token.clone().filter(|token| now < until(token))
-    }
-
-    async fn request(&self, client: &Client) -> Result<AccessToken, TokenError> {
-        let key = self.app.signing_key()?;
-        let url = format!("{}{TOKEN_PATH}", self.org.url());
-        let asked_at = self.clock.elapsed();
-        let now = self.state().server.now(asked_at, clock::wall());
-        let assertion = self.assertion(&key, &url, now)?;
-        let form = [
-            ("client_assertion", assertion.expose_secret()),
-            ("client_assertion_type", assertion::TYPE),
-            ("grant_type", "client_credentials"),
-            ("scope", &self.app.scope),
-        ];
-        let answer = client.post_token(&self.org, &url, &form).await?;
-        if let Some(date) = answer.server_date {
-            self.learn(date);
-        }
-        if answer.status == 200 {
-            let number = {
-                let mut state = self.state();
-                state.tokens += 1;
-                state.tokens
+    /// Asks until there is a token or a refusal that asking at once does not mend.
+    async fn attempt(&self, client: &Client) -> Result<AccessToken, TokenError> {
+        let key = self.current_key();
+        let url = self.token_url()?;
+        let proves = self.state().proves;
+        let mut exchange = Exchange::new(self.app.dpop, proves);
+        loop {
+            let (asked_at, signed_at) = (self.clock.elapsed(), self.now());
+            let assertion = self.assertion(&key, &url, signed_at)?;
+            let proof = match exchange.proves() {
+                true => {
+                    let nonce = self.state().token_nonce.clone();
+                    Some(self.prove("POST", &url, signed_at, nonce.as_deref(), None)?)
+                }
+                false => None,
             };
-            return AccessToken::read(&answer.body, asked_at, number).map_err(TokenError::NotAToken);
+            let form = [
+                ("client_assertion", assertion.expose_secret()),
+                ("client_assertion_type", assertion::TYPE),
+                ("grant_type", "client_credentials"),
+                ("scope", &self.app.scope),
+            ];
+            let answer = client.post_token(&self.org, &url, &form, proof.as_ref().map(header).transpose()?).await?;
+            let number = self.take_over(&answer);
+            if answer.status == 200 {
+                self.state().proves |= exchange.proves();
+                return AccessToken::read(&answer.body, asked_at, number).map_err(TokenError::NotAToken);
+            }
+            let proof = proof.as_ref().map_or("", |proof| proof.expose_secret());
+            let okta = OktaError::read(answer.status, &answer.body, None, &[assertion.expose_secret(), proof]);
+            // The time on the way is no difference of clocks.
+            let way = self.clock.elapsed().saturating_sub(asked_at);
+            let clock_off = answer
+                .server_date
+                .map_or(Duration::ZERO, |date| date.duration_since(signed_at).unsigned_abs().saturating_sub(way));
+            let refusal = exchange::Refusal { okta: &okta, has_nonce: answer.nonce.is_some(), clock_off };
+            if !exchange.again(refusal) {
+                return Err(self.refusal(okta, &answer, &key, exchange.proves()));
+            }
+            debug!(org = %self.org, "asking for the token again: {okta}");
         }
-        let okta = OktaError::read(answer.status, &answer.body, None, assertion.expose_secret());
-        Err(self.refusal(okta, &key, answer.rate_limit, answer.server_date))
     }
 
-    fn assertion(&self, key: &SigningKey, url: &str, now: Timestamp) -> Result<SecretString, TokenError> {
+    /// Time and nonce of an answer of the token endpoint; the number of the token, if it is one.
+    fn take_over(&self, answer: &TokenAnswer) -> u64 {
+        let mut state = self.state();
+        if let Some(date) = answer.server_date {
+            state.server.learn(date, self.clock.elapsed());
+        }
+        if let Some(nonce) = &answer.nonce {
+            state.token_nonce = Some(nonce.clone());
+        }
+        state.tokens += 1;
+        state.tokens
+    }
+
+    /// The private key, read again where its file changed.
+    fn current_key(&self) -> Arc<SigningKey> {
+        let (org, client_id) = (&self.org, &self.app.client_id);
+        match self.app.look() {
+            Look::Same => {}
+            Look::Changed => info!(%org, client_id, "private key read again: its file changed"),
+            Look::Failed(problem) => {
+                warn!(%org, client_id, "private key not read again, the old one is used: {problem}");
+            }
+        }
+        self.app.signing_key()
+    }
+
+    fn token_url(&self) -> Result<Url, TokenError> {
+        self.org.url().join(TOKEN_PATH).map_err(|_| TokenError::NotSigned)
+    }
+
+    fn assertion(&self, key: &SigningKey, url: &Url, now: Timestamp) -> Result<SecretString, TokenError> {
         let id = jwt::fresh_id().map_err(|_| TokenError::NotSigned)?;
-        let signed = assertion::sign(key, &self.app.client_id, url, now.as_second(), &id);
+        let signed = assertion::sign(key, &self.app.client_id, url.as_str(), now.as_second(), &id);
         signed.map(SecretString::from).map_err(|_| TokenError::NotSigned)
     }
 
-    fn refusal(
+    fn prove(
         &self,
-        okta: OktaError,
-        key: &SigningKey,
-        rate_limit: Option<crate::okta::rate_limit::RateLimit>,
-        server_date: Option<Timestamp>,
-    ) -> TokenError {
-        match okta.status {
-            408 | 429 | 500..=599 => {
-                let wait = rate_limit.map(|limit| limit.wait(server_date));
-                TokenError::from(match okta.status {
-                    408 => RequestError::RequestTimeout { okta },
-                    429 if rate_limit.is_some_and(|limit| limit.is_concurrency()) => {
-                        RequestError::Concurrency { wait, okta }
-                    }
-                    429 => RequestError::RateLimited { wait, okta },
-                    _ => RequestError::Server { okta },
-                })
+        method: &str,
+        url: &Url,
+        now: Timestamp,
+        nonce: Option<&str>,
+        token: Option<&SecretString>,
+    ) -> Result<SecretString, TokenError> {
+        let key = match self.proof_key.get() {
+            Some(key) => key,
+            None => {
+                let made = ProofKey::generate().map_err(|_| TokenError::NotSigned)?;
+                self.proof_key.get_or_init(|| made)
             }
+        };
+        let id = jwt::fresh_id().map_err(|_| TokenError::NotSigned)?;
+        let proof = key.prove(&Proof { method, url, now, id: &id, nonce, token });
+        proof.map(SecretString::from).map_err(|_| TokenError::NotSigned)
+    }
+
+    fn refusal(&self, okta: OktaError, answer: &TokenAnswer, key: &SigningKey, proves: bool) -> TokenError {
+        let wait = answer.rate_limit.map(|limit| limit.wait(answer.server_date));
+        match okta.status {
+            408 => RequestError::RequestTimeout { okta }.into(),
+            429 if answer.rate_limit.is_some_and(|limit| limit.is_concurrency()) => {
+                RequestError::Concurrency { wait, okta }.into()
+            }
+            429 => RequestError::RateLimited { wait, okta }.into(),
+            500..=599 => RequestError::Server { okta }.into(),
             _ => {
-                let org = self.org.to_string();
-                let advice = token_error::advice(&okta, &self.app.client_id, &key.key_id, &org, &self.app.scope);
+                let (org, client_id, scope) = (self.org.to_string(), &self.app.client_id, &self.app.scope);
+                let asked = Asked { client_id, key_id: &key.key_id, org: &org, scope, proves };
+                let advice = token_error::advice(&okta, asked);
                 TokenError::Refused { okta: Box::new(okta), advice }
             }
         }
     }
 
+    /// The org's time, as far as it is known.
+    fn now(&self) -> Timestamp {
+        self.state().server.now(self.clock.elapsed(), clock::wall())
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Marked sensitive: no library below writes it into a log.
+fn header(secret: &SecretString) -> Result<HeaderValue, TokenError> {
+    let mut value = HeaderValue::from_str(secret.expose_secret()).map_err(|_| TokenError::NotSigned)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 impl fmt::Debug for Session {

@@ -1,15 +1,17 @@
 //! Why there is no access token, and what the org's administrator does about it.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
-use crate::config::OauthError;
-use crate::okta::error::{OktaError, RequestError, Severity};
+use super::exchange;
+use crate::okta::error::{OktaError, RequestError, RetryReason, Severity};
 
 /// No access token. The message of a fatal one ends in what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TokenError {
     /// The token endpoint was not reached, does not work, or its own rate limit is used up: as with a page.
-    #[error("{0}")]
+    #[error("the token endpoint: {0}")]
     Request(Box<RequestError>),
     /// It says no.
     #[error("the token endpoint refused the service app ({okta}): {advice}")]
@@ -22,9 +24,6 @@ pub enum TokenError {
     /// 200 without a token that we could use.
     #[error("the token endpoint's answer can't be used: {0}")]
     NotAToken(&'static str),
-    /// The key can't be read any more, and there is none from before.
-    #[error("the private key can't be used: {0}")]
-    Key(String),
     /// The crypto library refuses to sign.
     #[error("the private key does not sign; check that it is the file that was made, and look for a damaged one")]
     NotSigned,
@@ -37,7 +36,7 @@ impl TokenError {
             Self::Request(error) => error.okta().map(|okta| okta.status),
             Self::Refused { okta, .. } => Some(okta.status),
             Self::NotAToken(_) => Some(200),
-            Self::Key(_) | Self::NotSigned => None,
+            Self::NotSigned => None,
         }
     }
 
@@ -45,11 +44,21 @@ impl TokenError {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Request(error) => error.severity(),
-            Self::NotAToken(_) => {
-                Severity::Retriable { reason: crate::okta::error::RetryReason::Connection, wait: None }
-            }
-            Self::Refused { .. } | Self::Key(_) | Self::NotSigned => Severity::Fatal,
+            Self::NotAToken(_) => Severity::Retriable { reason: RetryReason::Connection, wait: None },
+            Self::Refused { .. } | Self::NotSigned => Severity::Fatal,
         }
+    }
+}
+
+impl TokenError {
+    /// The same for who meets it later: where the server says how long to wait, `rest` is what is left of that.
+    pub fn after(mut self, rest: Duration) -> Self {
+        if let Self::Request(error) = &mut self
+            && let RequestError::RateLimited { wait, .. } | RequestError::Concurrency { wait, .. } = error.as_mut()
+        {
+            *wait = Some(rest);
+        }
+        self
     }
 }
 
@@ -59,15 +68,29 @@ impl From<RequestError> for TokenError {
     }
 }
 
-impl From<OauthError> for TokenError {
-    fn from(error: OauthError) -> Self {
-        Self::Key(error.to_string())
-    }
+/// The one thing that is left when an answer's own time did not help.
+const CLOCKS: &str = "the clocks are apart, though the org's was taken from its answer: look for a proxy that changes `Date`, and \
+                      synchronise this machine's clock (NTP)";
+
+/// What there is to name in an advice.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// `client_id`.
+    pub client_id: &'a str,
+    /// The `kid` that was sent.
+    pub key_id: &'a str,
+    /// The org's origin.
+    pub org: &'a str,
+    /// The scopes that were asked for.
+    pub scope: &'a str,
+    /// Whether the request had a proof.
+    pub proves: bool,
 }
 
 /// What an administrator does about a refusal, by Okta's own words (oauth2-error-codes.json); its `error` alone stands for
 /// a dozen mistakes.
-pub fn advice(okta: &OktaError, client_id: &str, key_id: &str, org: &str, scope: &str) -> String {
+pub fn advice(okta: &OktaError, asked: Asked<'_>) -> String {
+    let Asked { client_id, key_id, org, scope, proves } = asked;
     let says = |text: &str| okta.summary.as_deref().is_some_and(|summary| summary.contains(text));
     let code = okta.code.as_deref().unwrap_or_default();
     match code {
@@ -81,11 +104,7 @@ pub fn advice(okta: &OktaError, client_id: &str, key_id: &str, org: &str, scope:
         "invalid_client" if says("audience") => format!(
             "set `org` to the org's own address, as the Admin Console shows it; `{org}` is maybe another domain that leads to it"
         ),
-        "invalid_client" if says("expired") || says("too far into the future") || says("before the current time") => {
-            "the clocks are apart, though the org's was taken from its answer: look for a proxy that changes `Date`, and \
-             synchronise this machine's clock (NTP)"
-                .to_owned()
-        }
+        "invalid_client" if exchange::is_about_time(okta) => CLOCKS.to_owned(),
         "invalid_client" if says("signature algorithm") => {
             "set `algorithm` to the one that is registered with the key, or register the key anew".to_owned()
         }
@@ -96,6 +115,14 @@ pub fn advice(okta: &OktaError, client_id: &str, key_id: &str, org: &str, scope:
         "invalid_client" => format!(
             "check `client_id` (`{client_id}`), that the app is active in this org, and that the public half of the key is \
              registered with it"
+        ),
+        "invalid_dpop_proof" | "use_dpop_nonce" if !proves => format!(
+            "the app `{client_id}` wants tokens that are bound to a key (DPoP): take `dpop: false` out of `auth.oauth`, or the \
+             requirement off the app (Admin Console, the app, General, Require DPoP)"
+        ),
+        "invalid_dpop_proof" if exchange::is_about_time(okta) => CLOCKS.to_owned(),
+        "invalid_dpop_proof" | "use_dpop_nonce" => format!(
+            "look for a proxy between here and `{org}` that changes requests, repeats them, or answers in its place"
         ),
         "invalid_scope" => format!(
             "grant the scopes to the app (Admin Console, the app, Okta API Scopes: `{scope}`), or take what is not granted \

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use super::{Client, ERROR_BODY_CAP, rate_limit, server_date};
+use super::{Client, ERROR_BODY_CAP, nonce, rate_limit, server_date};
 use crate::okta::error::RequestError;
 use crate::okta::origin::Origin;
 use crate::okta::page_url::PageUrlError;
@@ -18,6 +18,8 @@ pub(in crate::okta) struct TokenAnswer {
     pub body: Bytes,
     pub rate_limit: Option<RateLimit>,
     pub server_date: Option<Timestamp>,
+    /// For the next proof (RFC 9449, section 8).
+    pub nonce: Option<String>,
 }
 
 impl Client {
@@ -25,24 +27,26 @@ impl Client {
     pub(in crate::okta) async fn post_token(
         &self,
         org: &Origin,
-        url: &str,
+        url: &Url,
         form: &[(&str, &str)],
+        proof: Option<HeaderValue>,
     ) -> Result<TokenAnswer, RequestError> {
-        let parsed = Url::parse(url).ok().filter(|url| *org == self.org && Origin::of(url).as_ref() == Some(org));
-        let Some(parsed) = parsed else {
+        if *org != self.org || Origin::of(url).as_ref() != Some(org) {
             let error = PageUrlError::OtherOrigin { found: org.to_string(), org: self.org.to_string() };
             return Err(RequestError::NotSent { error });
-        };
+        }
         let body = Serializer::new(String::new()).extend_pairs(form).finish();
         let mut headers = HeaderMap::with_capacity(3);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        let response = self.send(self.http.post(parsed).body(body), headers).await?;
+        headers.extend(proof.map(|proof| (HeaderName::from_static("dpop"), proof)));
+        let response = self.send(self.http.post(url.clone()).body(body), headers).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         // The status says enough where the text of a refusal cannot be read.
         let body = match self.body(response, ERROR_BODY_CAP, None).await {
             Err(error) if status == 200 => return Err(error),
             body => body.unwrap_or_default(),
         };
-        Ok(TokenAnswer { status, body, rate_limit: rate_limit(&headers), server_date: server_date(&headers) })
+        let (rate_limit, server_date) = (rate_limit(&headers), server_date(&headers));
+        Ok(TokenAnswer { status, body, rate_limit, server_date, nonce: nonce(&headers).map(str::to_owned) })
     }
 }

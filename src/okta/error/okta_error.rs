@@ -50,12 +50,15 @@ struct Cause {
 impl OktaError {
     /// Reads an answer's body, and `WWW-Authenticate` where the body says nothing (with OAuth, bodies are empty).
     ///
-    /// `secret` is what was sent and may be repeated by whoever answers: it is replaced wherever it occurs.
-    pub fn read(status: u16, body: &[u8], www_authenticate: Option<&str>, secret: &str) -> Self {
-        let keep = |text: String| match secret {
-            "" => excerpt(&text),
-            // Before the text is shortened, or a part of the secret could remain.
-            secret => excerpt(&text.replace(secret, "***")),
+    /// `secrets` are what was sent and may be repeated by whoever answers: they are replaced wherever they occur, and so
+    /// is what looks like a JSON Web Token, or a part of one.
+    pub fn read(status: u16, body: &[u8], www_authenticate: Option<&str>, secrets: &[&str]) -> Self {
+        let keep = |mut text: String| {
+            // Before the text is shortened, or a part of a secret could remain.
+            for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+                text = text.replace(secret, "***");
+            }
+            excerpt(&without_jwts(&text))
         };
         let mut read = Self { status, code: None, summary: None, id: None, causes: Vec::new() };
         if let Ok(body) = serde_json::from_slice::<Body>(body) {
@@ -95,6 +98,20 @@ impl fmt::Display for OktaError {
             None => Ok(()),
         }
     }
+}
+
+/// A JSON Web Token begins with `{"` in base64url: `eyJ`.
+fn without_jwts(text: &str) -> String {
+    let is_of_jwt = |c: char| c.is_ascii_alphanumeric() || "-_.~".contains(c);
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("eyJ") {
+        kept.push_str(&rest[..at]);
+        kept.push_str("***");
+        rest = rest[at..].trim_start_matches(is_of_jwt);
+    }
+    kept.push_str(rest);
+    kept
 }
 
 /// The value of a parameter of a challenge, as `error="invalid_token"`.

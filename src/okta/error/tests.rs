@@ -14,7 +14,7 @@ fn asked(query: &str) -> PageUrl {
 fn error(status: u16, body: &str) -> RequestError {
     let asked = asked("since=a&after=1_1");
     let answer = RefusedAnswer { asked: &asked, rate_limit: None, server_date: None, app: None, location: None };
-    answer.into_error(OktaError::read(status, body.as_bytes(), None, TOKEN))
+    answer.into_error(OktaError::read(status, body.as_bytes(), None, &[TOKEN]))
 }
 
 /// The name of the variant.
@@ -93,7 +93,7 @@ fn without_a_cursor_in_the_url_no_cursor_was_refused() {
     let asked = asked("since=a&q=after");
     let answer = RefusedAnswer { asked: &asked, rate_limit: None, server_date: None, app: None, location: None };
     let body = br#"{"errorCode":"E0000001","errorSummary":"Api validation failed: 'q': 'after' is bad"}"#;
-    assert_eq!(kind(&answer.into_error(OktaError::read(400, body, None, TOKEN))), "BadRequest");
+    assert_eq!(kind(&answer.into_error(OktaError::read(400, body, None, &[TOKEN]))), "BadRequest");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn both_forms_of_429_are_told_apart_and_the_wait_is_by_the_servers_clock() {
     ] {
         let rate_limit = Some(RateLimit { limit, remaining: 0, reset: 1_658_936_188 });
         let answer = RefusedAnswer { asked: &asked, rate_limit, server_date, app: None, location: None };
-        let error = answer.into_error(OktaError::read(429, b"", None, TOKEN));
+        let error = answer.into_error(OktaError::read(429, b"", None, &[TOKEN]));
         assert_eq!(error.severity(), Severity::Retriable { reason, wait: wait.map(Duration::from_secs) });
     }
 }
@@ -124,7 +124,7 @@ fn a_redirect_names_the_origin_and_nothing_more() {
         (None, None),
     ] {
         let answer = RefusedAnswer { asked: &asked, rate_limit: None, server_date: None, app: None, location };
-        let error = answer.into_error(OktaError::read(302, b"", None, TOKEN));
+        let error = answer.into_error(OktaError::read(302, b"", None, &[TOKEN]));
         assert!(matches!(&error, RequestError::Redirected { to: found, .. } if found.as_deref() == to), "{error:?}");
         assert!(!error.to_string().contains("secret") && error.to_string().contains("set `org`"), "{error}");
         assert_eq!(error.severity(), Severity::Fatal);
@@ -191,7 +191,7 @@ fn other_bodies_are_not_shown() {
 #[test]
 fn an_empty_body_leaves_the_word_to_the_challenge() {
     let challenge = r#"Bearer authorization_uri="http://acme.okta.com/oauth2/v1/authorize", realm="http://acme.okta.com", scope="okta.logs.read", error="insufficient_scope", error_description="The access token provided does not contain the required scopes.", resource="/api/v1/logs""#;
-    let okta = OktaError::read(403, b"", Some(challenge), TOKEN);
+    let okta = OktaError::read(403, b"", Some(challenge), &[TOKEN]);
     assert_eq!(okta.code.as_deref(), Some("insufficient_scope"));
     assert_eq!(
         okta.to_string(),
@@ -200,10 +200,25 @@ fn an_empty_body_leaves_the_word_to_the_challenge() {
     for challenge in
         ["", "Bearer", "Bearer error", "Bearer error=\"", "Bearer errors=\"x\"", "=,=,=\"", "Bearer realm=a, b"]
     {
-        assert_eq!(OktaError::read(401, b"", Some(challenge), TOKEN).code, None, "{challenge}");
+        assert_eq!(OktaError::read(401, b"", Some(challenge), &[TOKEN]).code, None, "{challenge}");
     }
     assert_eq!(
-        OktaError::read(401, b"", Some("Bearer error=invalid_token, a=b"), TOKEN).code.as_deref(),
+        OktaError::read(401, b"", Some("Bearer error=invalid_token, a=b"), &[TOKEN]).code.as_deref(),
         Some("invalid_token")
     );
+}
+
+#[test]
+fn what_looks_like_a_token_is_not_shown_in_part_either() {
+    let jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIwb2EifQ.c2ln";
+    for (said, shown) in [
+        (format!("bad {jwt}, and again {jwt}"), "bad ***, and again ***"),
+        (format!("bad '{}'", &jwt[..25]), "bad '***'"),
+        ("eyJ".to_owned(), "***"),
+        ("the eye".to_owned(), "the eye"),
+    ] {
+        let body = serde_json::json!({"error": "invalid_client", "error_description": said}).to_string();
+        let okta = OktaError::read(401, body.as_bytes(), None, &[]);
+        assert_eq!((okta.code.as_deref(), okta.summary.as_deref()), (Some("invalid_client"), Some(shown)));
+    }
 }

@@ -25,7 +25,6 @@ pub mod identity_provider;
 pub mod java_partitioner;
 pub mod kafka_script;
 pub mod kafka_wire;
-pub mod keys;
 pub mod leak;
 pub mod metrics;
 pub mod org;
