@@ -312,3 +312,6 @@ fn bytes(text: &str) -> Result<Vec<u8>, KeyError> {
         .decode(text.trim_end_matches('='))
         .map_err(|_| KeyError::BrokenJwk("a number in it is not base64url"))
 }
+
+#[cfg(test)]
+mod tests;
