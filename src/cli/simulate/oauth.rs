@@ -39,9 +39,12 @@ pub struct OauthArgs {
     /// How long access tokens live, in whole seconds.
     #[arg(long, value_name = "DURATION", requires = "oauth", default_value = "1h", value_parser = duration)]
     pub token_life: Duration,
-    /// After how long the nonce for proofs is replaced, in whole seconds; an old one is taken for three days.
+    /// After how long the nonce for proofs is replaced, in whole seconds.
     #[arg(long, value_name = "DURATION", requires = "oauth", default_value = "24h", value_parser = duration)]
     pub nonce_life: Duration,
+    /// How long a replaced nonce is still taken, in whole seconds.
+    #[arg(long, value_name = "DURATION", requires = "oauth", default_value = "72h", value_parser = duration)]
+    pub nonce_grace: Duration,
 }
 
 /// `--dpop`.
@@ -103,6 +106,7 @@ impl OauthArgs {
             },
             token_life: self.token_life,
             nonce_life: self.nonce_life,
+            nonce_grace: self.nonce_grace,
             ..OauthConfig::default()
         };
         Ok(Some(ServiceApp { config, key_id: self.key_id.clone(), private_key, is_key }))

@@ -20,7 +20,10 @@ impl Org {
     pub async fn start(oauth: OauthConfig) -> Self {
         let keys = vec![RegisteredKey::read("one", &RSA.public_pem()).unwrap()];
         let oauth = OauthConfig { client_id: CLIENT_ID.to_owned(), keys, ..oauth };
-        let simulator = start(SimulatorConfig { events: 1, oauth: Some(oauth), ..SimulatorConfig::default() }).await;
+        Self::of(start(SimulatorConfig { events: 1, oauth: Some(oauth), ..SimulatorConfig::default() }).await)
+    }
+
+    pub fn of(simulator: Simulator) -> Self {
         let oauth = simulator.oauth().unwrap();
         Self { simulator, oauth }
     }
