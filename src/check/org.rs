@@ -10,6 +10,7 @@ use crate::config::ConnectorConfig;
 use crate::okta::auth::credential::Credential;
 use crate::okta::client::{Client, ClientOptions, Outcome};
 use crate::okta::error::{RequestError, RetryReason, Severity};
+use crate::okta::limiter;
 use crate::okta::proxy::Network;
 use crate::okta::query::SystemLogQuery;
 
@@ -88,6 +89,8 @@ fn answered(connector: &ConnectorConfig, outcome: &Outcome, now: Timestamp) -> S
             text.push_str(&format!("; rate limit {} requests, {} left", limit.limit, limit.remaining));
             let server = outcome.server_date.unwrap_or(now);
             text.push_str(&format!(", reset in {} s", limit.reset.saturating_sub(server.as_second()).max(0)));
+            let allowed = limiter::allowed(limit.limit, connector.rate_limit_share);
+            text.push_str(&format!(", `rate_limit_share` allows {allowed} in all"));
         }
     }
     match skew(outcome, now) {

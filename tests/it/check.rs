@@ -40,7 +40,11 @@ fn all_is_well_and_nothing_is_changed() {
     assert_eq!(report.code, 0, "{report}");
     assert_eq!(report.stderr, "", "{report}");
     report.assert("ok", "file", &["1 connector"]);
-    report.assert("ok", "connector `acme`", &[org.url(), "rate limit 60000 requests, 59999 left", "clocks 0 s apart"]);
+    report.assert(
+        "ok",
+        "connector `acme`",
+        &[org.url(), "rate limit 60000 requests, 59999 left", "`rate_limit_share` allows 48000", "clocks 0 s apart"],
+    );
     report.assert("ok", "broker", &[kafka.bootstrap(), "no TLS and no login"]);
     report.assert("ok", &format!("transactional id `{}-check`", config.offsets_topic), &["aborted"]);
     report.assert("ok", &format!("group `{}`", config.group_id), &[]);

@@ -16,6 +16,7 @@ use crate::support::tail::Tail;
 use crate::support::topics::{Isolation, create_topic};
 
 mod driver;
+mod refusals;
 mod simulation;
 mod windows;
 

@@ -61,6 +61,12 @@ pub struct Ask {
     pub bulk_reserve: f64,
 }
 
+/// How many requests of a window a share allows: at least one, or nothing would ever be asked.
+pub fn allowed(limit: u64, share: f64) -> u64 {
+    // 0.7 * 10 is a little less than 7.
+    ((limit as f64 * share + 1e-6).floor() as u64).clamp(1, limit.max(1))
+}
+
 /// Someone in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Waiter {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Ask, Kind};
+use super::{Ask, Kind, allowed};
 
 /// The part of the allowance that may be used at once.
 const BURST: f64 = 0.1;
@@ -23,7 +23,7 @@ pub(super) struct Pace {
 impl Pace {
     /// The pace of this request at this limit.
     pub(super) fn new(ask: Ask, limit: u64) -> Self {
-        let allowed = part(limit, ask.share);
+        let allowed = allowed(limit, ask.share);
         let burst = |of: u64| ((of as f64 * BURST).ceil() as u64).clamp(1, of);
         match ask.kind {
             Kind::Backlog => Self { cap: allowed, burst: burst(allowed) },
@@ -62,10 +62,4 @@ impl Pace {
         };
         Some(length.mul_f64(SPREAD * beyond as f64 / (self.cap - self.burst) as f64))
     }
-}
-
-/// At least one, or nothing would ever be asked.
-fn part(limit: u64, share: f64) -> u64 {
-    // 0.7 * 10 is a little less than 7.
-    ((limit as f64 * share + 1e-6).floor() as u64).clamp(1, limit.max(1))
 }
