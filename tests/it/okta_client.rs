@@ -17,6 +17,7 @@ use server::{Server, Step};
 
 mod oauth;
 mod server;
+mod strict_org;
 
 const TOKEN: &str = "00hunter2-the-token";
 const EVENTS: &str = r#"[{"uuid":"a","n":1}, {"uuid":"b","n":2}]"#;
