@@ -8,6 +8,7 @@ pub mod checkpoints;
 pub mod line;
 pub mod org;
 pub mod permission;
+pub mod share;
 pub mod span;
 pub mod topics;
 
@@ -18,8 +19,9 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use self::line::Line;
+use self::share::Need;
 use crate::config::{Config, ConnectorConfig};
-use crate::okta::auth::credential::Credentials;
+use crate::okta::auth::credential::{Credential, Credentials};
 use crate::okta::proxy::Network;
 
 /// All orgs are asked at once, and the connectors of one org one after the other; together they have this long.
@@ -83,13 +85,21 @@ fn ask_orgs(connectors: &[Arc<ConnectorConfig>], network: &Network) -> Vec<Unbou
         drop(tokio::spawn(async move {
             let mut credentials = Credentials::new();
             let mut no_answer: Option<String> = None;
-            for (connector, lines) in asking {
+            let of_connector = |connector: &ConnectorConfig| credentials.of(&connector.org, &connector.auth);
+            let theirs: Vec<Credential> =
+                asking.iter().map(|(connector, _)| connector.as_ref()).map(of_connector).collect();
+            let connectors: Vec<Arc<ConnectorConfig>> =
+                asking.iter().map(|(connector, _)| Arc::clone(connector)).collect();
+            for (place, (connector, lines)) in asking.into_iter().enumerate() {
                 let said = match &no_answer {
                     // An org that does not answer one does not answer the others.
                     Some(said) => vec![Line::fail(org::what(&connector), said)],
                     None => {
-                        let check =
-                            org::ask(&connector, &credentials.of(&connector.org, &connector.auth), &network).await;
+                        let sharing = || (0..theirs.len()).filter(|other| theirs[*other].is_same(&theirs[place]));
+                        let need = Need::of(sharing().map(|other| connectors[other].as_ref()));
+                        // Said once of a credential.
+                        let is_first = sharing().next() == Some(place);
+                        let check = org::ask(&connector, &theirs[place], need, is_first, &network).await;
                         no_answer = check.no_answer;
                         check.lines
                     }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::line::Line;
+use super::share::Need;
 use crate::clock;
 use crate::config::ConnectorConfig;
 use crate::okta::auth::credential::Credential;
+use crate::okta::auth::token::Scheme;
 use crate::okta::client::{Client, ClientOptions, Outcome};
 use crate::okta::error::{RequestError, RetryReason, Severity};
 use crate::okta::limiter;
@@ -34,7 +36,15 @@ pub struct OrgCheck {
 }
 
 /// Asks for the first event that a cold start would ask for, which tries org, credential, `filter` and `q`.
-pub async fn ask(connector: &ConnectorConfig, credential: &Credential, network: &Network) -> OrgCheck {
+///
+/// `need`: of all connectors that share the credential; `is_first`: whether this is the first of them.
+pub async fn ask(
+    connector: &ConnectorConfig,
+    credential: &Credential,
+    need: Need,
+    is_first: bool,
+    network: &Network,
+) -> OrgCheck {
     let what = what(connector);
     let options = ClientOptions {
         connect_timeout: CONNECT_TIMEOUT,
@@ -58,7 +68,7 @@ pub async fn ask(connector: &ConnectorConfig, credential: &Credential, network: 
             Line::fail(&what, said)
         }
         Ok(page) => match &page.next {
-            Some(Ok(_)) => Line::ok(&what, answered(connector, &outcome, now)),
+            Some(Ok(_)) => Line::ok(&what, answered(connector, credential, need, &outcome, now)),
             Some(Err(error)) => Line::fail(&what, format!("{}: the answer's `next` link: {error}", connector.org)),
             None => Line::fail(
                 &what,
@@ -78,11 +88,20 @@ pub async fn ask(connector: &ConnectorConfig, credential: &Credential, network: 
             ),
         )
     }));
+    if let (Some(limit), true) = (outcome.rate_limit, is_first) {
+        lines.extend(need.too_much(limit, connector.rate_limit_share).map(|said| Line::warn(&what, said)));
+    }
     OrgCheck { lines, no_answer }
 }
 
-fn answered(connector: &ConnectorConfig, outcome: &Outcome, now: Timestamp) -> String {
-    let mut text = format!("{} answers, and the credential may read the System Log", connector.org);
+fn answered(
+    connector: &ConnectorConfig,
+    credential: &Credential,
+    need: Need,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> String {
+    let mut text = format!("{} answers, and {} may read the System Log", connector.org, who(credential));
     match outcome.rate_limit {
         None => text.push_str("; it shows no rate limit"),
         Some(limit) => {
@@ -91,6 +110,7 @@ fn answered(connector: &ConnectorConfig, outcome: &Outcome, now: Timestamp) -> S
             text.push_str(&format!(", reset in {} s", limit.reset.saturating_sub(server.as_second()).max(0)));
             let allowed = limiter::allowed(limit.limit, connector.rate_limit_share);
             text.push_str(&format!(", `rate_limit_share` allows {allowed} in all"));
+            text.push_str(&format!("; {}", need.shown()));
         }
     }
     match skew(outcome, now) {
@@ -98,6 +118,23 @@ fn answered(connector: &ConnectorConfig, outcome: &Outcome, now: Timestamp) -> S
         Some(skew) => text.push_str(&format!("; clocks {} s apart", skew.as_secs().abs())),
     }
     text
+}
+
+/// Who was let in, and how.
+fn who(credential: &Credential) -> String {
+    match credential.client_id() {
+        None => "the API token".to_owned(),
+        Some(client_id) => format!("the service app `{client_id}`{}", tokens(credential)),
+    }
+}
+
+/// How an app's tokens are presented.
+fn tokens(credential: &Credential) -> &'static str {
+    match credential.scheme() {
+        Some(Scheme::Dpop) => " (tokens bound to a key: DPoP)",
+        Some(Scheme::Bearer) => " (Bearer tokens)",
+        None => "",
+    }
 }
 
 /// How far the org's clock is ahead of ours: `Date` has whole seconds, and was written somewhere within the request.

@@ -147,8 +147,10 @@ pub enum RequestError {
         okta: OktaError,
     },
     /// Any other 400.
-    #[error("okta refused the query ({okta}): {advice}")]
+    #[error("okta refused {what} ({okta}): {advice}")]
     BadRequest {
+        /// The query, or a proof of possession.
+        what: &'static str,
         /// What the answer says.
         okta: OktaError,
         /// What to correct, as far as the answer tells.

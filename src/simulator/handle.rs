@@ -120,6 +120,11 @@ impl Simulator {
         self.shared.org().verbatim.push(path, answer);
     }
 
+    /// Takes back what [`Simulator::answer_next`] was told and nobody asked for yet.
+    pub fn forget_answers(&self) {
+        self.shared.org().verbatim.clear();
+    }
+
     /// Every answer takes at least this long from the next request on.
     pub fn set_latency(&self, latency: Duration) {
         self.shared.org().latency = latency;

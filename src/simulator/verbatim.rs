@@ -36,6 +36,10 @@ impl Waiting {
         self.0.push_back((path.to_owned(), answer));
     }
 
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     pub(super) fn take(&mut self, path: &str) -> Option<VerbatimAnswer> {
         let place = self.0.iter().position(|(of, _)| of == path)?;
         self.0.remove(place).map(|(_, answer)| answer)

@@ -5,7 +5,6 @@
 //! that file is written anew: read it as whoever is woken by it, before it is committed.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use okta_kafka_source::okta::auth::credential::Credential;
@@ -19,12 +18,14 @@ use serde_json::{Value, json};
 
 use rows::{Condition, ROWS, Row};
 
-use crate::support::prove;
+use crate::support::{prove, snapshot};
 
+mod oauth;
 mod rows;
 mod shipped;
 
 const LOGS: &str = "/api/v1/logs";
+const SNAPSHOT: &str = "error_table/errors.snapshot.txt";
 
 /// What a connector does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +105,7 @@ fn verbatim(row: &Row) -> VerbatimAnswer {
 #[tokio::test]
 async fn every_refusal_means_what_the_table_says_and_tells_what_to_do() {
     let simulator = org(60_000).await;
-    let mut snapshot = String::new();
+    let mut text = String::new();
     for row in ROWS {
         let error = refused(&simulator, row.query, verbatim(row)).await;
         assert_eq!(Means::of(&error), row.means, "{}: {error:?}", row.name);
@@ -114,14 +115,14 @@ async fn every_refusal_means_what_the_table_says_and_tells_what_to_do() {
         let next = next.trim_start_matches(')').strip_prefix(": ");
         assert!(next.is_some_and(|next| next.len() > 10), "{}: nothing to do: {says}", row.name);
         assert!(!says.contains(simulator.token()) && !says.chars().any(char::is_control), "{says}");
-        snapshot += &format!("{} {}\n  asked   {}\n", row.status, row.name, row.query);
-        snapshot += &format!("  body    {}\n", if row.body.is_empty() { "(empty)" } else { row.body });
+        text += &format!("{} {}\n  asked   {}\n", row.status, row.name, row.query);
+        text += &format!("  body    {}\n", if row.body.is_empty() { "(empty)" } else { row.body });
         for (name, value) in row.headers.iter().filter(|(_, value)| !value.is_empty()) {
-            snapshot += &format!("  header  {name}: {value}\n");
+            text += &format!("  header  {name}: {value}\n");
         }
-        snapshot += &format!("  means   {}\n  says    {says}\n\n", row.means);
+        text += &format!("  means   {}\n  says    {says}\n\n", row.means);
     }
-    assert_snapshot("errors.snapshot.txt", &snapshot);
+    snapshot::assert(SNAPSHOT, &text);
     prove::row(
         "error-table",
         "Every refusal that is known of Okta is retried, renewed or failed as it must be, with what to do",
@@ -220,23 +221,4 @@ fn without_id(mut body: Value) -> Value {
         *id = json!(form);
     }
     body
-}
-
-/// Where a snapshot lies.
-fn snapshot(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/error_table").join(name)
-}
-
-/// Compares with a file beside this one, or writes it.
-fn assert_snapshot(name: &str, found: &str) {
-    let path = snapshot(name);
-    if std::env::var_os("OKS_BLESS").is_some() {
-        return std::fs::write(&path, found).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    let differs = expected.lines().zip(found.lines()).find(|(expected, found)| expected != found);
-    assert_eq!(
-        expected, found,
-        "{name}: {differs:?}: where the new words are better, run this test with OKS_BLESS=1 and read what changes"
-    );
 }

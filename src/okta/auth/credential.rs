@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use tracing::{info, warn};
 
 use super::session::Session;
+use super::token::Scheme;
 use crate::config::{Auth, Look, OauthError, Ssws, SswsError};
 use crate::okta::origin::Origin;
 
@@ -61,6 +62,14 @@ impl Credential {
         match self {
             Self::Ssws(_) => None,
             Self::Oauth(session) => Some(session.client_id()),
+        }
+    }
+
+    /// How the access token of a service app is presented, where there is one.
+    pub fn scheme(&self) -> Option<Scheme> {
+        match self {
+            Self::Ssws(_) => None,
+            Self::Oauth(session) => session.scheme(),
         }
     }
 

@@ -86,6 +86,14 @@ impl Session {
         &self.app.client_id
     }
 
+    /// How the token that is used now is presented.
+    pub fn scheme(&self) -> Option<Scheme> {
+        match self.plan() {
+            Plan::Use(token) | Plan::UseAndRenew(token) => Some(token.scheme),
+            Plan::Fail(_) | Plan::Ask => None,
+        }
+    }
+
     /// Puts the token on a request of a page, with a proof where it is bound to our key; asks for one first where there is
     /// none.
     pub(in crate::okta) async fn authorize(

@@ -95,8 +95,8 @@ pub fn advice(okta: &OktaError, asked: Asked<'_>) -> String {
     let code = okta.code.as_deref().unwrap_or_default();
     match code {
         "invalid_client" if says("kid is invalid") || says("JWKSet") => format!(
-            "register the public half of the key with the app `{client_id}` (Admin Console, the app, General, Client \
-             Credentials, Public Keys), and set `key_id` to the KID that is shown there; `{key_id}` is not among its active keys"
+            "register the public half of the key with the app `{client_id}` (Admin Console > Applications > the app > \
+             General > Client Credentials), and set `key_id` to the KID that is shown there; `{key_id}` is not among its active keys"
         ),
         "invalid_client" if says("signature is invalid") => format!(
             "the key does not belong to the KID `{key_id}`: set `private_key` and `key_id` to the two halves of one key of the app"
@@ -105,11 +105,14 @@ pub fn advice(okta: &OktaError, asked: Asked<'_>) -> String {
             "set `org` to the org's own address, as the Admin Console shows it; `{org}` is maybe another domain that leads to it"
         ),
         "invalid_client" if exchange::is_about_time(okta) => CLOCKS.to_owned(),
+        "invalid_client" if says("already been used") => {
+            format!("look for a proxy between here and `{org}` that sends requests twice")
+        }
         "invalid_client" if says("signature algorithm") => {
             "set `algorithm` to the one that is registered with the key, or register the key anew".to_owned()
         }
         "invalid_client" if says("application_type") || says("private_key_jwt") => format!(
-            "make `{client_id}` an API service app (Admin Console, Applications, Create App Integration, API Services), with \
+            "make `{client_id}` an API service app (Admin Console > Applications > Create App Integration > API Services), with \
              the client authentication Public key / Private key"
         ),
         "invalid_client" => format!(
@@ -118,18 +121,18 @@ pub fn advice(okta: &OktaError, asked: Asked<'_>) -> String {
         ),
         "invalid_dpop_proof" | "use_dpop_nonce" if !proves => format!(
             "the app `{client_id}` wants tokens that are bound to a key (DPoP): take `dpop: false` out of `auth.oauth`, or the \
-             requirement off the app (Admin Console, the app, General, Require DPoP)"
+             requirement off the app (Admin Console > Applications > the app > General > Proof of possession)"
         ),
         "invalid_dpop_proof" if exchange::is_about_time(okta) => CLOCKS.to_owned(),
         "invalid_dpop_proof" | "use_dpop_nonce" => format!(
             "look for a proxy between here and `{org}` that changes requests, repeats them, or answers in its place"
         ),
-        "invalid_scope" => format!(
-            "grant the scopes to the app (Admin Console, the app, Okta API Scopes: `{scope}`), or take what is not granted \
-             out of `scopes`"
+        "invalid_scope" | "consent_required" => format!(
+            "grant `{scope}` to the app `{client_id}` (Admin Console > Applications > the app > Okta API Scopes > Grant), or take \
+             out of `scopes` what is not granted"
         ),
         "unsupported_grant_type" | "unauthorized_client" => format!(
-            "allow the app `{client_id}` the grant type Client Credentials (Admin Console, the app, General): it has to be an \
+            "allow the app `{client_id}` the grant type Client Credentials (Admin Console > Applications > the app > General): it has to be an \
              API service app"
         ),
         "access_denied" => format!(

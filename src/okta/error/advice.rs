@@ -17,10 +17,10 @@ pub(super) fn unauthorized(okta: &OktaError, app: Option<&str>) -> String {
         says if says.contains("expired") => {
             "the org's servers do not agree on the time, or something in between keeps old answers"
         }
-        _ => "it is not this org's any more, or something in between changes the request's headers",
+        _ => "the app was deactivated a moment ago, or something in between changes the request's headers",
     };
     format!(
-        "a new one was refused as well: {reason}: look at the app `{app}` (Admin Console > Applications): it has to be active, \
+        "a token that it has just given out: {reason}: look at the app `{app}` (Admin Console > Applications): it has to be active, \
          and its network zone has to have this machine; and at proxies between here and the org"
     )
 }
@@ -42,8 +42,23 @@ pub(super) fn forbidden(okta: &OktaError, app: Option<&str>) -> String {
     }
 }
 
-/// 400 of the query, or of a proof of possession.
-pub(super) fn bad_request(okta: &OktaError) -> &'static str {
+/// 400: what was refused, and what to do.
+pub(super) fn bad_request(okta: &OktaError) -> (&'static str, &'static str) {
+    match okta.code.as_deref() {
+        Some("invalid_request") => (
+            "a token without a proof of possession",
+            "the org binds tokens to a key (DPoP): take `dpop: false` out of `auth.oauth`, or the requirement off the app (Admin \
+             Console > Applications > the app > General > Proof of possession)",
+        ),
+        Some("invalid_dpop_proof" | "use_dpop_nonce") => (
+            "the proof of possession",
+            "look for something between here and the org that changes the URL, the host or `Date`, or sends a request twice",
+        ),
+        _ => ("the query", bad_query(okta)),
+    }
+}
+
+fn bad_query(okta: &OktaError) -> &'static str {
     const DATE: &str =
         "correct `since`; if the date is a checkpoint's, set another with `offsets alter NAME --since T`";
     const FILTER: &str = "correct `filter`: its fields are those of a LogEvent, as `eventType`, capitals and all, its operators eq, \
@@ -51,20 +66,10 @@ pub(super) fn bad_request(okta: &OktaError) -> &'static str {
     match okta.code.as_deref() {
         Some("E0000030") => DATE,
         Some("E0000031") => "correct `filter`: Okta does not support this operator on this field",
-        Some("invalid_request") => {
-            "the org binds tokens to proofs of possession (DPoP): take `dpop: false` out of `auth.oauth`, or switch the app's \
-             setting off (Admin Console > Applications > the app > General)"
-        }
-        Some("invalid_dpop_proof" | "use_dpop_nonce") => {
-            "the org does not take our proof of possession (DPoP): look for something between here and the org that changes \
-             the URL, the host or `Date`, or sends a request twice"
-        }
         _ if okta.mentions("'q'") => "correct `q`: at most 10 keywords, of at most 40 characters each",
         _ if okta.mentions("'limit'") => "lower `limit`",
         _ if okta.mentions("'since'") || okta.mentions("'until'") => DATE,
-        _ if okta.mentions("nvalid filter") || okta.mentions("SCIM filter") || okta.mentions("field is not valid") => {
-            FILTER
-        }
+        _ if ["nvalid filter", "SCIM filter", "field is not valid"].iter().any(|text| okta.mentions(text)) => FILTER,
         _ => "correct `filter`, `q`, `since` or `limit`",
     }
 }

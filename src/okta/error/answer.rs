@@ -42,7 +42,10 @@ impl RefusedAnswer<'_> {
             300..=399 => RequestError::Redirected { to: self.redirected_to(), okta },
             400 if self.is_about_the_cursor(&okta) => RequestError::CursorRefused { okta },
             400 if okta.mentions("since") && okta.mentions("180 days") => RequestError::SinceTooOld { okta },
-            400 => RequestError::BadRequest { advice: advice::bad_request(&okta), okta },
+            400 => {
+                let (what, advice) = advice::bad_request(&okta);
+                RequestError::BadRequest { what, advice, okta }
+            }
             401 => RequestError::Unauthorized { advice: advice::unauthorized(&okta, self.app), okta },
             403 => RequestError::Forbidden { advice: advice::forbidden(&okta, self.app), okta },
             408 => RequestError::RequestTimeout { okta },

@@ -6,13 +6,13 @@ use okta_kafka_source::simulator::VerbatimAnswer;
 use serde_json::Value;
 
 use super::rows::ROWS;
-use super::{LOGS, snapshot, verbatim};
+use super::{LOGS, SNAPSHOT, verbatim};
 use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::{self, ConfigFile, Connector, utf8};
 use crate::support::org::Org;
 use crate::support::shared_broker::shared_broker;
 use crate::support::topics::create_topic;
-use crate::support::{checkpoint, prove};
+use crate::support::{checkpoint, prove, snapshot};
 
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -34,7 +34,7 @@ const KINDS: [(&str, &str, usize, Option<&str>); 11] = [
 
 /// What the snapshot has of a row, as an operator reads it.
 fn says(name: &str) -> String {
-    let text = std::fs::read_to_string(snapshot("errors.snapshot.txt")).unwrap();
+    let text = std::fs::read_to_string(snapshot::path(SNAPSHOT)).unwrap();
     let block = text.split("\n\n").find(|block| {
         let title = block.lines().next().unwrap_or_default();
         title.split_once(' ').is_some_and(|(_, title)| title == name)

@@ -41,6 +41,7 @@ pub mod service_key;
 pub mod shared_broker;
 pub mod shifted_clock;
 pub mod skip;
+pub mod snapshot;
 pub mod tail;
 pub mod tls_front;
 pub mod topics;
