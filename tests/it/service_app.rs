@@ -8,13 +8,6 @@ mod broken_files;
 mod keys;
 mod lifetimes;
 mod nowhere;
+mod outages;
+mod recorded;
 mod restarts;
-
-use crate::support::verifier::Verifier;
-
-/// What refuses nothing proves nothing.
-#[test]
-fn the_independent_verifier_refuses_tokens_with_one_mistake() {
-    let Some(verifier) = Verifier::there() else { return };
-    verifier.must_refuse_what_is_wrong();
-}

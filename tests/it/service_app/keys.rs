@@ -35,7 +35,7 @@ fn every_kind_of_key_signs_for_a_whole_run() {
     ];
     let config = SimulatorConfig { events: EVENTS, ..Default::default() };
     let key = ServiceKey::new("nobody's", Kind::P256);
-    let app = App::start(config, DpopMode::Off, Duration::from_secs(3600), key, Form::Jwk);
+    let app = App::start(config, DpopMode::Required, Duration::from_secs(3600), key, Form::Jwk);
     let folder = tempfile::TempDir::with_prefix("keys-").unwrap();
     let mut yaml = ConfigYaml::new(kafka.bootstrap());
     let mut keys = Vec::new();
@@ -76,7 +76,10 @@ fn every_kind_of_key_signs_for_a_whole_run() {
     prove::row(
         "oauth-keys",
         "RSA and EC keys as PKCS#1, PKCS#8, SEC 1 and JWK, with RS256, RS384, RS512, ES256 and ES384, are good for a run",
-        &format!("{} connectors in one process, each with a key of its own, {EVENTS} events each", cases.len()),
+        &format!(
+            "{} connectors in one process, each with a key of its own, {EVENTS} events each, DPoP required",
+            cases.len()
+        ),
         &format!(
             "0 lost, 0 twice; {} assertions of {} keys and {} proofs verified by jwcrypto",
             verified.assertions, verified.assertion_keys, verified.proofs

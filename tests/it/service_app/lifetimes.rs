@@ -26,6 +26,18 @@ fn three_token_lifetimes_and_a_new_key_fail_no_poll() {
     through_three_lifetimes("oauth-lifetimes", DpopMode::Off, key, Form::Jwk, ServiceKey::new("key-2", Kind::P256));
 }
 
+#[test]
+fn three_bound_token_lifetimes_a_new_nonce_and_a_new_key_fail_no_poll() {
+    let key = ServiceKey::new("key-1", Kind::P384);
+    through_three_lifetimes(
+        "dpop-lifetimes",
+        DpopMode::Required,
+        key,
+        Form::Pkcs8,
+        ServiceKey::new("key-2", Kind::Rsa),
+    );
+}
+
 fn through_three_lifetimes(row: &str, dpop: DpopMode, first: ServiceKey, form: Form, second: ServiceKey) {
     let Some(kafka) = shared_broker() else { return };
     let Some(verifier) = Verifier::there() else { return };

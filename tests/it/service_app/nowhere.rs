@@ -23,7 +23,7 @@ fn what_a_service_app_signs_and_gets_is_in_no_log_metric_or_record() {
     let Some(kafka) = shared_broker() else { return };
     let mut looked_at = Vec::new();
     for (format, kind, form, dpop) in
-        [("text", Kind::Rsa, Form::Pkcs8, DpopMode::Off), ("json", Kind::P256, Form::Jwk, DpopMode::Off)]
+        [("text", Kind::Rsa, Form::Pkcs8, DpopMode::Required), ("json", Kind::P256, Form::Jwk, DpopMode::Off)]
     {
         let config = SimulatorConfig { events: 300, ..Default::default() };
         let app = App::start(config, dpop, Duration::from_secs(4), ServiceKey::new("key-1", kind), form);

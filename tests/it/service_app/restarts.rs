@@ -13,9 +13,48 @@ use crate::support::prove;
 use crate::support::recorder::Exchange;
 use crate::support::service_key::{Form, Kind, ServiceKey};
 use crate::support::shared_broker::shared_broker;
+use crate::support::topics::random_name;
 use crate::support::verifier::Verifier;
 
 const WAIT: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_killed_service_app_logs_in_again() {
+    let Some(kafka) = shared_broker() else { return };
+    let Some(verifier) = Verifier::there() else { return };
+    let kills = prove::scale(20, 3);
+    let seed = prove::seed();
+    let mut random = fastrand::Rng::with_seed(seed);
+    let config = SimulatorConfig { events: 1000, seed, ..Default::default() };
+    let key = ServiceKey::new("key-1", Kind::P256);
+    let app = App::start(config, DpopMode::Required, Duration::from_secs(3), key, Form::Pkcs8);
+    let acme = app.connector("acme");
+    let topic = acme.topic.clone();
+    let config = ConfigYaml::new(kafka.bootstrap()).group_instance_id(&random_name("worker")).connector(acme);
+    for _ in 0..kills {
+        let pages = |exchanges: &[Exchange]| exchanges.iter().filter(|exchange| exchange.is_for_a_page()).count();
+        let until = pages(&app.recorder.exchanges()) + random.usize(1..8);
+        let worker = Connector::spawn(&config, &[]);
+        app.live_until("a moment to kill in", WAIT, |app| pages(&app.recorder.exchanges()) >= until);
+        worker.kill9();
+    }
+    let worker = Connector::spawn(&config, &[]);
+    worker.await_caught_up(&app.org, "acme", WAIT);
+    worker.stop();
+    let difference = Difference::must_be_none(kafka.bootstrap(), &topic, &app.org, &format!("OKS_SEED={seed}"));
+    let verified = app.verify(&verifier);
+    // A proof key is made when it is needed and is never stored: each life has another.
+    assert_eq!(verified.proof_keys, kills as u64 + 1);
+    prove::row(
+        "oauth-kill-9",
+        "A service app whose process is killed logs in again, with another proof key; nothing is lost or doubled",
+        &format!("{kills} kills -9 at random pages, DPoP required, tokens of 3 s; seed {seed}"),
+        &format!(
+            "{difference}; {} assertions and {} proofs of {} lives verified by jwcrypto",
+            verified.assertions, verified.proofs, verified.proof_keys
+        ),
+    );
+}
 
 #[test]
 fn connectors_of_one_app_share_its_token() {

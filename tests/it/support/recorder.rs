@@ -1,7 +1,7 @@
 //! A server in front of an org, or in its place, that keeps every request and every answer byte for byte.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ pub enum Reply {
     Forward(SocketAddr),
     /// These bytes are the answer.
     Bytes(Vec<u8>),
-    /// Nothing more is said until the client is gone.
+    /// Nothing more is said until the client is gone, or [`Recorder::hang_up`] is called.
     Hang,
     /// The connection ends.
     Close,
@@ -87,6 +87,7 @@ struct Shared {
     exchanges: Mutex<Vec<Exchange>>,
     changed: Condvar,
     decides: Mutex<Decides>,
+    hanging: Mutex<Vec<TcpStream>>,
 }
 
 /// Listens on a port of 127.0.0.1; it lives as long as the test process.
@@ -105,6 +106,7 @@ impl Recorder {
             exchanges: Mutex::default(),
             changed: Condvar::new(),
             decides: Mutex::new(Box::new(decides)),
+            hanging: Mutex::default(),
         });
         let serves = Arc::clone(&shared);
         let _ = thread::spawn(move || {
@@ -124,6 +126,13 @@ impl Recorder {
     /// From the next request on, this decides.
     pub fn decide(&self, decides: impl FnMut(&Exchange) -> Reply + Send + 'static) {
         *self.shared.decides.lock().unwrap() = Box::new(decides);
+    }
+
+    /// Ends the connections on which nothing is said.
+    pub fn hang_up(&self) {
+        for stream in self.shared.hanging.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
     }
 
     /// What the client knows as the org, `http://127.0.0.1:PORT`.
@@ -192,7 +201,7 @@ impl Shared {
             let answer = match reply {
                 Reply::Close => return,
                 Reply::Hang => {
-                    // Until the client gives up.
+                    self.hanging.lock().unwrap().push(client.try_clone().unwrap());
                     let _ = client.peek(&mut [0]);
                     return;
                 }
