@@ -53,6 +53,8 @@
 //! - Whether Okta forgives a client's clock some seconds is not known; here it forgives none. An assertion's `jti` is
 //!   spent even where the answer is `use_dpop_nonce`, and so is a proof's.
 //! - A proof's `htu` with a query or fragment is refused; RFC 9449 lets a server ignore them.
+//! - An assertion without a `kid` (the recorded one had none) is taken where the app has only one key.
+//! - With a clock that is off ([`SimulatorConfig::clock_offset_seconds`]), the times in the log stay on this machine's.
 //! - A scope that is withdrawn ends with the next request, also for tokens that have it. What Okta does is not known.
 //! - The words for an app that is not active, and for a `jwk` with a private member, are guessed from the catalogue.
 //! - At the token endpoint, faults come one by one only ([`OauthControl::inject`]), and its bucket is large too.
@@ -64,7 +66,7 @@
 //! - The default rate limit is far above Okta's 120 a minute, so that tests and `demo` need not wait; it is a setting.
 //! - A request beyond 75 at once is refused at once; Okta tries again by itself for a while. Tokens are counted with
 //!   the rest.
-//! - Unknown paths count into the bucket of the System Log, the only one there is.
+//! - Unknown paths count into the bucket of the System Log.
 
 mod clock;
 mod config;
