@@ -59,6 +59,8 @@ struct KeySource {
     key_id: Option<Template>,
     algorithm: Option<Algorithm>,
     trouble: Trouble,
+    /// The key stands in the configuration file, of an org that is not on this machine.
+    is_in_the_open: bool,
 }
 
 /// The key as last read, and the texts that it was read from.
@@ -149,8 +151,16 @@ pub(super) fn read(context: &mut Context<'_>, field: &Field<'_>, loopback: bool)
     let algorithm = section.get("algorithm").map_or(Some(None), |field| read_algorithm(context, field).map(Some));
     let scope = section.get("scopes").map_or_else(|| Some(LOGS.to_owned()), |field| read_scopes(context, field));
     let dpop = section.get("dpop").map_or(Some(Dpop::Auto), |field| read_dpop(context, field));
-    let key = require(context, &section, "private_key", "`private_key: \"${file:PATH}\"`, a PEM file or a JWK")
-        .and_then(|field| read_key(context, &section, &field, key_id?, algorithm?, loopback));
+    let field = require(context, &section, "private_key", "`private_key: \"${file:PATH}\"`, a PEM file or a JWK");
+    let text = field.as_ref().and_then(|field| context.text(field));
+    let source = KeySource {
+        is_in_the_open: text.as_ref().is_some_and(|text| text.template.is_literal()) && !loopback,
+        private_key: text?.template,
+        key_id: key_id?,
+        algorithm: algorithm?,
+        trouble: Trouble::default(),
+    };
+    let key = read_key(context, &section, &field?, source);
     let (source, last) = key?;
     Some(OauthApp {
         client_id: client_id?.trim().to_owned(),
@@ -249,16 +259,11 @@ fn read_key(
     context: &mut Context<'_>,
     section: &Section<'_>,
     field: &Field<'_>,
-    key_id: Option<Template>,
-    algorithm: Option<Algorithm>,
-    loopback: bool,
+    source: KeySource,
 ) -> Option<(KeySource, LastKey)> {
-    let text = context.text(field)?;
-    let literal = text.template.is_literal();
-    let source = KeySource { private_key: text.template, key_id, algorithm, trouble: Trouble::default() };
     let error = match source.texts().and_then(|(private_key, key_id)| source.read(private_key, key_id)) {
         Ok(last) => {
-            if literal && !loopback {
+            if source.is_in_the_open {
                 let message = "the key stands in the file itself: better write `${file:PATH}`, which is also read again \
                                when the key is renewed";
                 context.warning(&field.path, field.node.line, message);

@@ -8,10 +8,14 @@ mod rules;
 mod secrets;
 
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use okta_kafka_source::config::{Config, ConfigError, Problem, Since};
+use openssl::rsa::Rsa;
 use secrecy::ExposeSecret;
+
+use crate::support::service_key::{Form, Kind, ServiceKey};
 
 /// Stands in every place where a secret may stand; no output may hold any of it.
 const SECRET: &str = "hunter2";
@@ -27,6 +31,12 @@ connectors:
     topic: okta.system-log
 ";
 
+/// Keys of a service app: a good one, and two that Okta or we refuse.
+static KEY: LazyLock<ServiceKey> = LazyLock::new(|| ServiceKey::new("kid-1", Kind::P256));
+static P521_KEY: LazyLock<ServiceKey> = LazyLock::new(|| ServiceKey::new("kid-1", Kind::P521));
+static SHORT_KEY: LazyLock<String> =
+    LazyLock::new(|| String::from_utf8(Rsa::generate(1024).unwrap().private_key_to_pem().unwrap()).unwrap());
+
 fn env(name: &str) -> Option<String> {
     match name {
         "TOKEN" => Some("00abcDEF".to_owned()),
@@ -36,6 +46,12 @@ fn env(name: &str) -> Option<String> {
         "TWO_LINES" => Some(format!("{SECRET}\n{SECRET}")),
         "LIMIT" => Some("50".to_owned()),
         "PASSWORD" => Some(SECRET.to_owned()),
+        // Of a service app; made anew for each run.
+        "KEY" => Some(KEY.file(Form::Pkcs8)),
+        "JWK" => Some(KEY.file(Form::Jwk)),
+        "PUBLIC_KEY" => Some(KEY.public_pem()),
+        "P521_KEY" => Some(P521_KEY.file(Form::Pkcs8)),
+        "SHORT_KEY" => Some(SHORT_KEY.clone()),
         _ => None,
     }
 }

@@ -17,6 +17,7 @@ use server::{Server, Step};
 
 mod oauth;
 mod server;
+mod simulated;
 mod strict_org;
 
 const TOKEN: &str = "00hunter2-the-token";
@@ -423,8 +424,8 @@ impl Write for Lines {
     }
 }
 
-#[test]
-fn i9_no_library_logs_the_token_not_even_at_trace() {
+/// All that is logged at TRACE, by us and by the libraries.
+fn log_of(work: impl Future<Output = ()>) -> String {
     let lines = Lines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -435,7 +436,15 @@ fn i9_no_library_logs_the_token_not_even_at_trace() {
     // One thread, so that the subscriber of this thread sees it all.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let _guard = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
-    runtime.block_on(async {
+    runtime.block_on(work);
+    let text = String::from_utf8(lines.0.lock().expect("no panic").clone()).expect("text");
+    assert!(text.contains("hyper_util") && text.contains("reqwest"), "the libraries' own lines are there: {text}");
+    text
+}
+
+#[test]
+fn i9_no_library_logs_the_token_not_even_at_trace() {
+    let text = log_of(async {
         let server = Server::start([
             vec![Step::Send(answer("200 OK", &[], EVENTS.as_bytes()))],
             vec![Step::Send(answer("401 Unauthorized", &[], b"{}"))],
@@ -450,7 +459,5 @@ fn i9_no_library_logs_the_token_not_even_at_trace() {
             tracing::trace!(?client, ?token, ?outcome, "asked");
         }
     });
-    let text = String::from_utf8(lines.0.lock().expect("no panic").clone()).expect("text");
-    assert!(text.contains("hyper_util") && text.contains("reqwest"), "the libraries' own lines are there: {text}");
     assert!(!text.contains("hunter2"), "{text}");
 }

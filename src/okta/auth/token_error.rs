@@ -127,7 +127,7 @@ pub fn advice(okta: &OktaError, asked: Asked<'_>) -> String {
         "invalid_dpop_proof" | "use_dpop_nonce" => format!(
             "look for a proxy between here and `{org}` that changes requests, repeats them, or answers in its place"
         ),
-        "invalid_scope" | "consent_required" => format!(
+        "invalid_scope" | "consent_required" | "access_denied" if code != "access_denied" || says("scope") => format!(
             "grant `{scope}` to the app `{client_id}` (Admin Console > Applications > the app > Okta API Scopes > Grant), or take \
              out of `scopes` what is not granted"
         ),

@@ -1,5 +1,7 @@
 //! One row for each rule of the file and of its connectors.
 
+use okta_kafka_source::config::Dpop;
+
 use super::{MINIMAL, assert_one, problems, valid, with_connector_keys, with_kafka, with_top};
 
 #[test]
@@ -186,4 +188,30 @@ fn an_unknown_setting_of_a_topic_is_a_warning_since_the_brokers_may_know_it() {
     let known =
         "{name: a, config: {retention.ms: -1, min.cleanable.dirty.ratio: 0.5, cleanup.policy: \"compact,delete\"}}";
     assert_eq!(valid(&MINIMAL.replace("okta.system-log", known)).warnings, []);
+}
+
+#[test]
+fn a_service_app_has_defaults_and_its_scopes_may_be_written_in_two_ways() {
+    let app = |more: &str| {
+        let auth = format!("oauth: {{client_id: 0oa1, private_key: \"${{env:JWK}}\"{more}}}");
+        let config = valid(&MINIMAL.replace("ssws: \"${env:TOKEN}\"", &auth));
+        assert_eq!(config.warnings, []);
+        config.connectors[0].auth.oauth().expect("a service app").clone()
+    };
+    let found = app("");
+    assert_eq!((found.client_id.as_str(), found.scope.as_str(), found.dpop), ("0oa1", "okta.logs.read", Dpop::Auto));
+    assert_eq!(found.signing_key().key_id, "kid-1");
+    assert_eq!(format!("{found:?}"), "OauthApp(0oa1, okta.logs.read, dpop Auto, ***)");
+    for (more, scope) in [
+        (", scopes: [okta.logs.read]", "okta.logs.read"),
+        (", scopes: [okta.users.read, okta.logs.read]", "okta.users.read okta.logs.read"),
+        (", scopes: okta.users.read okta.logs.read", "okta.users.read okta.logs.read"),
+        (", scopes: ' okta.logs.read  okta.users.read '", "okta.logs.read okta.users.read"),
+    ] {
+        assert_eq!(app(more).scope, scope);
+    }
+    for (more, dpop) in [(", dpop: auto", Dpop::Auto), (", dpop: true", Dpop::Always), (", dpop: False", Dpop::Never)] {
+        assert_eq!(app(more).dpop, dpop);
+    }
+    assert_eq!(app(", key_id: kid-1, algorithm: ES256").signing_key().key_id, "kid-1");
 }

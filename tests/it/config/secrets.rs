@@ -1,6 +1,6 @@
 //! Placeholders, tokens that change, and secrets that no output shows.
 
-use okta_kafka_source::config::Ssws;
+use okta_kafka_source::config::{Look, Ssws};
 use secrecy::ExposeSecret;
 
 use super::{MINIMAL, SECRET, assert_one, parse, problems, valid, with_connector_keys, with_kafka, with_top};
@@ -38,7 +38,12 @@ fn a_token_in_a_file_is_read_again() {
         "second",
         "clones share the token"
     );
+    write("third");
+    assert!(matches!(auth.look(), Look::Changed) && matches!(auth.look(), Look::Same));
+    write("second");
+    assert!(matches!(auth.look(), Look::Changed));
     write("two words\n");
+    assert!(matches!(auth.look(), Look::Failed(_)) && matches!(auth.look(), Look::Same), "said once");
     let error = auth.reload().expect_err("not a token").to_string();
     assert!(!error.contains("words"), "{error}");
     assert_eq!(auth.token().expose_secret(), "second");

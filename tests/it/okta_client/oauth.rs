@@ -29,13 +29,14 @@ fn key() -> ServiceKey {
 /// `auth` of a service app with this key.
 fn auth(key: &ServiceKey, more: &str) -> Auth {
     let pem = key.file(Form::Pkcs8);
-    auth_with("${env:KEY}", more, &move |name| (name == "KEY").then(|| pem.clone()))
+    auth_with(APP, "${env:KEY}", more, &move |name| (name == "KEY").then(|| pem.clone()))
 }
 
-fn auth_with(private_key: &str, more: &str, env: &dyn Fn(&str) -> Option<String>) -> Auth {
+/// `auth` of a service app whose `private_key` is written so.
+pub fn auth_with(client_id: &str, private_key: &str, more: &str, env: &dyn Fn(&str) -> Option<String>) -> Auth {
     let text = format!(
         "kafka: {{bootstrap.servers: 'localhost:1'}}\nconnectors:\n  - name: acme\n    org: https://acme.okta.com\n    \
-         auth: {{oauth: {{client_id: {APP}, private_key: '{private_key}'{more}}}}}\n    topic: okta\n"
+         auth: {{oauth: {{client_id: {client_id}, private_key: '{private_key}'{more}}}}}\n    topic: okta\n"
     );
     Config::parse(&text, env).unwrap().connectors[0].auth.clone()
 }
@@ -404,7 +405,7 @@ async fn the_key_is_read_again_when_its_file_changed_and_a_broken_file_changes_n
     let (first, second) = (key(), ServiceKey::new("kid-2", Kind::P256));
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), first.file(Form::Jwk)).unwrap();
-    let auth = auth_with(&format!("${{file:{}}}", file.path().display()), "", &|_| None);
+    let auth = auth_with(APP, &format!("${{file:{}}}", file.path().display()), "", &|_| None);
     // Tokens that are at their end at once.
     let server = Server::start([
         token("Bearer", "a", "0"),
