@@ -23,6 +23,7 @@ use crate::support::{prove, snapshot};
 mod oauth;
 mod rows;
 mod shipped;
+mod shipped_oauth;
 
 const LOGS: &str = "/api/v1/logs";
 const SNAPSHOT: &str = "error_table/errors.snapshot.txt";
