@@ -95,6 +95,8 @@ pub struct Outcome {
     pub status: Option<u16>,
     /// From the call to the last byte.
     pub duration: Duration,
+    /// From the call to the headers of the answer, by which its `Date` was written; `None` where there was none.
+    pub headers_after: Option<Duration>,
     /// The rate limit that the answer shows, whatever its status.
     pub rate_limit: Option<RateLimit>,
     /// The server's own clock (`Date`).
@@ -172,10 +174,11 @@ impl Client {
             result: Err(RequestError::UnusableCredential),
             status: None,
             duration: Duration::ZERO,
+            headers_after: None,
             rate_limit: None,
             server_date: None,
         };
-        outcome.result = self.page(url, credential, &mut outcome).await;
+        outcome.result = self.page(url, credential, started, &mut outcome).await;
         if let Err(RequestError::Token(error)) = &outcome.result {
             outcome.status = error.status();
         }
@@ -187,6 +190,7 @@ impl Client {
         &self,
         url: &PageUrl,
         credential: &Credential,
+        started: Instant,
         outcome: &mut Outcome,
     ) -> Result<SystemLogPage, RequestError> {
         self.is_of_org(url).map_err(|error| RequestError::NotSent { error })?;
@@ -199,6 +203,7 @@ impl Client {
             let headers = response.headers().clone();
             let (rate_limit, server_date) = (rate_limit(&headers), server_date(&headers));
             outcome.status = Some(status.as_u16());
+            outcome.headers_after = Some(started.elapsed());
             outcome.rate_limit = rate_limit;
             outcome.server_date = server_date;
             if let Credential::Oauth(session) = credential {

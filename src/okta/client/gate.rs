@@ -32,10 +32,11 @@ impl Gate {
             // Before the look, so that no change between the two is missed.
             let mut changed = std::pin::pin!(self.changed.notified());
             let _ = changed.as_mut().enable();
-            let turn = self.limiter().turn(place.waiter, self.clock.elapsed());
+            let now = self.clock.elapsed();
+            let turn = self.limiter().turn(place.waiter, now);
             match turn {
                 // The place is gone, and whoever is next looks when it is dropped.
-                Turn::Go(ticket) => return Permit { gate: Arc::clone(self), ticket: Some(ticket) },
+                Turn::Go(ticket) => return Permit { gate: Arc::clone(self), ticket: Some(ticket), granted: now },
                 Turn::Wait { until: None } => changed.await,
                 Turn::Wait { until: Some(until) } => {
                     let until = tokio::time::sleep_until(self.clock.instant(until).into());
@@ -51,10 +52,6 @@ impl Gate {
     /// What is known of the window.
     pub fn known(&self) -> Option<Known> {
         self.limiter().known(self.clock.elapsed())
-    }
-
-    fn now(&self) -> Duration {
-        self.clock.elapsed()
     }
 
     fn limiter(&self) -> MutexGuard<'_, Limiter> {
@@ -80,13 +77,17 @@ impl Drop for Place<'_> {
 pub struct Permit {
     gate: Arc<Gate>,
     ticket: Option<Ticket>,
+    /// Monotonic.
+    granted: Duration,
 }
 
 impl Permit {
     /// Tells the limiter what came of the request.
     pub fn answered(mut self, outcome: &Outcome) {
         let Some(ticket) = self.ticket.take() else { return };
-        let now = self.gate.now();
+        let now = self.gate.clock.elapsed();
+        // Not when the last byte of a long page came: a window's end is counted from here.
+        let received = outcome.headers_after.map_or(now, |after| (self.granted + after).min(now));
         let mut limiter = self.gate.limiter();
         match (&outcome.result, outcome.status) {
             // The System Log was not asked; a status is the token endpoint's.
@@ -96,7 +97,12 @@ impl Permit {
             (_, None) => limiter.unanswered(ticket),
             (_, Some(status)) => {
                 let Outcome { rate_limit, server_date, .. } = *outcome;
-                limiter.answered(ticket, Answer { status, rate_limit, server_date }, now, self.gate.clock.now().jitter);
+                limiter.answered(
+                    ticket,
+                    Answer { status, rate_limit, server_date },
+                    received,
+                    self.gate.clock.now().jitter,
+                );
             }
         }
         drop(limiter);

@@ -30,9 +30,17 @@ fn a_429_of_the_window_holds_every_connector_of_its_credential() {
         // All ask again afterwards.
         org.await_requests(before + 6, WAIT);
     }
-    let refused = org.requests().iter().filter(|request| request.status == Some(429)).count();
-    // One may have been on its way when the other was refused.
-    assert!(org.requests_in_rate_limit_window() <= 1, "{} of {refused}", org.requests_in_rate_limit_window());
+    let mut refused = None;
+    for request in org.requests() {
+        if request.in_rate_limit_window {
+            // On its way when the other one was refused.
+            let after = request.at.duration_since(refused.unwrap());
+            assert!(after.as_millis() < 500, "asked {after:?} after a 429");
+        } else if request.status == Some(429) {
+            refused = Some(request.at);
+        }
+    }
+    assert!(refused.is_some());
     let waited = names.map(|name| worker.of(name, "rate_limit_wait_seconds_total", &[]).unwrap());
     assert!(waited.iter().all(|waited| *waited >= 4.0), "{waited:?}");
     // Who waits holds up no stop.
@@ -69,4 +77,34 @@ fn fewer_are_open_at_once_after_a_429_about_concurrency() {
     assert!(refused > 0, "nothing was tried");
     assert!(refused * 10 <= requests.len(), "{refused} of {} requests were too many at once", requests.len());
     worker.stop();
+}
+
+#[test]
+fn a_long_wait_is_told_once_and_holds_up_no_stop() {
+    let Some(kafka) = shared_broker() else { return };
+    let rate_limit_window = Duration::from_secs(30);
+    let org =
+        Org::start(SimulatorConfig { events: 0, rate_limit: 10, rate_limit_window, ..SimulatorConfig::default() });
+    let connectors = ["one", "two"].map(|name| org.connector(name).interval("500ms"));
+    let config = connectors.into_iter().fold(ConfigYaml::new(kafka.bootstrap()), ConfigYaml::connector);
+    let worker = Connector::spawn(&config, &[]);
+    worker.await_log("that both have caught up", |line| line.contains("caught up") && line.contains("\"one\""), WAIT);
+    worker.await_log("that both have caught up", |line| line.contains("caught up") && line.contains("\"two\""), WAIT);
+    // Somebody else takes the rest but one.
+    let used = org.request_count();
+    for _ in used..9 {
+        let _ = org.next_link_of("/api/v1/logs?limit=10");
+    }
+    let line = worker.await_log("what it waits for", |line| line.contains("waits for the rate limit"), WAIT);
+    for part in ["INFO", "limit=10", "share=0.8", "remaining=", "resets_in="] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    worker.stop();
+    let log = worker.log();
+    for name in ["one", "two"] {
+        let told = |line: &&str| line.contains("waits for the rate limit") && line.contains(&format!("\"{name}\""));
+        assert!(log.lines().filter(told).count() <= 1, "{log}");
+    }
+    let refused = org.requests().iter().filter(|request| request.status == Some(429)).count();
+    assert_eq!(refused, 0, "{:?}", org.requests());
 }
