@@ -152,7 +152,13 @@ pub(super) fn read(context: &mut Context<'_>, field: &Field<'_>, loopback: bool)
     let scope = section.get("scopes").map_or_else(|| Some(LOGS.to_owned()), |field| read_scopes(context, field));
     let dpop = section.get("dpop").map_or(Some(Dpop::Auto), |field| read_dpop(context, field));
     let field = require(context, &section, "private_key", "`private_key: \"${file:PATH}\"`, a PEM file or a JWK");
-    let text = field.as_ref().and_then(|field| context.text(field));
+    let text = field.as_ref().and_then(|field| match field.node.value {
+        Value::Map(_) | Value::List(_) => {
+            context.refuse(field, "is one text: write a JWK between single quotes, or better `${file:PATH}`");
+            None
+        }
+        _ => context.text(field),
+    });
     let source = KeySource {
         is_in_the_open: text.as_ref().is_some_and(|text| text.template.is_literal()) && !loopback,
         private_key: text?.template,

@@ -6,9 +6,9 @@ use super::token::AccessToken;
 use super::token_error::TokenError;
 use crate::okta::error::Severity;
 
-/// How long nobody asks after a refusal: its cause is not mended in a moment.
+/// How long nobody asks after the first refusal, whose cause is not mended in a moment; doubled by each further failure.
 const AFTER_REFUSAL: Duration = Duration::from_secs(5);
-/// How long nobody asks after the first failure that may pass; doubled by each further one.
+/// The same after a failure that may pass.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// The longest that nobody asks, unless the server says more.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -64,13 +64,12 @@ impl Renewal {
     /// An attempt failed at `now`. Returns whether a token still lives, and how long nobody asks.
     pub fn fail(&mut self, now: Duration, error: TokenError) -> (bool, Duration) {
         let count = self.failure.take().map_or(0, |failure| failure.count).saturating_add(1);
-        let rest = match error.severity() {
-            Severity::Fatal => AFTER_REFUSAL,
-            Severity::Retriable { wait, .. } => {
-                let backoff = AFTER_FAILURE.saturating_mul(1 << (count - 1).min(10)).min(LONGEST);
-                backoff.max(wait.unwrap_or_default())
-            }
+        let (first, wait) = match error.severity() {
+            Severity::Fatal => (AFTER_REFUSAL, None),
+            Severity::Retriable { wait, .. } => (AFTER_FAILURE, wait),
         };
+        let backoff = first.saturating_mul(1 << (count - 1).min(10)).min(LONGEST);
+        let rest = backoff.max(wait.unwrap_or_default());
         self.failure = Some(Failure { error, until: now + rest, count });
         (self.token.as_ref().is_some_and(|token| now < token.expires_at), rest)
     }
@@ -160,8 +159,12 @@ mod tests {
         );
         let refused =
             TokenError::Refused { okta: Box::new(OktaError::read(401, b"", None, &[])), advice: String::new() };
-        assert_eq!(renewal.fail(at(50), refused), (false, AFTER_REFUSAL));
+        assert_eq!(renewal.fail(at(50), refused.clone()), (false, at(10)), "the second in a row");
         assert!(matches!(renewal.plan(at(51)), Plan::Fail(error) if error.severity() == Severity::Fatal));
+        for rest in [20, 40, 60, 60] {
+            assert_eq!(renewal.fail(at(100), refused.clone()), (false, at(rest)));
+        }
+        assert_eq!(Renewal::default().fail(at(0), refused), (false, at(5)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use okta_kafka_source::simulator::{
 
 use super::oauth::auth_with;
 use super::{Client, Origin, Outcome, options, url};
+use crate::support::prove;
 use crate::support::service_key::{Form, Kind, ServiceKey};
 
 const CLIENT_ID: &str = "0oa1simulated2app3x7";
@@ -138,6 +139,12 @@ async fn a_clock_that_is_off_costs_one_request_and_none_later() {
         let refused = app.control.counters().refused_assertions.clone();
         assert!(refused.values().sum::<usize>() <= 1, "{mode:?} {offset}: {refused:?}");
     }
+    prove::row(
+        "oauth-clock",
+        "A clock that is a day off does not keep a service app out, nor one of the org's that jumps",
+        "7 differences of the clocks, from a day behind to an hour ahead, with and without DPoP, at the simulated org",
+        "no request for events failed; at most one assertion was refused, the first, and it was signed anew at once",
+    );
 }
 
 #[tokio::test]

@@ -209,3 +209,23 @@ fn debug_shows_the_id_and_nothing_of_the_key() {
     let key = SigningKey::read(&pkcs8(&ec(Nid::X9_62_PRIME256V1)), Some("kid-1"), None).expect("a key");
     assert_eq!(format!("{key:?}"), "SigningKey(ES256 kid-1)");
 }
+
+#[test]
+#[ignore = "a measurement"]
+fn what_signing_costs() {
+    use std::time::Instant;
+    for (name, key, algorithm) in [
+        ("RS256, 2048 bits", rsa(2048), Algorithm::Rs256),
+        ("RS256, 4096 bits", rsa(4096), Algorithm::Rs256),
+        ("ES256", ec(Nid::X9_62_PRIME256V1), Algorithm::Es256),
+        ("ES384", ec(Nid::SECP384R1), Algorithm::Es384),
+    ] {
+        let key = SigningKey::read(&pkcs8(&key), Some("x"), Some(algorithm)).expect("a key");
+        #[allow(clippy::disallowed_methods)]
+        let began = Instant::now();
+        for _ in 0..200 {
+            let _ = key.sign(&[7; 300]).expect("signed");
+        }
+        println!("{name}: {:?} a signature", began.elapsed() / 200);
+    }
+}
