@@ -9,6 +9,7 @@
 mod bare_loop;
 mod bound;
 mod latency;
+mod many;
 mod run;
 mod same_bytes;
 #[path = "../../tests/it/support/mod.rs"]
@@ -44,6 +45,9 @@ fn main() -> ExitCode {
     }
     if wanted("latency") {
         latency::run(kafka.bootstrap(), &mut bounds);
+    }
+    if wanted("many") {
+        many::run(kafka.bootstrap());
     }
     bounds.exit_code()
 }

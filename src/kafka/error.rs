@@ -100,7 +100,7 @@ pub fn advice(code: RDKafkaErrorCode, topic: &str) -> String {
             format!("a record is larger than topic `{topic}` takes ({name}): raise its `max.message.bytes`")
         }
         Code::InvalidTimestamp => format!(
-            "topic `{topic}` refuses the event's time ({name}): raise its `message.timestamp.before.max.ms` and `message.timestamp.after.max.ms`"
+            "topic `{topic}` refuses a record's time ({name}): check this machine's clock, or raise its `message.timestamp.before.max.ms` and `message.timestamp.after.max.ms`"
         ),
         _ => format!("topic `{topic}` refuses a record ({name}): look at the topic's settings and at the broker's log"),
     }

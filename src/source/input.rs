@@ -99,6 +99,12 @@ pub enum Input {
         /// What to do about it.
         message: String,
     },
+    /// A page came, and its clock shows that the cold start's `since` was too late: the page is dropped, and it begins
+    /// anew, as durable as before (I7).
+    BeganTooLate {
+        /// Where it begins.
+        since: Timestamp,
+    },
     /// The topics changed, after Kafka had refused records: it may take them now.
     TopicsChanged,
     /// A wake-up time is reached.

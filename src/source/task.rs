@@ -147,6 +147,13 @@ impl Task {
                     self.fail(message, now, &mut actions);
                 }
             }
+            Input::BeganTooLate { since } => {
+                self.settings.since = since;
+                self.roll_back();
+                self.committed = None;
+                self.stored = Ok(None);
+                self.start(now, &mut actions);
+            }
             Input::TopicsChanged => {
                 if self.state == ConnectorState::Failed && matches!(self.phase, Phase::Resting { .. }) {
                     self.go_on(now, &mut actions);

@@ -6,6 +6,7 @@
 mod await_topics;
 mod belonging;
 pub mod bisection;
+pub mod cold_start;
 pub mod collected;
 pub mod committer;
 pub mod connector_topics;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::await_topics;
+use super::cold_start::ColdStart;
 use super::publish::OwnedPage;
 use super::report::ConnectorStatus;
 use super::shard::ShardInput;
@@ -90,6 +91,8 @@ pub struct Runner {
     pub clock: Clock,
     /// Its turn to ask first; none when it has.
     pub stagger: Option<Arc<Stagger>>,
+    /// Its cold start, until the first page shows the org's clock.
+    pub cold: Option<ColdStart>,
 }
 
 /// A connector that rests because Kafka refused its records.
@@ -118,7 +121,9 @@ impl Runner {
         self.rest_held().await;
         self.await_topics(cold).await;
         let clock = Clock::new();
-        let mut task = Task::new(self.settings());
+        let wall = clock::wall();
+        self.cold = cold.then(|| ColdStart { wall, monotonic: self.clock.elapsed() });
+        let mut task = Task::new(self.settings(wall));
         let mut open: Option<OpenRequest> = None;
         let mut wake: Option<Duration> = None;
         // Kafka refused our records: whether the topics change, so that it may take them.
@@ -161,13 +166,13 @@ impl Runner {
         }
     }
 
-    fn settings(&self) -> TaskSettings {
+    fn settings(&self, now: Timestamp) -> TaskSettings {
         let connector = &self.connector;
         TaskSettings {
             org: connector.org.clone(),
             query: SystemLogQuery { filter: connector.filter.clone(), q: connector.q.clone(), limit: connector.limit },
             interval: connector.interval,
-            since: connector.since.resolve(clock::wall()),
+            since: connector.since.resolve(now),
             ahead_pages: AHEAD_PAGES,
             ahead_bytes: AHEAD_BYTES,
         }
@@ -213,11 +218,25 @@ impl Runner {
         match outcome.result {
             Ok(page) => {
                 self.advised = None;
+                if let Some(since) = self.corrected_start(outcome.server_date) {
+                    return Input::BeganTooLate { since };
+                }
                 let page = PageAnswer { elements: page.elements, next: page.next, bytes: page.body_bytes };
                 Input::Page { request, page }
             }
             Err(error) => Input::Refused { request, refusal: self.refusal(&error) },
         }
+    }
+
+    /// Where a cold start should have begun, as its first page shows.
+    fn corrected_start(&mut self, date: Option<Timestamp>) -> Option<Timestamp> {
+        let connector = &self.connector;
+        let since = self.cold.take()?.corrected(&connector.since, date?, self.clock.elapsed())?;
+        warn!(
+            connector = connector.name, org = %connector.org, %since,
+            "this machine's clock is ahead of the org's: beginning at the `since` of the org's clock; synchronise it (NTP)"
+        );
+        Some(since)
     }
 
     fn refusal(&mut self, error: &RequestError) -> Refusal {

@@ -324,6 +324,7 @@ impl Runners {
                 held: connector.held.clone(),
                 clock: shard.context.clock,
                 stagger: Some(Arc::clone(&shard.context.stagger)),
+                cold: None,
             };
             let stored = stored(log, &shard.destinations[owner].offset_key);
             let _ = tasks.spawn_on(runner.run(stored), &shard.context.runtime);

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use okta_kafka_source::simulator::FaultKind;
+use okta_kafka_source::simulator::{DpopMode, FaultKind, OauthConfig, RegisteredKey, SimulatorConfig};
 
 use crate::support::checkpoint;
 use crate::support::config_yaml::ConfigYaml;
@@ -12,8 +12,10 @@ use crate::support::connector::Connector;
 use crate::support::exactly_once::Difference;
 use crate::support::org::Org;
 use crate::support::prove;
+use crate::support::service_key::{Form, Kind, ServiceKey};
 use crate::support::shared_broker::shared_broker;
 use crate::support::shifted_clock::ShiftedClock;
+use crate::support::topics::{Isolation, read_all};
 
 const WAIT: Duration = Duration::from_secs(60);
 const HOUR: i64 = 3_600;
@@ -167,5 +169,104 @@ fn a_clock_set_back_makes_nobody_wait() {
             followed.as_secs_f64(),
             stopped.as_secs_f64()
         ),
+    );
+}
+
+/// A service app signs with a time in each assertion and proof: by the org's clock, whichever of the two is wrong, from the
+/// first token on and whenever one of them is set.
+#[test]
+fn a_service_app_signs_by_the_orgs_clock() {
+    let Some(kafka) = shared_broker() else { return };
+    let cases = [(HOUR, 0), (-HOUR, 0), (0, HOUR), (0, -HOUR)];
+    let (mut tokens, mut corrected) = (0, 0);
+    let count = prove::scale(cases.len(), 1);
+    for (ours, orgs) in cases.into_iter().take(count) {
+        let Some(clock) = ShiftedClock::off_by(ours) else { return };
+        let key = ServiceKey::new("key-1", Kind::P256);
+        let oauth = OauthConfig {
+            client_id: "0oa1gdh63g214q0Hq0g4".to_owned(),
+            keys: vec![RegisteredKey::read(key.key_id(), &key.public_jwk().to_string()).unwrap()],
+            dpop: DpopMode::Required,
+            token_life: Duration::from_secs(5),
+            ..OauthConfig::default()
+        };
+        let config = SimulatorConfig {
+            events: 300,
+            oauth: Some(oauth),
+            clock_offset_seconds: orgs,
+            ..SimulatorConfig::default()
+        };
+        let org = Org::start(config);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        std::fs::write(&file, key.file(Form::Jwk)).unwrap();
+        let auth =
+            format!("{{oauth: {{client_id: 0oa1gdh63g214q0Hq0g4, private_key: \"${{file:{}}}\"}}}}", file.display());
+        let acme = org.connector("acme").auth(&auth).interval("500ms");
+        let topic = acme.topic.clone();
+        let worker = spawn(&ConfigYaml::new(kafka.bootstrap()).connector(acme), &clock);
+        await_committed(&worker, &org);
+        let control = org.oauth().unwrap();
+        let first = control.counters();
+        // Ours is set by hours, then the org's, each for two tokens' lives.
+        for jump in [-2 * ours, 2 * DAY, -2 * DAY] {
+            let _ = clock.jump_to(jump);
+            let before = control.counters().tokens_issued;
+            while control.counters().tokens_issued < before + 2 {
+                org.generate(5);
+                await_committed(&worker, &org);
+                org.await_requests(org.request_count() + 1, WAIT);
+            }
+        }
+        assert!(!worker.log().contains("ERROR"), "{}", worker.log());
+        let all = control.counters();
+        // The first answer tells the org's clock; a first proof is wanted by the org, so that is no mistake.
+        let refused: usize = first.refused_assertions.values().sum();
+        assert!(refused <= 1, "{all:?}");
+        assert_eq!(all.refused(), first.refused(), "{all:?}");
+        tokens += all.tokens_issued;
+        corrected += refused;
+        assert_eq!(worker.of("acme", "okta_requests_total", &[("code", "401")]).unwrap_or_default(), 0.0, "{all:?}");
+        let _ = Difference::must_be_none(kafka.bootstrap(), &topic, &org, &worker.process().tail(40));
+        worker.stop();
+    }
+    prove::row(
+        "clock-signing",
+        "A service app with DPoP signs by the org's clock, whichever of the two is an hour off",
+        &format!(
+            "{count} of: our clock an hour ahead, an hour behind, the org's an hour ahead, behind; tokens of 5 s, and our clock set three \
+             times by up to 4 days for two tokens each"
+        ),
+        &format!(
+            "{tokens} tokens; {corrected} assertions refused, the first of a start, whose answer tells the org's clock; no other refusal, no failed poll, \
+             0 lost, 0 twice"
+        ),
+    );
+}
+
+/// `since: now` on a machine that is an hour ahead would skip an hour: the first page's clock shows it, and it begins anew.
+#[test]
+fn a_cold_start_on_a_machine_that_is_ahead_skips_nothing() {
+    let Some(kafka) = shared_broker() else { return };
+    let Some(clock) = ShiftedClock::off_by(HOUR) else { return };
+    let org = Org::with_events(100);
+    let acme = org.connector("acme").since("now").interval("500ms");
+    let topic = acme.topic.clone();
+    let worker = spawn(&ConfigYaml::new(kafka.bootstrap()).connector(acme), &clock);
+    let line = worker.await_log("that its clock is ahead", |line| line.contains("ahead of the org's"), WAIT);
+    assert!(line.contains("WARN") && line.contains("NTP"), "{line}");
+    let before = org.event_count();
+    org.generate(150);
+    let _ = worker.await_of("acme", "events_committed_total", &[], |value| value >= 150.0, WAIT);
+    worker.stop();
+    let records = read_all(kafka.bootstrap(), &topic, Isolation::ReadCommitted);
+    let uuids = org.uuids().split_off(before);
+    let difference = Difference::between(uuids.iter().map(String::as_str), &records);
+    assert!(difference.is_none(), "{difference}");
+    prove::row(
+        "clock-cold-start",
+        "A cold start on a machine whose clock is ahead begins by the org's clock, and skips nothing",
+        "`since: now` on a machine that is an hour ahead; 150 new events, none of them from the hour to come",
+        &difference.to_string(),
     );
 }

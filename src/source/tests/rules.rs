@@ -74,6 +74,26 @@ fn i7_a_cold_start_is_durable_before_it_asks() {
     assert_eq!(world.open.as_ref().expect("asks").1.as_str(), world.stored.expect("stored").checkpoint_url);
 }
 
+/// docs/adr/0038: our clock was ahead of the org's.
+#[test]
+fn i7_a_cold_start_that_began_too_late_begins_anew_and_is_durable_again() {
+    let mut world = World::start(25, None);
+    world.commit(1);
+    let (request, late) = world.open.take().expect("asks");
+    world.give(Input::BeganTooLate { since: "1969-12-31T23:00:00Z".parse().expect("a time") });
+    assert!(world.open.is_none(), "not durable yet");
+    assert_eq!(world.state, ConnectorState::Starting);
+    let records = world.collected.back().expect("the earlier since");
+    assert!(records.offset.checkpoint_url.contains("since=1969-12-31T23%3A00%3A00.000Z"), "{records:?}");
+    // Whatever still comes of the first request is nobody's.
+    world.give(Input::Page { request, page: answer(0, 3) });
+    assert!(world.open.is_none());
+    world.commit(1);
+    let asked = world.open.as_ref().expect("asks").1.clone();
+    assert_ne!(asked, late);
+    assert_eq!(asked.as_str(), world.stored.expect("stored").checkpoint_url);
+}
+
 #[test]
 fn the_interval_begins_at_the_end_of_the_last_page() {
     let mut world = warm(0, 12);

@@ -41,7 +41,7 @@ struct Shared {
 
 impl ConnectProxy {
     /// A proxy that knows these names, as `acme.okta.test:443`.
-    pub fn start<const N: usize>(names: [(&str, SocketAddr); N]) -> Self {
+    pub fn start<'a>(names: impl IntoIterator<Item = (&'a str, SocketAddr)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let names = names.into_iter().map(|(name, address)| (name.to_owned(), address)).collect();
