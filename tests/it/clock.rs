@@ -12,6 +12,7 @@ use crate::support::connector::Connector;
 use crate::support::exactly_once::Difference;
 use crate::support::org::Org;
 use crate::support::prove;
+use crate::support::secure_broker::SecureBroker;
 use crate::support::service_key::{Form, Kind, ServiceKey};
 use crate::support::shared_broker::shared_broker;
 use crate::support::shifted_clock::ShiftedClock;
@@ -242,6 +243,33 @@ fn a_service_app_signs_by_the_orgs_clock() {
              0 lost, 0 twice"
         ),
     );
+}
+
+/// librdkafka takes no token that the wall clock says is over: one that was issued before the clock was set ahead must be as
+/// good as it is, for the clients of a shard's new life.
+#[test]
+fn a_kafka_token_outlives_a_clock_that_is_set_ahead() {
+    let Some(broker) = SecureBroker::start() else { return };
+    let Some(clock) = ShiftedClock::off_by(0) else { return };
+    // No new one within this test.
+    broker.provider.set_life(3_600);
+    let org = Org::with_events(220);
+    let config = broker
+        .oauth(&broker.provider.https_url("/token"))
+        .kafka(&format!("https.ca.location: {}", broker.authority.path().display()))
+        .connector(org.connector("acme").interval("500ms"));
+    let worker = spawn(&config, &clock);
+    await_committed(&worker, &org);
+    // Behind the token's end, and within the life of the broker's certificate.
+    let _ = clock.jump_to(3 * HOUR);
+    let checkpoint = org.checkpoint_behind(org.event_count());
+    checkpoint::alter(&broker.broker.bootstrap(), &config, "acme", &org, &checkpoint);
+    let again = |line: &str| line.contains("resumed from");
+    let _ = worker.await_log("that a new life began", again, WAIT);
+    org.generate(50);
+    await_committed(&worker, &org);
+    assert!(!worker.log().contains("does not take the token"), "{}", worker.log());
+    worker.stop();
 }
 
 /// `since: now` on a machine that is an hour ahead would skip an hour: the first page's clock shows it, and it begins anew.

@@ -47,8 +47,6 @@ struct State {
 struct Issued {
     text: SecretString,
     number: u64,
-    /// Unix time in ms, for librdkafka.
-    expires_ms: i64,
     /// On the source's clock.
     expires: Duration,
 }
@@ -104,9 +102,10 @@ impl TokenSource {
         let newer = |token: &&Issued| token.number != last && now < token.expires;
         let Some(token) = self.lock().token.as_ref().filter(newer).cloned() else { return last };
         let Oidc { client_id, extensions, .. } = &*self.oidc;
-        if let Err(reason) =
-            native::set_token(client, token.text.expose_secret(), client_id, token.expires_ms, extensions)
-        {
+        // By the wall clock as it is now, which librdkafka compares it with: it may have been set since the token was issued.
+        let left = i64::try_from(token.expires.saturating_sub(now).as_millis()).unwrap_or(i64::MAX / 2);
+        let expires_ms = clock::wall().as_millisecond().saturating_add(left);
+        if let Err(reason) = native::set_token(client, token.text.expose_secret(), client_id, expires_ms, extensions) {
             warn!(
                 "librdkafka does not take the token: {reason}; check `sasl.oauthbearer.extensions` and this machine's clock"
             );
@@ -179,10 +178,8 @@ impl TokenSource {
 
     fn issued(&self, number: u64, text: SecretString, life: Duration) {
         let expires = self.clock.elapsed() + life;
-        let life_ms = i64::try_from(life.as_millis()).unwrap_or(i64::MAX / 2);
-        let expires_ms = clock::wall().as_millisecond().saturating_add(life_ms);
         let mut state = self.lock();
-        state.token = Some(Issued { text, number, expires_ms, expires });
+        state.token = Some(Issued { text, number, expires });
         state.problem = None;
         drop(state);
         self.changed.notify_all();
