@@ -34,6 +34,8 @@ const BEHIND: usize = 3_000;
 /// One window of the org, counted again from its log.
 #[derive(Debug, Default)]
 struct Counted {
+    /// Place of its first request in the log.
+    first: usize,
     used: u32,
     by_bulk: u32,
     /// What was left when a request of the bulk process came, at the least.
@@ -81,7 +83,12 @@ fn three_processes_with_one_token_make_no_429_and_polls_come_in_time() {
     let alone = watch(WINDOW * windows);
     let bulk = driver::spawn(&org);
     let bulk_began = org.request_count();
-    let beside = watch(WINDOW * windows);
+    while !org.requests()[bulk_began..].iter().any(is_of_bulk) {
+        org.await_requests(org.request_count() + 1, WAIT);
+    }
+    let bulk_began = org.request_count();
+    // A window and the second or two between two, three times at the least.
+    let beside = watch((WINDOW + 2 * INTERVAL) * windows.max(3) - WINDOW);
     let quiet_until = org.request_count();
     // Both are 30 pages behind: more than what is left of two windows.
     let committed = |run: &Connector, name| run.await_of(name, "events_committed_total", &[], |_| true, WAIT);
@@ -100,13 +107,14 @@ fn three_processes_with_one_token_make_no_429_and_polls_come_in_time() {
 fn judge(requests: &[RequestRecord], alone: &[Duration], beside: &[Duration], quiet: Range<usize>, org: &Org) {
     let refused: Vec<_> = requests.iter().filter(|request| request.status != Some(200)).collect();
     assert!(refused.is_empty() && org.requests_in_rate_limit_window() == 0, "{refused:?}");
-    let quiet_windows = count(&requests[quiet.clone()]);
-    // The first and the last one may not be whole.
-    let whole = &quiet_windows[1..quiet_windows.len() - 1];
+    let windows = count(requests);
+    // Those that began while it was quiet, but for the last one.
+    let whole: Vec<_> = windows.iter().filter(|window| quiet.contains(&window.first)).collect();
+    let whole = &whole[..whole.len() - 1];
     let by_bulk: u32 = whole.iter().map(|window| window.by_bulk).sum();
     let by_bulk = f64::from(by_bulk) / whole.len() as f64;
     let found = whole.iter().filter_map(|window| window.bulk_found).min().unwrap();
-    let busiest = count(&requests[quiet.end..]).iter().map(|window| window.used).max().unwrap();
+    let busiest = windows.iter().map(|window| window.used).max().unwrap();
     let text = |delays: &[Duration]| {
         let of = |part: usize| delays[(delays.len() - 1) * part / 100].as_secs_f64();
         format!(
@@ -119,16 +127,19 @@ fn judge(requests: &[RequestRecord], alone: &[Duration], beside: &[Duration], qu
     };
     let result = format!(
         "0 answers 429 of {} in all; without the bulk process {}; with it {}; it asked {by_bulk:.0} times a window, and found \
-         {found} of {LIMIT} left at the least; catching up, {busiest} were used of a window at the most",
+         {found} of {LIMIT} left at the least; with both catching up, {busiest} were used of a window at the most",
         requests.len(),
         text(alone),
         text(beside),
     );
     println!("{result}");
-    let last = |delays: &[Duration]| delays[delays.len() - 1];
+    let at = |delays: &[Duration], percent: usize| delays[(delays.len() - 1) * percent / 100];
     assert!(alone.len().min(beside.len()) > 20, "{result}");
-    assert!(last(beside) <= last(alone).max(INTERVAL) + INTERVAL / 2, "{result}");
-    assert!(beside[beside.len() / 2] <= alone[alone.len() / 2] + INTERVAL / 4, "{result}");
+    // A little more, as the machine has other work; a bulk process without a reserve makes it 1.5 s more.
+    for (percent, more) in [(50, 0.25), (99, 0.75), (100, 1.25)] {
+        let bound = at(alone, percent).max(INTERVAL / 2) + INTERVAL.mul_f64(more);
+        assert!(at(beside, percent) <= bound, "{percent} % within {bound:?}: {result}");
+    }
     // Its last look may be older than the last polls of the two.
     assert!(by_bulk >= 10.0 && found + 3 >= LIMIT / 2, "{result}");
     assert!(busiest <= ALLOWED + (LIMIT - ALLOWED) / 2, "{result}");
@@ -144,16 +155,20 @@ fn judge(requests: &[RequestRecord], alone: &[Duration], beside: &[Duration], qu
     );
 }
 
+fn is_of_bulk(request: &RequestRecord) -> bool {
+    request.user_agent.as_deref() == Some(driver::USER_AGENT)
+}
+
 /// The windows of the org: each begins with a request, and counts whole seconds.
 fn count(requests: &[RequestRecord]) -> Vec<Counted> {
     let mut windows: Vec<(i64, Counted)> = Vec::new();
-    for request in requests {
+    for (first, request) in requests.iter().enumerate() {
         let second = request.at.as_second();
         if windows.last().is_none_or(|(began, _)| second >= began + WINDOW.as_secs() as i64) {
-            windows.push((second, Counted::default()));
+            windows.push((second, Counted { first, ..Counted::default() }));
         }
         let (_, window) = windows.last_mut().unwrap();
-        if request.user_agent.as_deref() == Some(driver::USER_AGENT) {
+        if is_of_bulk(request) {
             let left = LIMIT - window.used;
             window.by_bulk += 1;
             window.bulk_found = Some(window.bulk_found.map_or(left, |least| least.min(left)));

@@ -35,7 +35,7 @@ fn a_429_of_the_window_holds_every_connector_of_its_credential() {
         if request.in_rate_limit_window {
             // On its way when the other one was refused.
             let after = request.at.duration_since(refused.unwrap());
-            assert!(after.as_millis() < 500, "asked {after:?} after a 429");
+            assert!(after.as_millis() < 1_500, "asked {after:?} after a 429");
         } else if request.status == Some(429) {
             refused = Some(request.at);
         }
