@@ -15,7 +15,7 @@ use super::cold_start::ColdStart;
 use super::publish::OwnedPage;
 use super::report::ConnectorStatus;
 use super::shard::ShardInput;
-use super::stagger::Stagger;
+use super::stagger::{self, Stagger};
 use super::topic_limits::TopicLimits;
 use super::turns::Turns;
 use crate::clock::{self, Clock};
@@ -194,7 +194,7 @@ impl Runner {
         let credential = self.credential.clone();
         let turn = self.turns.next(&self.connector, &self.metrics);
         Box::pin(async move {
-            tokio::time::sleep(first).await;
+            stagger::rest(first).await;
             let permit = turn.await;
             let outcome = client.get(&url, &credential).await;
             permit.answered(&outcome);

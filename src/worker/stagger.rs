@@ -33,9 +33,25 @@ impl Stagger {
     }
 }
 
+/// Waits so long. A timer lasts a millisecond even where there is nothing to wait for, and this is on every page's way.
+pub async fn rest(wait: Duration) {
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::*;
+
+    /// There is no runtime here, so a timer would panic.
+    #[test]
+    fn who_has_had_its_turn_is_not_held_up_by_a_timer() {
+        let ready = std::pin::pin!(rest(Duration::ZERO)).poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        assert!(ready);
+    }
 
     #[test]
     fn each_has_its_turn_and_who_comes_alone_does_not_wait() {
