@@ -11,8 +11,9 @@ use super::interpolation::{InterpolationError, Template};
 use super::keys;
 use super::look::{Look, Trouble};
 use super::section::{Context, Field, Section};
+use super::text;
 use super::yaml::Value;
-use crate::okta::auth::signing_key::{Algorithm, KeyError, SigningKey};
+use crate::okta::auth::signing_key::{self, Algorithm, KeyError, SigningKey};
 
 /// The scope that reads the System Log.
 const LOGS: &str = "okta.logs.read";
@@ -141,6 +142,17 @@ pub(super) fn read(context: &mut Context<'_>, field: &Field<'_>, loopback: bool)
         context.problem(&secret.path.clone(), secret.line, message);
         section = section.without("client_secret");
     }
+    // A key of the map that is as long as a private key is maybe one.
+    let long: Vec<_> = section.iter().filter(|(key, _)| !text::is_harmless_beside_a_key(key)).collect();
+    let long: Vec<_> = long.into_iter().map(|(key, field)| (key, field.line)).collect();
+    for (key, line) in long {
+        context.problem(
+            &section.path.clone(),
+            line,
+            "has a key that is not known: write `private_key: \"${file:PATH}\"` for the app's key",
+        );
+        section = section.without(key);
+    }
     section.check_keys(context, keys::OAUTH, &[]);
     let client_id = require(context, &section, "client_id", "the app's client ID, as `client_id: 0oa…`")
         .and_then(|field| read_id(context, &field, "a client ID").map(|text| text.value));
@@ -185,17 +197,17 @@ fn require<'n>(context: &mut Context<'_>, section: &Section<'n>, key: &str, exam
     field.cloned()
 }
 
-/// What goes into a JWT or a form: visible ASCII, without what begins a placeholder of somebody's.
 fn read_id(context: &mut Context<'_>, field: &Field<'_>, what: &str) -> Option<super::section::Text> {
     let text = context.text(field)?;
-    let is_id =
-        |value: &str| !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic() && !b"{}<>\"".contains(&b));
-    if is_id(text.value.trim()) {
+    if signing_key::is_id(text.value.trim()) {
         return Some(text);
     }
     context.refuse(
         field,
-        format!("`{}` is not {what}: write it as the app's page in the Admin Console shows it", text.shown()),
+        format!(
+            "{} is not {what}: write it as the app's page in the Admin Console shows it",
+            text.shown_beside_a_key()
+        ),
     );
     None
 }
@@ -207,7 +219,10 @@ fn read_algorithm(context: &mut Context<'_>, field: &Field<'_>) -> Option<Algori
         let names = Algorithm::ALL.map(|algorithm| format!("`{}`", algorithm.as_str())).join(", ");
         context.refuse(
             field,
-            format!("`{}` is not an algorithm that this program signs with: write one of {names}", text.shown()),
+            format!(
+                "{} is not an algorithm that this program signs with: write one of {names}",
+                text.shown_beside_a_key()
+            ),
         );
     }
     algorithm
@@ -243,7 +258,7 @@ fn read_scope(context: &mut Context<'_>, field: &Field<'_>) -> Option<String> {
     if text.value.bytes().all(is_scope) {
         return Some(text.value);
     }
-    context.refuse(field, format!("`{}` is not a scope: write a list, as `[{LOGS}]`", text.shown()));
+    context.refuse(field, format!("{} is not a scope: write a list, as `[{LOGS}]`", text.shown_beside_a_key()));
     None
 }
 
@@ -254,7 +269,10 @@ fn read_dpop(context: &mut Context<'_>, field: &Field<'_>) -> Option<Dpop> {
         "true" => Some(Dpop::Always),
         "false" => Some(Dpop::Never),
         _ => {
-            context.refuse(field, format!("`{}` is none of the three: write `auto`, `true` or `false`", text.shown()));
+            context.refuse(
+                field,
+                format!("{} is none of the three: write `auto`, `true` or `false`", text.shown_beside_a_key()),
+            );
             None
         }
     }
@@ -281,7 +299,8 @@ fn read_key(
     // The place of what has to be changed.
     let place = match &error {
         OauthError::Key(KeyError::NoKeyId) => None,
-        OauthError::Key(KeyError::OtherKeyId { .. }) => section.get("key_id"),
+        OauthError::Key(KeyError::OtherKeyId) => section.get("key_id"),
+        OauthError::Key(KeyError::BadKeyId) => section.get("key_id").or(Some(field)),
         OauthError::Key(KeyError::OtherAlgorithm { .. }) => section.get("algorithm").or(Some(field)),
         _ => Some(field),
     };

@@ -35,6 +35,15 @@ impl Text {
     pub fn shown(&self) -> String {
         text::shown(&self.written)
     }
+
+    /// For a message, where a private key may stand by mistake: then nothing of it.
+    pub fn shown_beside_a_key(&self) -> String {
+        if !self.template.has_literal() || text::is_harmless_beside_a_key(&self.written) {
+            format!("`{}`", self.shown())
+        } else {
+            "this".to_owned()
+        }
+    }
 }
 
 impl<'e> Context<'e> {

@@ -8,6 +8,9 @@ const MAX_SHOWN: usize = 80;
 /// The longest path that a message repeats; a longer one is none.
 const MAX_PATH: usize = 500;
 
+/// The longest text that is shown where a private key may stand: its number alone, as a JWK has it, is longer.
+const MAX_BESIDE_A_KEY: usize = 32;
+
 /// What the name of a key ends in whose value is a secret.
 const NAMES_OF_SECRETS: [&str; 12] = [
     "ssws",
@@ -35,6 +38,13 @@ pub(super) fn shown(written: &str) -> String {
     if is_whole { quotes_kept } else { format!("{quotes_kept}…") }
 }
 
+/// Whether a text may be shown that stands where somebody may have written a private key: only what is too short for one,
+/// and has none of JSON's quotes. A blacklist would not do: a key has no form that it could be told by in all its parts.
+pub(super) fn is_harmless_beside_a_key(written: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || " ,._-:${}<".contains(c);
+    written.len() <= MAX_BESIDE_A_KEY && written.chars().all(is_plain) && secret_at(written).is_none()
+}
+
 /// A path as it is written in the file. A brace that is not closed makes a path of the lines that follow.
 pub(super) fn path(path: &Path) -> String {
     let written = path.to_string_lossy();
@@ -49,7 +59,8 @@ pub(super) fn path(path: &Path) -> String {
 /// * after `key: `, since a quote that is not closed makes a value of the lines that follow,
 /// * after the name of a secret, as `password=`,
 /// * at a login, as `https://user:password@host`,
-/// * where it looks like an API token of Okta's, a JSON Web Token or a PEM file, which somebody wrote under the wrong key.
+/// * where it looks like an API token of Okta's, a JSON Web Token, a PEM file, what stands in one, or JSON, as a JWK,
+///   which somebody wrote under the wrong key.
 fn secret_at(text: &str) -> Option<usize> {
     // Longer than what is ever shown, with all its escapes.
     let end = text.char_indices().nth(2 * MAX_SHOWN).map_or(text.len(), |(at, _)| at);
@@ -70,11 +81,17 @@ fn secret_at(text: &str) -> Option<usize> {
         .split(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c)))
         .filter(|word| (word.starts_with("00") && word.len() >= 40) || (word.starts_with("eyj") && word.len() >= 20))
         .map(|word| word.as_ptr() as usize - text.as_ptr() as usize);
+    // DER begins with a sequence.
+    let bodies = text
+        .split(|c: char| !(c.is_ascii_alphanumeric() || "+/=".contains(c)))
+        .filter(|word| word.starts_with("mi") && word.len() >= 40)
+        .map(|word| word.as_ptr() as usize - text.as_ptr() as usize);
+    let json = text.match_indices('{').find(|(at, _)| text[at + 1..].trim_start().starts_with('"')).map(|(at, _)| at);
     let logins = text.match_indices('@').filter_map(|(at, _)| {
         let start = text[..at].rfind([' ', '"', '\'', '/', ',', '{', '[']).map_or(0, |before| before + 1);
         text[start..at].contains(':').then_some(start)
     });
-    after_key.into_iter().chain(after_name).chain(tokens).chain(logins).min()
+    after_key.into_iter().chain(after_name).chain(tokens).chain(bodies).chain(json).chain(logins).min()
 }
 
 /// A key as a message may show it: up to the first character that no key has.
@@ -170,6 +187,9 @@ mod tests {
             (&format!("x {token}"), "x …"),
             ("eyJhbGciOiJSUzI1NiJ9.x.y", "…"),
             ("-----BEGIN PRIVATE KEY----- MIIx", "-----BEGIN…"),
+            (r#"{"d":"hunter2","kty":"EC"}"#, "…"),
+            (r#"x { "kty": "EC", "d": "hunter2"}"#, "x …"),
+            ("MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0w hunter2", "…"),
             ("${env:OKTA_API_TOKEN}", "${env:OKTA_API_TOKEN}"),
             ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
             ("https://secret.okta.com:443", "https://secret.okta.com:443"),

@@ -17,6 +17,7 @@ use server::{Server, Step};
 
 mod oauth;
 mod server;
+mod session;
 mod simulated;
 mod strict_org;
 

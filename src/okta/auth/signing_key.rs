@@ -12,6 +12,9 @@ use super::crypto::{CryptoError, Digest, KeyKind, PrivateKey, RsaNumbers};
 /// Okta and RFC 7518 (section 3.3) take no shorter RSA key.
 const MIN_RSA_BITS: u32 = 2048;
 
+/// Okta's have 20 to 64 characters; the shortest private key in PEM has 160 without its frame.
+const MAX_ID: usize = 128;
+
 /// How a signature is made (RFC 7518, section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Algorithm {
@@ -133,13 +136,13 @@ pub enum KeyError {
     #[error("the key has no id: write `key_id`, the KID that the app's page shows beside the key")]
     NoKeyId,
     /// Two key ids.
+    #[error("`key_id` is not the JWK's own `kid`: leave `key_id` out, or write the key that it belongs to")]
+    OtherKeyId,
+    /// A key id that can't be one.
     #[error(
-        "`key_id` is `{configured}`, and the JWK's own `kid` another: leave `key_id` out, or write the key that it belongs to"
+        "the key's id is empty, too long, or has characters that no ID has: write the KID that the app's page shows"
     )]
-    OtherKeyId {
-        /// `key_id`.
-        configured: String,
-    },
+    BadKeyId,
 }
 
 /// A private key with the algorithm and the id that go into a JWT's header.
@@ -216,10 +219,12 @@ impl SigningKey {
                 .collect::<Vec<_>>()
                 .join(", "),
         })?;
+        // A file is read while somebody writes it: what is half there must not be sent, nor a key in the place of its ID.
+        if [key_id, kid.as_deref()].into_iter().flatten().any(|id| !is_id(id)) {
+            return Err(KeyError::BadKeyId);
+        }
         let key_id = match (key_id, kid) {
-            (Some(configured), Some(kid)) if configured != kid => {
-                return Err(KeyError::OtherKeyId { configured: configured.to_owned() });
-            }
+            (Some(configured), Some(kid)) if configured != kid => return Err(KeyError::OtherKeyId),
             (Some(configured), _) => configured.to_owned(),
             (None, Some(kid)) => kid,
             (None, None) => return Err(KeyError::NoKeyId),
@@ -231,6 +236,12 @@ impl SigningKey {
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
         self.key.sign(self.algorithm.digest(), message)
     }
+}
+
+/// Whether a text can be a client ID or a key ID, which go into a JWT or a form and are shown in messages: visible ASCII,
+/// without what begins a placeholder of somebody's, and too short for a private key.
+pub fn is_id(text: &str) -> bool {
+    (1..=MAX_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && !b"{}<>\"".contains(&b))
 }
 
 fn is_path(text: &str) -> bool {

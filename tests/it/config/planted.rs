@@ -66,10 +66,20 @@ const URLS: [&str; 5] = [
     "listen: http://u:S@127.0.0.1:1",
 ];
 
+/// A private key under a key of a service app that is none of its own: a JWK, and the body of a PEM file.
+const MISPLACED: [&str; 6] = [
+    "key_id: '{\"kty\":\"EC\",\"d\":\"S\"}'",
+    "client_id: '{\"d\":\"S\",\"kty\":\"EC\"}'",
+    "algorithm: 'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg S'",
+    "scopes: ['{ \"kty\": \"EC\", \"d\": \"S\"}']",
+    "dpop: 'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49S'",
+    "interval: '{\"kty\":\"EC\",\"d\":\"S\"}'",
+];
+
 /// What is planted: each key and URL in each spelling.
 fn plants() -> Vec<String> {
     let keys = KEYS.iter().flat_map(|key| SPELLINGS.iter().map(|spelling| spelling.replace('K', key)));
-    keys.chain(URLS.map(str::to_owned)).map(|plant| plant.replace('S', PLANTED)).collect()
+    keys.chain(URLS.into_iter().chain(MISPLACED).map(str::to_owned)).map(|plant| plant.replace('S', PLANTED)).collect()
 }
 
 fn env(name: &str) -> Option<String> {

@@ -18,16 +18,16 @@ use super::{Client, EVENTS, Origin, answer, options, org, url};
 use crate::support::recorder::{Recorder, Reply};
 use crate::support::service_key::{Form, Kind, ServiceKey};
 
-const APP: &str = "0oa1test";
+pub(super) const APP: &str = "0oa1test";
 const DATE: &str = "date: Thu, 12 Mar 2026 04:57:46 GMT";
-const DATE_SECONDS: i64 = 1_773_291_466;
+pub(super) const DATE_SECONDS: i64 = 1_773_291_466;
 
-fn key() -> ServiceKey {
+pub(super) fn key() -> ServiceKey {
     ServiceKey::new("kid-1", Kind::Rsa)
 }
 
 /// `auth` of a service app with this key.
-fn auth(key: &ServiceKey, more: &str) -> Auth {
+pub(super) fn auth(key: &ServiceKey, more: &str) -> Auth {
     let pem = key.file(Form::Pkcs8);
     auth_with(APP, "${env:KEY}", more, &move |name| (name == "KEY").then(|| pem.clone()))
 }
@@ -41,30 +41,30 @@ pub fn auth_with(client_id: &str, private_key: &str, more: &str, env: &dyn Fn(&s
     Config::parse(&text, env).unwrap().connectors[0].auth.clone()
 }
 
-fn token(token_type: &str, token: &str, expires_in: &str) -> Vec<Step> {
+pub(super) fn token(token_type: &str, token: &str, expires_in: &str) -> Vec<Step> {
     let body = json!({"token_type": token_type, "access_token": token, "scope": "okta.logs.read"}).to_string();
     let body = body.replacen('{', &format!("{{\"expires_in\":{expires_in},"), 1);
     vec![Step::Send(answer("200 OK", &[DATE, "dpop-nonce: nonce-of-200"], body.as_bytes()))]
 }
 
-fn page() -> Vec<Step> {
+pub(super) fn page() -> Vec<Step> {
     vec![Step::Send(answer("200 OK", &[DATE], EVENTS.as_bytes()))]
 }
 
 /// A refusal of the token endpoint.
-fn no(status: &str, headers: &[&str], error: &str, description: &str) -> Vec<Step> {
+pub(super) fn no(status: &str, headers: &[&str], error: &str, description: &str) -> Vec<Step> {
     let body = json!({"error": error, "error_description": description}).to_string();
     vec![Step::Send(answer(status, &[&[DATE], headers].concat(), body.as_bytes()))]
 }
 
 /// The same without a `Date`, so that no clock is off.
-fn timeless(status: &str, error: &str, description: &str) -> Vec<Step> {
+pub(super) fn timeless(status: &str, error: &str, description: &str) -> Vec<Step> {
     let body = json!({"error": error, "error_description": description}).to_string();
     vec![Step::Send(answer(status, &[], body.as_bytes()))]
 }
 
 /// A refusal of the System Log, as it was captured live: an empty body.
-fn challenge(status: &str, error: &str, description: &str, more: &[&str]) -> Vec<Step> {
+pub(super) fn challenge(status: &str, error: &str, description: &str, more: &[&str]) -> Vec<Step> {
     let challenge = format!(
         r#"www-authenticate: DPoP algs="RS256 RS384 RS512 ES256 ES384 ES512", authorization_uri="http://acme.okta.com/oauth2/v1/authorize", realm="http://acme.okta.com", scope="okta.logs.read", error="{error}", error_description="{description}", resource="/api/v1/logs""#
     );
@@ -72,29 +72,29 @@ fn challenge(status: &str, error: &str, description: &str, more: &[&str]) -> Vec
 }
 
 /// The value of a header of a request's head.
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     let fields = head.lines().filter_map(|line| line.split_once(": "));
     fields.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
 }
 
-fn form(body: &str, name: &str) -> String {
+pub(super) fn form(body: &str, name: &str) -> String {
     url::form_urlencoded::parse(body.as_bytes()).find(|(found, _)| found == name).unwrap().1.into_owned()
 }
 
 /// Header and claims of a JWT.
-fn parts(jwt: &str) -> (Value, Value) {
+pub(super) fn parts(jwt: &str) -> (Value, Value) {
     let mut parts = jwt.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap());
     let mut json = || serde_json::from_slice(&parts.next().unwrap()).unwrap();
     (json(), json())
 }
 
 /// Header and claims of a request's proof.
-fn proof(head: &str) -> (Value, Value) {
+pub(super) fn proof(head: &str) -> (Value, Value) {
     parts(header(head, "dpop").unwrap_or_else(|| panic!("no proof: {head}")))
 }
 
 /// `POST` or `GET`, and whether with a proof, of each request.
-fn course(server: &Server) -> Vec<&'static str> {
+pub(super) fn course(server: &Server) -> Vec<&'static str> {
     let shown = |head: &String| match (head.starts_with("POST"), header(head, "dpop").is_some()) {
         (true, true) => "token proved",
         (true, false) => "token",
@@ -104,7 +104,7 @@ fn course(server: &Server) -> Vec<&'static str> {
     server.requests().iter().map(shown).collect()
 }
 
-async fn ask(server: &Server, auth: &Auth) -> super::Outcome {
+pub(super) async fn ask(server: &Server, auth: &Auth) -> super::Outcome {
     let org = org(server);
     let client = Client::new(org.clone(), options()).expect("a client");
     client.get(&url(&org, "since=a"), &Credential::new(&org, auth)).await

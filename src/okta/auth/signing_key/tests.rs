@@ -192,7 +192,13 @@ fn what_is_no_key_that_can_sign_says_what_to_do_and_shows_nothing() {
     for (text, key_id, algorithm, expected) in [
         (pkcs8(&rsa), None, None, KeyError::NoKeyId),
         (without(&rsa_jwk, &["kid"]), None, None, KeyError::NoKeyId),
-        (rsa_jwk.to_string(), Some("another"), None, KeyError::OtherKeyId { configured: "another".to_owned() }),
+        (rsa_jwk.to_string(), Some("another"), None, KeyError::OtherKeyId),
+        (pkcs8(&rsa), Some(""), None, KeyError::BadKeyId),
+        (pkcs8(&rsa), Some("a b"), None, KeyError::BadKeyId),
+        (pkcs8(&rsa), Some(&pkcs8(&p256)), None, KeyError::BadKeyId),
+        (pkcs8(&rsa), Some(&"M".repeat(160)), None, KeyError::BadKeyId),
+        (with(&rsa_jwk, "kid", json!("")), None, None, KeyError::BadKeyId),
+        (with(&rsa_jwk, "kid", json!("a\nb")), None, None, KeyError::BadKeyId),
         (
             pkcs8(&p256),
             Some("x"),
