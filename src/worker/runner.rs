@@ -15,7 +15,7 @@ use super::cold_start::ColdStart;
 use super::publish::OwnedPage;
 use super::report::ConnectorStatus;
 use super::shard::ShardInput;
-use super::stagger::{self, Stagger};
+use super::stagger::Stagger;
 use super::topic_limits::TopicLimits;
 use super::turns::Turns;
 use crate::clock::{self, Clock};
@@ -89,7 +89,7 @@ pub struct Runner {
     pub held: Option<Held>,
     /// The clock of `held` and `stagger`.
     pub clock: Clock,
-    /// Its turn to ask first; none when it has.
+    /// Its turn to ask first; none when this life has asked.
     pub stagger: Option<Arc<Stagger>>,
     /// Its cold start, until the first page shows the org's clock.
     pub cold: Option<ColdStart>,
@@ -189,12 +189,14 @@ impl Runner {
     }
 
     fn request(&mut self, request: RequestId, url: PageUrl) -> OpenRequest {
-        let first = self.stagger.take().map(|stagger| stagger.wait(self.clock.elapsed())).unwrap_or_default();
+        let (stagger, connector, clock) = (self.stagger.take(), Arc::clone(&self.connector), self.clock);
         let client = self.client.clone();
         let credential = self.credential.clone();
         let turn = self.turns.next(&self.connector, &self.metrics);
         Box::pin(async move {
-            stagger::rest(first).await;
+            if let Some(stagger) = stagger {
+                stagger.turn(&connector.name, clock).await;
+            }
             let permit = turn.await;
             let outcome = client.get(&url, &credential).await;
             permit.answered(&outcome);
