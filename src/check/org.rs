@@ -109,7 +109,11 @@ fn answered(
             let server = outcome.server_date.unwrap_or(now);
             text.push_str(&format!(", reset in {} s", limit.reset.saturating_sub(server.as_second()).max(0)));
             let allowed = limiter::allowed(limit.limit, connector.rate_limit_share);
-            text.push_str(&format!(", `rate_limit_share` allows {allowed} in all"));
+            text.push_str(&format!(", `rate_limit_share` allows {allowed}"));
+            let polls = limiter::polls_allowed(limit.limit, connector.rate_limit_share);
+            if polls > allowed {
+                text.push_str(&format!(" (polls go to {polls})"));
+            }
             text.push_str(&format!("; {}", need.shown()));
         }
     }

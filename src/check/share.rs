@@ -32,7 +32,7 @@ impl Need {
         let ours = limiter::allowed(limit.limit, share) as f64;
         (self.a_minute > ours && limit.limit > 0).then(|| {
             format!(
-                "{} {} {} requests a minute when caught up, and `rate_limit_share` allows {}: polls come later than `interval` says; raise `interval` to {} s, or the share of this credential in Okta (50 % by default)",
+                "{} {} {} requests a minute when caught up, and `rate_limit_share` allows {}: polls may come later than `interval` says; raise `interval` to {} s, or the share of this credential in Okta (50 % by default)",
                 self.who(),
                 self.needs(),
                 Number(self.a_minute),

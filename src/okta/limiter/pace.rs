@@ -11,6 +11,14 @@ const BURST: f64 = 0.1;
 /// the next window, and the last ones of several processes need room.
 const SPREAD: f64 = 7.0 / 8.0;
 
+/// Up to how many requests of a window a caught-up connector polls at this share, with all others: beyond the share by half
+/// of what that leaves, since the other half is for those who ask at the same moment; but by no more than a quarter of
+/// the share, or a small one would be no bound.
+pub fn polls_allowed(limit: u64, share: f64) -> u64 {
+    let allowed = allowed(limit, share);
+    allowed + (limit.saturating_sub(allowed) / 2).min(allowed / 4)
+}
+
 /// What may be used in a window, by all clients together: a burst at once, and the rest along a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pace {
@@ -27,11 +35,9 @@ impl Pace {
         let burst = |of: u64| ((of as f64 * BURST).ceil() as u64).clamp(1, of);
         match ask.kind {
             Kind::Backlog => Self { cap: allowed, burst: burst(allowed) },
-            // Half of what the share leaves: the other half is for those who ask at the same moment.
             Kind::Live => {
-                let deeper = (limit - allowed) / 2;
-                let cap = allowed + deeper;
-                Self { cap, burst: (burst(allowed) + deeper).max(cap / 2) }
+                let cap = polls_allowed(limit, ask.share);
+                Self { cap, burst: (burst(allowed) + cap - allowed).max(cap / 2) }
             }
             Kind::Bulk => {
                 let reserved = (limit as f64 * ask.bulk_reserve).ceil() as u64;

@@ -92,6 +92,11 @@ fn each_kind_goes_as_deep_as_it_may() {
         (10, 0.8, Kind::Live, 1),
         (10, 0.8, Kind::Bulk, 5),
         (60, 0.25, Kind::Bulk, 45),
+        // A small share is a bound for polls too.
+        (60, 0.1, Kind::Live, 53),
+        (60, 0.25, Kind::Live, 42),
+        (60, 0.5, Kind::Live, 23),
+        (60, 0.001, Kind::Live, 59),
         (10, 0.7, Kind::Backlog, 3),
         (60, 1.0, Kind::Live, 0),
         // There is always one.
