@@ -10,6 +10,7 @@ use crate::clock;
 use crate::config::ConnectorConfig;
 use crate::okta::auth::credential::Credential;
 use crate::okta::auth::token::Scheme;
+use crate::okta::auth::token_error::TokenError;
 use crate::okta::client::{Client, ClientOptions, Outcome};
 use crate::okta::error::{RequestError, RetryReason, Severity};
 use crate::okta::limiter;
@@ -152,6 +153,10 @@ fn skew(outcome: &Outcome, now: Timestamp) -> Option<jiff::SignedDuration> {
 /// What to do about an error that `run` handles by asking again, so that its own words do not say.
 fn advice(error: &RequestError) -> String {
     let Severity::Retriable { reason, wait } = error.severity() else { return String::new() };
+    // A refusal, said to another connector of the same app: its words end in what to do.
+    if let RequestError::Token(TokenError::Earlier { .. }) = error {
+        return String::new();
+    }
     match (reason, wait) {
         (RetryReason::Timeout | RetryReason::Connection, _) if let Some(advice) = error.advice() => {
             format!(": {advice}")

@@ -111,7 +111,7 @@ pub enum RequestError {
         /// What the answer says.
         okta: OktaError,
     },
-    /// Status 401. A secret that comes from a file is to be read again, an access token asked for anew, before the connector is
+    /// Status 401, or 400 with `invalid_token`. A secret that comes from a file is to be read again, an access token asked for anew, before the connector is
     /// failed.
     #[error("okta refused the credential ({okta}): {advice}")]
     Unauthorized {
@@ -313,6 +313,11 @@ impl RequestError {
             | Self::Unexpected { okta } => Some(okta),
             Self::Token(TokenError::Refused { okta, .. }) => Some(okta),
             Self::Token(TokenError::Request(error)) => error.okta(),
+            Self::Token(TokenError::Earlier { error, .. }) => match error.as_ref() {
+                TokenError::Refused { okta, .. } => Some(okta),
+                TokenError::Request(error) => error.okta(),
+                _ => None,
+            },
             Self::Timeout { .. }
             | Self::ConnectTimeout { .. }
             | Self::Connection { .. }

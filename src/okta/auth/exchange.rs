@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::token::Proved;
 use crate::config::Dpop;
 use crate::okta::error::OktaError;
 
@@ -40,6 +41,15 @@ impl Exchange {
     /// Whether the next request has a proof.
     pub fn proves(&self) -> bool {
         self.proves
+    }
+
+    /// What kind of token is taken for the last request.
+    pub fn proved(&self) -> Proved {
+        match (self.proves, self.mode) {
+            (false, _) => Proved::No,
+            (true, Dpop::Always) => Proved::Must,
+            (true, Dpop::Auto | Dpop::Never) => Proved::Maybe,
+        }
     }
 
     /// Whether to ask again at once; the clock and the nonce of the answer are to be taken over first.

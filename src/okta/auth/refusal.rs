@@ -35,12 +35,15 @@ pub enum Verdict {
 /// | `use_dpop_nonce` with a nonce (RFC 9449, section 9) | again, twice at most |
 /// | `invalid_request` "requires a DPoP proof", or `invalid_dpop_proof`, to a Bearer token | proofs from now on, unless `dpop: false` |
 /// | `invalid_dpop_proof` to a proof | again, once |
-/// | any other 401 | a new token |
+/// | any other 401, and `invalid_token` with 400 (RFC 6750, section 3.1, wants 401) | a new token |
+/// | 403 | a new token for the next try: what was granted meanwhile is in that one only |
 pub fn judge(okta: &OktaError, scheme: Scheme, has_nonce: bool, mode: Dpop, tried: &mut Tried) -> Verdict {
-    if !matches!(okta.status, 400 | 401) {
-        return Verdict::Final;
-    }
     let code = okta.code.as_deref().unwrap_or_default();
+    match (okta.status, code) {
+        (403, _) | (400, "invalid_token") => return Verdict::Renew,
+        (400 | 401, _) => {}
+        _ => return Verdict::Final,
+    }
     let wants_proof = match code {
         "invalid_dpop_proof" | "use_dpop_nonce" => true,
         "invalid_request" => okta.summary.as_deref().is_some_and(|summary| summary.contains("DPoP")),
@@ -105,7 +108,9 @@ mod tests {
             (401, "invalid_token", "The token has expired.", Bound, Dpop::Auto, [Verdict::Renew, Verdict::Renew]),
             (401, "invalid_token", "The token has expired.", Bearer, Dpop::Never, [Verdict::Renew, Verdict::Renew]),
             (401, "", "", Bearer, Dpop::Auto, [Verdict::Renew, Verdict::Renew]),
-            (403, "insufficient_scope", "x", Bound, Dpop::Auto, [Verdict::Final, Verdict::Final]),
+            (400, "invalid_token", "The token has expired.", Bearer, Dpop::Auto, [Verdict::Renew, Verdict::Renew]),
+            (403, "insufficient_scope", "x", Bound, Dpop::Auto, [Verdict::Renew, Verdict::Renew]),
+            (403, "", "", Bearer, Dpop::Auto, [Verdict::Renew, Verdict::Renew]),
             (503, "invalid_dpop_proof", "x", Bound, Dpop::Auto, [Verdict::Final, Verdict::Final]),
         ] {
             let (okta, mut tried) = (okta(status, code, description), Tried::default());

@@ -68,10 +68,20 @@ impl Renewal {
             Severity::Fatal => (AFTER_REFUSAL, None),
             Severity::Retriable { wait, .. } => (AFTER_FAILURE, wait),
         };
-        let backoff = first.saturating_mul(1 << (count - 1).min(10)).min(LONGEST);
+        let left = self.token.as_ref().map(|token| token.expires_at.saturating_sub(now)).filter(|left| !left.is_zero());
+        // Not beyond the end of a token: then there is somebody who needs the next one.
+        let longest = left.unwrap_or(LONGEST).min(LONGEST);
+        let backoff = first.saturating_mul(1 << (count - 1).min(10)).min(longest);
         let rest = backoff.max(wait.unwrap_or_default());
         self.failure = Some(Failure { error, until: now + rest, count });
-        (self.token.as_ref().is_some_and(|token| now < token.expires_at), rest)
+        (left.is_some(), rest)
+    }
+
+    /// The private key changed: what was refused before says nothing of it, so whoever needs a token asks.
+    pub fn key_changed(&mut self) {
+        if let Some(failure) = &mut self.failure {
+            (failure.until, failure.count) = (Duration::ZERO, 0);
+        }
     }
 
     /// The org refused the token of this number: it is used no more.
@@ -82,8 +92,9 @@ impl Renewal {
 
 #[cfg(test)]
 mod tests {
+    use super::super::token::Proved;
     use super::*;
-    use crate::okta::error::{OktaError, RequestError};
+    use crate::okta::error::{OktaError, RequestError, RetryReason};
 
     const fn at(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -91,7 +102,7 @@ mod tests {
 
     fn token(number: u64, asked: u64, lifetime: u64) -> AccessToken {
         let body = format!(r#"{{"access_token":"t","token_type":"Bearer","expires_in":{lifetime}}}"#);
-        AccessToken::read(body.as_bytes(), at(asked), number).expect("a token")
+        AccessToken::read(body.as_bytes(), at(asked), number, Proved::No).expect("a token")
     }
 
     fn shown(plan: &Plan) -> String {
@@ -137,11 +148,12 @@ mod tests {
             assert_eq!(shown(&renewal.plan(at(now + rest - 1))), "use 1");
             assert_eq!(shown(&renewal.plan(at(now + rest))), "renew 1");
         }
-        // Its end comes within a rest.
-        assert_eq!(renewal.fail(at(3599), server_error()), (true, at(60)));
-        assert_eq!(shown(&renewal.plan(at(3600))), "fail");
-        assert_eq!(shown(&renewal.plan(at(3659))), "ask");
-        assert_eq!(renewal.fail(at(3659), server_error()), (false, at(60)));
+        // Its end comes within a rest: then who needs a token asks.
+        assert_eq!(renewal.fail(at(3599), server_error()), (true, at(1)));
+        assert_eq!(shown(&renewal.plan(at(3600))), "ask");
+        assert_eq!(renewal.fail(at(3600), server_error()), (false, at(60)));
+        assert_eq!(shown(&renewal.plan(at(3659))), "fail");
+        assert_eq!(shown(&renewal.plan(at(3660))), "ask");
         assert!(renewal.succeed(token(2, 3800, 3600)));
         assert!(!renewal.succeed(token(3, 3800, 3600)));
         assert_eq!(renewal.fail(at(7000), server_error()), (true, at(1)), "the row is over");
@@ -160,7 +172,13 @@ mod tests {
         let refused =
             TokenError::Refused { okta: Box::new(OktaError::read(401, b"", None, &[])), advice: String::new() };
         assert_eq!(renewal.fail(at(50), refused.clone()), (false, at(10)), "the second in a row");
-        assert!(matches!(renewal.plan(at(51)), Plan::Fail(error) if error.severity() == Severity::Fatal));
+        let Plan::Fail(error) = renewal.plan(at(51)) else { panic!("within the rest") };
+        let wait = Some(at(9));
+        assert_eq!(
+            error.severity(),
+            Severity::Retriable { reason: RetryReason::Connection, wait },
+            "it was not refused itself"
+        );
         for rest in [20, 40, 60, 60] {
             assert_eq!(renewal.fail(at(100), refused.clone()), (false, at(rest)));
         }

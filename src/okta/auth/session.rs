@@ -155,7 +155,11 @@ impl Session {
     /// # Errors
     /// A file cannot be read, or holds no key; the old one is kept.
     pub fn reload(&self) -> Result<bool, OauthError> {
-        self.app.reload()
+        let changed = self.app.reload()?;
+        if changed {
+            self.state().renewal.key_changed();
+        }
+        Ok(changed)
     }
 
     async fn token(self: &Arc<Self>, client: &Client) -> Result<AccessToken, TokenError> {
@@ -244,7 +248,7 @@ impl Session {
             let number = self.take_over(&answer);
             if answer.status == 200 {
                 self.state().proves |= exchange.proves();
-                return AccessToken::read(&answer.body, asked_at, number).map_err(TokenError::NotAToken);
+                return AccessToken::read(&answer.body, asked_at, number, exchange.proved());
             }
             let proof = proof.as_ref().map_or("", |proof| proof.expose_secret());
             let okta = OktaError::read(answer.status, &answer.body, None, &[assertion.expose_secret(), proof]);

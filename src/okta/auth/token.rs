@@ -7,6 +7,8 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::token_error::TokenError;
+
 /// What is taken for the lifetime where an answer does not say it: Okta's own (api.md, section 3).
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 /// The longest lifetime that is believed: a token that dies earlier is renewed by its 401.
@@ -24,6 +26,17 @@ pub enum Scheme {
     Bearer,
     /// `Authorization: DPoP`, with a proof (RFC 9449).
     Dpop,
+}
+
+/// What the request for a token proved, and so which kind is taken (RFC 9449, section 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proved {
+    /// It had no proof: a token that is bound to a key is bound to none of ours.
+    No,
+    /// It had a proof, and a token that is bound to nothing is good too, of an org that binds none.
+    Maybe,
+    /// It had a proof, and only a token that is bound to its key is good.
+    Must,
 }
 
 /// An access token. Debug does not show it.
@@ -54,21 +67,28 @@ impl AccessToken {
     ///
     /// # Errors
     /// Why it is no token; nothing of the body is in it.
-    pub fn read(body: &[u8], asked_at: Duration, number: u64) -> Result<Self, &'static str> {
-        let body: Body = serde_json::from_slice(body).map_err(|_| "the body is not the JSON object of RFC 6749")?;
-        let token = body.access_token.filter(|token| !token.is_empty()).ok_or("it has no `access_token`")?;
-        let scheme = match body.token_type.unwrap_or_default().to_ascii_lowercase().as_str() {
-            "bearer" => Scheme::Bearer,
-            "dpop" => Scheme::Dpop,
-            _ => return Err("its `token_type` is neither `Bearer` nor `DPoP`"),
+    pub fn read(body: &[u8], asked_at: Duration, number: u64, proved: Proved) -> Result<Self, TokenError> {
+        let body: Body = serde_json::from_slice(body)
+            .map_err(|_| TokenError::NotAToken("the body is not the JSON object of RFC 6749"))?;
+        let token = body.access_token.filter(|token| !token.is_empty());
+        let token = token.ok_or(TokenError::NotAToken("it has no `access_token`"))?;
+        let scheme = match (body.token_type.unwrap_or_default().to_ascii_lowercase().as_str(), proved) {
+            ("bearer", Proved::Must) => return Err(TokenError::NotBound),
+            ("bearer", Proved::No | Proved::Maybe) => Scheme::Bearer,
+            ("dpop", Proved::No) => {
+                return Err(TokenError::NotAToken("its `token_type` is `DPoP`, though no proof was sent"));
+            }
+            ("dpop", Proved::Maybe | Proved::Must) => Scheme::Dpop,
+            _ => return Err(TokenError::NotAToken("its `token_type` is neither `Bearer` nor `DPoP`")),
         };
         if HeaderValue::from_str(&token).is_err() || token.contains(char::is_whitespace) {
-            return Err("its `access_token` has characters that no header can carry");
+            return Err(TokenError::NotAToken("its `access_token` has characters that no header can carry"));
         }
         let lifetime = match body.expires_in {
             None => DEFAULT_LIFETIME,
             Some(seconds) => {
-                Duration::try_from_secs_f64(seconds).map_err(|_| "its `expires_in` is no number of seconds")?
+                let lifetime = Duration::try_from_secs_f64(seconds);
+                lifetime.map_err(|_| TokenError::NotAToken("its `expires_in` is no number of seconds"))?
             }
         };
         let lifetime = lifetime.min(MAX_LIFETIME);

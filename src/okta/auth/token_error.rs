@@ -24,6 +24,20 @@ pub enum TokenError {
     /// 200 without a token that we could use.
     #[error("the token endpoint's answer can't be used: {0}")]
     NotAToken(&'static str),
+    /// 200 with a token that is bound to no key, which `dpop: true` refuses (RFC 9449, section 5).
+    #[error(
+        "the org gave a Bearer token, though `dpop: true` wants one that is bound to a key: require proof of possession of the \
+         app (Admin Console > Applications > the app > General > Proof of possession), or take `dpop: true` out of `auth.oauth`"
+    )]
+    NotBound,
+    /// Another request met a fatal one, and nobody asks for a while.
+    #[error("{error} (said to another request; this one asks in {} s)", rest.as_secs() + 1)]
+    Earlier {
+        /// What that one met.
+        error: Box<TokenError>,
+        /// What is left of the while.
+        rest: Duration,
+    },
     /// The crypto library refuses to sign.
     #[error("the private key does not sign; check that it is the file that was made, and look for a damaged one")]
     NotSigned,
@@ -35,7 +49,8 @@ impl TokenError {
         match self {
             Self::Request(error) => error.okta().map(|okta| okta.status),
             Self::Refused { okta, .. } => Some(okta.status),
-            Self::NotAToken(_) => Some(200),
+            Self::NotAToken(_) | Self::NotBound => Some(200),
+            Self::Earlier { error, .. } => error.status(),
             Self::NotSigned => None,
         }
     }
@@ -45,20 +60,22 @@ impl TokenError {
         match self {
             Self::Request(error) => error.severity(),
             Self::NotAToken(_) => Severity::Retriable { reason: RetryReason::Connection, wait: None },
-            Self::Refused { .. } | Self::NotSigned => Severity::Fatal,
+            Self::Earlier { rest, .. } => Severity::Retriable { reason: RetryReason::Connection, wait: Some(*rest) },
+            Self::Refused { .. } | Self::NotBound | Self::NotSigned => Severity::Fatal,
         }
     }
 }
 
 impl TokenError {
-    /// The same for who meets it later: where the server says how long to wait, `rest` is what is left of that.
+    /// The same for who meets it later: where the server says how long to wait, `rest` is what is left of that. A fatal one
+    /// fails only who met it: the cause may be mended when another asks.
     pub fn after(mut self, rest: Duration) -> Self {
         if let Self::Request(error) = &mut self
             && let RequestError::RateLimited { wait, .. } | RequestError::Concurrency { wait, .. } = error.as_mut()
         {
             *wait = Some(rest);
         }
-        self
+        if self.severity() == Severity::Fatal { Self::Earlier { error: Box::new(self), rest } } else { self }
     }
 }
 

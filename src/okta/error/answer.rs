@@ -32,7 +32,7 @@ impl RefusedAnswer<'_> {
     /// | 429, limit above 0 | this window is used up | after `reset` - `Date` + 1 s |
     /// | 429, limit 0 | too many requests at once | with backoff, and not before `reset` - `Date` + 1 s, an estimate |
     /// | 429 without the headers | not Okta's own | with backoff |
-    /// | 401 | the credential | once, after it was read again |
+    /// | 401, 400 with `invalid_token` | the credential | once, after it was read again |
     /// | 400 about `after`, about a `since` of 180 days ago | the checkpoint | no |
     /// | 400, 403 | the query, the role | no |
     /// | 3xx | I3 | no |
@@ -42,6 +42,9 @@ impl RefusedAnswer<'_> {
             300..=399 => RequestError::Redirected { to: self.redirected_to(), okta },
             400 if self.is_about_the_cursor(&okta) => RequestError::CursorRefused { okta },
             400 if okta.mentions("since") && okta.mentions("180 days") => RequestError::SinceTooOld { okta },
+            400 if okta.code.as_deref() == Some("invalid_token") => {
+                RequestError::Unauthorized { advice: advice::unauthorized(&okta, self.app), okta }
+            }
             400 => {
                 let (what, advice) = advice::bad_request(&okta);
                 RequestError::BadRequest { what, advice, okta }

@@ -195,6 +195,18 @@ const OTHERS: &[Row] = &[
         means: Means::Renew,
     },
     Row {
+        name: "token invalid, with another status",
+        at: LOGS,
+        status: 400,
+        headers: &[(
+            "www-authenticate",
+            r#"Bearer authorization_uri="http://acme.okta.com/oauth2/v1/authorize", realm="http://acme.okta.com", scope="okta.logs.read", error="invalid_token", error_description="The access token is invalid.", resource="/api/v1/logs""#,
+        )],
+        body: "",
+        mended: true,
+        means: Means::Renew,
+    },
+    Row {
         name: "token revoked",
         at: LOGS,
         status: 401,

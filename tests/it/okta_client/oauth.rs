@@ -259,14 +259,6 @@ async fn an_org_that_wants_proofs_gets_them_with_its_nonce_and_each_request_is_s
 }
 
 #[tokio::test]
-async fn with_dpop_true_the_first_request_has_a_proof_and_a_bearer_token_is_taken_all_the_same() {
-    let server = Server::start([token("Bearer", "plain", "3600"), page()]);
-    assert!(ask(&server, &auth(&key(), ", key_id: kid-1, dpop: true")).await.result.is_ok());
-    assert_eq!(course(&server), ["token proved", "page"]);
-    assert_eq!(header(&server.requests()[1], "authorization"), Some("Bearer plain"));
-}
-
-#[tokio::test]
 async fn with_dpop_false_an_org_that_wants_proofs_is_told_of() {
     let refusals = [
         vec![no("400 Bad Request", &[], "invalid_dpop_proof", "The DPoP proof JWT header is missing.")],

@@ -1,9 +1,10 @@
 //! What a service app's session makes of tokens, refusals and files that are not as they should be.
 
 use okta_kafka_source::okta::auth::credential::Credential;
+use okta_kafka_source::okta::error::{RetryReason, Severity};
 use serde_json::{Value, json};
 
-use super::oauth::{APP, auth_with, form, key, page, parts, token};
+use super::oauth::{APP, ask, auth, auth_with, challenge, course, form, key, page, parts, timeless, token};
 use super::server::Server;
 use super::{Client, options, org, url};
 use crate::support::service_key::{Form, Kind, ServiceKey};
@@ -34,4 +35,77 @@ async fn a_key_id_that_is_half_written_changes_nothing_and_is_never_sent() {
     let kids: Vec<Value> =
         [0, 2, 4, 6].iter().map(|at| parts(&form(&bodies[*at], "client_assertion")).0["kid"].clone()).collect();
     assert_eq!(kids, [json!("kid-1"), json!("kid-1"), json!("kid-1"), json!("kid-3")]);
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_with_400_or_403_is_not_presented_again() {
+    for (status, error, unauthorized) in [
+        ("400 Bad Request", "invalid_token", true),
+        ("401 Unauthorized", "invalid_token", true),
+        // The scope may be granted meanwhile, and only a new token has it.
+        ("403 Forbidden", "insufficient_scope", false),
+    ] {
+        let server = Server::start([
+            token("Bearer", "first", "3600"),
+            page(),
+            challenge(status, error, "x", &[]),
+            token("Bearer", "second", "3600"),
+            page(),
+        ]);
+        let org = org(&server);
+        let client = Client::new(org.clone(), options()).expect("a client");
+        let credential = Credential::new(&org, &auth(&key(), ", key_id: kid-1"));
+        assert!(client.get(&url(&org, "since=a"), &credential).await.result.is_ok());
+        let refused = client.get(&url(&org, "since=a"), &credential).await.result.expect_err("refused");
+        assert_eq!((refused.is_unauthorized(), refused.severity()), (unauthorized, Severity::Fatal), "{refused}");
+        assert!(client.get(&url(&org, "since=a"), &credential).await.result.is_ok(), "{status}");
+        assert_eq!(course(&server), ["token", "page", "page", "token", "page"], "{status}");
+    }
+}
+
+/// RFC 9449, section 5: a client that asked for a bound token must not take another for one.
+#[tokio::test]
+async fn a_token_is_of_the_kind_that_was_asked_for() {
+    for (more, token_type, what, severity) in [
+        (", dpop: true", "Bearer", "take `dpop: true` out", Severity::Fatal),
+        (", dpop: false", "DPoP", "though no proof", retriable(None)),
+        ("", "DPoP", "though no proof", retriable(None)),
+    ] {
+        let server = Server::start([token(token_type, "t", "3600"), page()]);
+        let error = ask(&server, &auth(&key(), &format!(", key_id: kid-1{more}"))).await.result.expect_err(token_type);
+        assert!(error.to_string().contains(what), "{more} {token_type}: {error}");
+        assert_eq!((error.severity(), server.requests().len()), (severity, 1), "{more} {token_type}");
+    }
+}
+
+const fn retriable(wait: Option<std::time::Duration>) -> Severity {
+    Severity::Retriable { reason: RetryReason::Connection, wait }
+}
+
+/// One request is refused; who asks a moment later has not been.
+#[tokio::test]
+async fn a_refusal_of_the_app_fails_who_met_it_and_a_new_key_ends_the_rest() {
+    let (first, second) = (key(), ServiceKey::new("kid-2", Kind::P256));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), first.file(Form::Jwk)).unwrap();
+    let auth = auth_with(APP, &format!("${{file:{}}}", file.path().display()), "", &|_| None);
+    let server = Server::start([
+        timeless("401 Unauthorized", "invalid_client", "The client_assertion JWT kid is invalid."),
+        token("Bearer", "t", "3600"),
+        page(),
+    ]);
+    let org = org(&server);
+    let client = Client::new(org.clone(), options()).expect("a client");
+    let credential = Credential::new(&org, &auth);
+    let refused = client.get(&url(&org, "since=a"), &credential).await.result.expect_err("refused");
+    assert_eq!(refused.severity(), Severity::Fatal, "{refused}");
+    let told = client.get(&url(&org, "since=a"), &credential).await.result.expect_err("within the rest");
+    let Severity::Retriable { wait: Some(wait), .. } = told.severity() else { panic!("{told}") };
+    assert!(wait <= std::time::Duration::from_secs(5) && told.to_string().contains("kid is invalid"), "{told}");
+    assert_eq!(course(&server), ["token"]);
+    std::fs::write(file.path(), second.file(Form::Jwk)).unwrap();
+    assert!(credential.reload().unwrap());
+    let outcome = client.get(&url(&org, "since=a"), &credential).await;
+    assert!(outcome.result.is_ok(), "{outcome:?}");
+    assert_eq!(course(&server), ["token", "token", "page"]);
 }
