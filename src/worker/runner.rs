@@ -25,6 +25,7 @@ use crate::metrics::ConnectorMetrics;
 use crate::okta::auth::credential::Credential;
 use crate::okta::client::{Client, Outcome};
 use crate::okta::error::{RequestError, RetryReason, Severity};
+use crate::okta::page::RawElement;
 use crate::okta::page_url::PageUrl;
 use crate::okta::query::SystemLogQuery;
 use crate::source::action::{Action, ConnectorState};
@@ -223,6 +224,8 @@ impl Runner {
                 if let Some(since) = self.corrected_start(outcome.server_date) {
                     return Input::BeganTooLate { since };
                 }
+                let published = page.elements.iter().rev().find_map(RawElement::published);
+                self.turns.page_ends(published, outcome.server_date);
                 let page = PageAnswer { elements: page.elements, next: page.next, bytes: page.body_bytes };
                 Input::Page { request, page }
             }
@@ -319,7 +322,7 @@ impl Runner {
             }
             Action::State(state) => self.set_state(state),
             Action::PageKind(kind) => {
-                self.turns.page(kind);
+                self.turns.page(kind, self.connector.interval);
                 self.metrics.page(kind);
             }
             Action::Failed { message, retry_in } => {

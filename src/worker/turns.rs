@@ -1,21 +1,21 @@
 //! A connector's turns at its org's limit: which kind its next request is, and what is said of a long wait.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tracing::info;
 
 use crate::clock::Clock;
 use crate::config::ConnectorConfig;
 use crate::metrics::ConnectorMetrics;
 use crate::okta::client::gate::{Gate, Permit};
+use crate::okta::limiter::standing::Standing;
 use crate::okta::limiter::{Ask, Kind};
 use crate::source::action::PageKind;
 use crate::telemetry;
 
-/// A connector that is behind asks as one that is not at least so rarely, whatever others use up.
-const TRICKLE: Duration = Duration::from_secs(30);
 /// The last requests of a window and the first of the next one are up to 10 s apart; longer waits are told.
 const LONG: Duration = Duration::from_secs(12);
 
@@ -24,10 +24,9 @@ const LONG: Duration = Duration::from_secs(12);
 pub struct Turns {
     gate: Arc<Gate>,
     clock: Clock,
-    /// The last page was full: there is more.
-    behind: bool,
-    /// When it last asked as one that is not behind.
-    last_live: Option<Duration>,
+    standing: Arc<Mutex<Standing>>,
+    /// How far behind the org's time the last page ends, where that is known.
+    lag: Option<Duration>,
     /// A long wait was told since it was last not behind.
     told: Arc<AtomicBool>,
 }
@@ -35,13 +34,22 @@ pub struct Turns {
 impl Turns {
     /// Of a connector that has asked nothing yet.
     pub fn new(gate: Arc<Gate>, clock: Clock) -> Self {
-        Self { gate, clock, behind: false, last_live: None, told: Arc::default() }
+        Self { gate, clock, standing: Arc::default(), lag: None, told: Arc::default() }
     }
 
-    /// Notes the kind of a page.
-    pub fn page(&mut self, kind: PageKind) {
-        self.behind = kind == PageKind::Full;
-        if !self.behind {
+    /// Notes where a page ends: `published` of its last event, and the org's time.
+    pub fn page_ends(&mut self, published: Option<&str>, date: Option<Timestamp>) {
+        let published = published.and_then(|published| published.parse::<Timestamp>().ok());
+        // An event that is newer than the second of the org's time is not behind it.
+        self.lag =
+            published.zip(date).map(|(published, date)| date.duration_since(published).try_into().unwrap_or_default());
+    }
+
+    /// Notes the kind of that page.
+    pub fn page(&mut self, kind: PageKind, interval: Duration) {
+        let mut standing = lock(&self.standing);
+        standing.page(kind == PageKind::Full, self.lag.take(), interval);
+        if !standing.is_behind() {
             self.told.store(false, Ordering::Relaxed);
         }
     }
@@ -52,16 +60,12 @@ impl Turns {
         connector: &Arc<ConnectorConfig>,
         metrics: &Arc<ConnectorMetrics>,
     ) -> impl Future<Output = Permit> + Send + use<> {
-        let ask = Ask {
-            kind: self.kind(connector.interval),
-            share: connector.rate_limit_share,
-            bulk_reserve: connector.rate_limit_bulk_reserve,
-        };
+        let turn = turn(Arc::clone(&self.gate), self.clock, Arc::clone(&self.standing), Arc::clone(connector));
         let (gate, clock, told) = (Arc::clone(&self.gate), self.clock, Arc::clone(&self.told));
         let (connector, metrics) = (Arc::clone(connector), Arc::clone(metrics));
         async move {
             let began = clock.elapsed();
-            let mut permit = std::pin::pin!(gate.permit(ask));
+            let mut permit = std::pin::pin!(turn);
             let permit = match tokio::time::timeout(LONG, permit.as_mut()).await {
                 Ok(permit) => permit,
                 Err(_) => {
@@ -79,16 +83,33 @@ impl Turns {
             permit
         }
     }
+}
 
-    fn kind(&mut self, interval: Duration) -> Kind {
-        let now = self.clock.elapsed();
-        let trickle = interval.max(TRICKLE);
-        if self.behind && self.last_live.is_some_and(|last| now < last + trickle) {
-            return Kind::Backlog;
-        }
-        self.last_live = Some(now);
-        Kind::Live
+/// Waits as what the connector is, and no longer than an interval as one that is behind.
+async fn turn(
+    gate: Arc<Gate>,
+    clock: Clock,
+    standing: Arc<Mutex<Standing>>,
+    connector: Arc<ConnectorConfig>,
+) -> Permit {
+    let ask = |kind| Ask { kind, share: connector.rate_limit_share, bulk_reserve: connector.rate_limit_bulk_reserve };
+    let known = *lock(&standing);
+    let mut permit = None;
+    if known.kind(clock.elapsed(), connector.interval) == Kind::Backlog
+        && let Some(until) = known.live_from(connector.interval)
+    {
+        permit = tokio::time::timeout_at(clock.instant(until).into(), gate.permit(ask(Kind::Backlog))).await.ok();
     }
+    let permit = match permit {
+        Some(permit) => permit,
+        None => gate.permit(ask(Kind::Live)).await,
+    };
+    lock(&standing).went(clock.elapsed());
+    permit
+}
+
+fn lock(standing: &Mutex<Standing>) -> MutexGuard<'_, Standing> {
+    standing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn tell(connector: &ConnectorConfig, gate: &Gate) {

@@ -1,7 +1,7 @@
 //! Keeps one org's rate limit with one credential: who may ask now, and who waits until when.
 //!
 //! Pure: times are handed in as monotonic time since any fixed moment, and no clock of ours is compared with a server's.
-//! The rules, of which `window`, `pace` and `crowd` have one each:
+//! The rules, of which `window`, `pace` and `crowd` have one each (`standing` says of what kind a connector is):
 //!
 //! | what is known | what may be asked |
 //! |---|---|
@@ -27,6 +27,7 @@ use super::rate_limit::{MARGIN, RateLimit};
 
 mod crowd;
 mod pace;
+pub mod standing;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -43,7 +44,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 /// What a request is for. Those above go first, and deeper into the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// A poll of a connector that is caught up; also one request of every other connector from time to time.
+    /// A poll of a connector that is caught up; also of one that catches up and got nothing for long ([`standing`]).
     Live,
     /// A connector that catches up.
     Backlog,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use okta_kafka_source::okta::limiter::standing::Standing;
 use okta_kafka_source::okta::limiter::{Answer, Ask, Kind, Limiter, Ticket, Turn, Waiter};
 use okta_kafka_source::okta::rate_limit::RateLimit;
 
@@ -14,18 +15,59 @@ use okta_kafka_source::okta::rate_limit::RateLimit;
 pub enum Load {
     /// Asks again as soon as it has its answer.
     Backlog,
+    /// Polls once a minute an org that fills so many pages in a minute: asks again until it has reached the end.
+    Busy(u64),
     /// Polls this long after its last answer.
     Live(Duration),
     /// Of another process than `run`: asks again as soon as it has its answer.
     Bulk,
 }
 
-impl Load {
-    fn kind(self) -> Kind {
-        match self {
-            Self::Backlog => Kind::Backlog,
-            Self::Live(_) => Kind::Live,
-            Self::Bulk => Kind::Bulk,
+/// `interval` of those that are not `Live`.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// A connector, as a worker has it.
+struct Asker {
+    load: Load,
+    standing: Standing,
+    /// Busy: up to where it has read what the org writes.
+    read: Duration,
+    /// Since when it is at the end, or reads what came since.
+    poll_began: Duration,
+}
+
+impl Asker {
+    fn kind(&self, now: Duration) -> Kind {
+        match self.load {
+            Load::Backlog | Load::Busy(_) => self.standing.kind(now, INTERVAL),
+            Load::Live(_) => Kind::Live,
+            Load::Bulk => Kind::Bulk,
+        }
+    }
+
+    /// A page came; gives how long it rests.
+    fn page(&mut self, now: Duration, seen: &mut Seen) -> Duration {
+        let at_once = Duration::from_millis(1);
+        match self.load {
+            Load::Bulk => at_once,
+            Load::Live(interval) => interval,
+            Load::Backlog => {
+                self.standing.page(true, Some(Duration::from_secs(86_400)), INTERVAL);
+                at_once
+            }
+            Load::Busy(pages) => {
+                let page = INTERVAL / u32::try_from(pages).unwrap();
+                let is_full = self.read + page <= now;
+                self.read = if is_full { self.read + page } else { now };
+                seen.behind = now - self.read;
+                self.standing.page(is_full, Some(seen.behind), INTERVAL);
+                if is_full {
+                    return at_once;
+                }
+                seen.polls.push(now - self.poll_began);
+                self.poll_began = now + INTERVAL;
+                INTERVAL
+            }
         }
     }
 }
@@ -100,6 +142,12 @@ pub struct Past {
 #[derive(Debug, Default)]
 pub struct Seen {
     pub past: Vec<Past>,
+    /// Answers, by process and connector.
+    pub pages: Vec<Vec<u64>>,
+    /// How long a busy connector read until it had reached the end.
+    pub polls: Vec<Duration>,
+    /// How far the last answer of a busy connector was behind.
+    pub behind: Duration,
     /// What the polls of live connectors waited for the limiter.
     pub live_waits: Vec<Duration>,
     pub took: Duration,
@@ -108,6 +156,7 @@ pub struct Seen {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Ready(usize, usize),
+    Promoted(usize, Waiter),
     Wake(usize),
     Foreign,
     ForeignWindow,
@@ -117,8 +166,9 @@ enum Event {
 
 struct Process {
     limiter: Limiter,
-    connectors: Vec<Load>,
-    waiting: BTreeMap<Waiter, (usize, Duration)>,
+    connectors: Vec<Asker>,
+    /// By connector, since when, and as what.
+    waiting: BTreeMap<Waiter, (usize, Duration, Kind)>,
     /// The one wake-up that counts.
     wake: Option<Duration>,
 }
@@ -154,7 +204,10 @@ pub fn run(world: &World) -> Seen {
             let start = Duration::from_millis(100_300 + run.rng.u64(0..5_000));
             run.at(start, Event::Ready(process, connector));
         }
-        let connectors = connectors.clone();
+        run.seen.pages.push(vec![0; connectors.len()]);
+        let began = Duration::from_secs(100);
+        let new = |load: &Load| Asker { load: *load, standing: Standing::default(), read: began, poll_began: began };
+        let connectors = connectors.iter().map(new).collect();
         run.processes.push(Process { limiter: Limiter::new(), connectors, waiting: BTreeMap::new(), wake: None });
     }
     if world.foreigner.is_some() {
@@ -180,11 +233,15 @@ impl Run {
     fn on(&mut self, event: Event, now: Duration) {
         match event {
             Event::Ready(process, connector) => {
-                let kind = self.processes[process].connectors[connector].kind();
-                let ask = Ask { kind, share: self.world.share, bulk_reserve: 0.5 };
-                let waiter = self.processes[process].limiter.join(ask);
-                let _ = self.processes[process].waiting.insert(waiter, (connector, now));
+                self.join(process, connector, now, now);
                 self.turns(process, now);
+            }
+            Event::Promoted(process, waiter) => {
+                if let Some((connector, since, _)) = self.processes[process].waiting.remove(&waiter) {
+                    self.processes[process].limiter.leave(waiter);
+                    self.join(process, connector, since, now);
+                    self.turns(process, now);
+                }
             }
             Event::Wake(process) => {
                 if self.processes[process].wake == Some(now) {
@@ -208,9 +265,11 @@ impl Run {
                 };
                 let jitter = self.rng.f64();
                 self.processes[process].limiter.answered(ticket, answer, now, jitter);
-                let rest = match self.processes[process].connectors[connector] {
-                    Load::Live(interval) => interval,
-                    Load::Backlog | Load::Bulk => Duration::from_millis(1),
+                let rest = if status == 200 {
+                    self.seen.pages[process][connector] += 1;
+                    self.processes[process].connectors[connector].page(now, &mut self.seen)
+                } else {
+                    Duration::from_secs(1)
                 };
                 self.at(now + rest, Event::Ready(process, connector));
                 self.turns(process, now);
@@ -229,21 +288,34 @@ impl Run {
         }
     }
 
+    fn join(&mut self, process: usize, connector: usize, since: Duration, now: Duration) {
+        let kind = self.processes[process].connectors[connector].kind(now);
+        let ask = Ask { kind, share: self.world.share, bulk_reserve: 0.5 };
+        let waiter = self.processes[process].limiter.join(ask);
+        let _ = self.processes[process].waiting.insert(waiter, (connector, since, kind));
+        let until = self.processes[process].connectors[connector].standing.live_from(INTERVAL);
+        if let Some(until) = until.filter(|_| kind == Kind::Backlog) {
+            self.at(until, Event::Promoted(process, waiter));
+        }
+    }
+
     /// Everybody who may go goes; the next one's time is noted.
     fn turns(&mut self, process: usize, now: Duration) {
         let mut refused: Vec<Kind> = Vec::new();
         let mut next: Option<Duration> = None;
         let queue: Vec<Waiter> = self.processes[process].waiting.keys().copied().collect();
         for waiter in queue {
-            let kind = self.processes[process].connectors[self.processes[process].waiting[&waiter].0].kind();
+            let (connector, since, kind) = self.processes[process].waiting[&waiter];
             // Those of one kind are told the same.
             if refused.contains(&kind) {
                 continue;
             }
             match self.processes[process].limiter.turn(waiter, now) {
                 Turn::Go(ticket) => {
-                    let (connector, since) = self.processes[process].waiting.remove(&waiter).unwrap();
-                    if kind == Kind::Live {
+                    let _ = self.processes[process].waiting.remove(&waiter);
+                    let asker = &mut self.processes[process].connectors[connector];
+                    asker.standing.went(now);
+                    if matches!(asker.load, Load::Live(_)) {
                         self.seen.live_waits.push(now - since);
                     }
                     let there = self.travel();

@@ -183,6 +183,44 @@ fn a_bulk_process_lives_on_what_two_others_leave() {
     }
 }
 
+#[test]
+fn a_connector_that_is_behind_is_not_starved_by_polls() {
+    // The polls alone want all that there is, and more.
+    for (limit, polls) in [(10, 9), (10, 15), (60, 54), (60, 90)] {
+        for seed in 0..5 {
+            let loads = [vec![Load::Live(60 * SECOND); polls], vec![Load::Backlog; 2]].concat();
+            let world = World { limit, seed, processes: vec![loads], ..World::default() };
+            let seen = run(&world);
+            show("polls that use it up", &world, &seen);
+            println!("pages {:?}", seen.pages[0]);
+            assert_eq!(seen.refused(), 0);
+            // A page in an interval; where the polls want more than there is, as many as each of them.
+            let least = 20 * limit.min(polls as u64) * 8 / 10 / (polls as u64 + 2);
+            for pages in &seen.pages[0] {
+                assert!(*pages >= least, "{pages} pages, not {least}: {:?}", seen.pages[0]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_busy_org_is_polled_as_one_that_is_caught_up() {
+    for (limit, pages) in [(60, 2), (60, 5), (60, 10), (60, 20), (120, 40), (10, 2)] {
+        for behind in [0, 1, 3, 6] {
+            let loads = [vec![Load::Busy(pages)], vec![Load::Backlog; behind]].concat();
+            let world = World { limit, processes: vec![loads], windows: 60, ..World::default() };
+            let seen = run(&world);
+            show("a busy org", &world, &seen);
+            let longest = seen.polls.iter().max().unwrap();
+            println!("{pages} pages a minute beside {behind}: {} polls, {longest:?} at most", seen.polls.len());
+            assert_eq!(seen.refused(), 0);
+            // As long as a window, where what it has to read is more than what may be used at once.
+            assert!(*longest <= 65 * SECOND, "{longest:?}");
+            assert!(seen.behind <= 150 * SECOND, "{:?} behind at the end", seen.behind);
+        }
+    }
+}
+
 /// What happened in all worlds of a kind, at the worst.
 #[derive(Default)]
 struct Worst {
@@ -244,7 +282,9 @@ fn the_figures_of_twenty_windows() {
                 "| {limit} | {name} | {windows} | {used:.3} | {refused} | {foreign_refused} | {:.1} s |",
                 wait.as_secs_f64()
             );
-            assert!(used >= USED, "{name} at {limit}: {used}");
+            // Of ten, one that is kept back for what others may ask meanwhile is much.
+            let least = if limit == 10 { 0.9 } else { USED };
+            assert!(used >= least, "{name} at {limit}: {used}");
             // A foreign client that takes half of ten comes when our share is used, and no pace can know that.
             let is_ours = !(limit == 10 && name.ends_with("half"));
             assert!(!is_ours || refused + foreign_refused == 0, "{name} at {limit}: {refused} and {foreign_refused}");
