@@ -103,11 +103,10 @@ pub enum RequestError {
         /// What the answer says.
         okta: OktaError,
     },
-    /// 429 with a limit of 0: the org serves too many requests at this moment. The headers only estimate for how long.
+    /// 429 with a limit of 0: the org serves too many requests at this moment. The headers only estimate for how long, by
+    /// the window, which a request that ends does not wait for: back off.
     #[error("the org serves too many requests at once ({okta})")]
     Concurrency {
-        /// Until the server's estimate is over, by its own clock. The caller backs off besides, and adds jitter.
-        wait: Option<Duration>,
         /// What the answer says.
         okta: OktaError,
     },
@@ -252,7 +251,7 @@ impl RequestError {
             | Self::BadLink { .. } => (RetryReason::Connection, None),
             Self::Server { .. } => (RetryReason::Http5xx, None),
             Self::RateLimited { wait, .. } => (RetryReason::RateLimit, *wait),
-            Self::Concurrency { wait, .. } => (RetryReason::Concurrency, *wait),
+            Self::Concurrency { .. } => (RetryReason::Concurrency, None),
             Self::Unauthorized { .. }
             | Self::Forbidden { .. }
             | Self::CursorRefused { .. }

@@ -368,7 +368,7 @@ async fn refusals_carry_what_okta_says_and_how_long_to_wait() {
     for (limit, zipped, expected) in [
         (60, false, Severity::Retriable { reason: RetryReason::RateLimit, wait: Some(Duration::from_secs(59)) }),
         (60, true, Severity::Retriable { reason: RetryReason::RateLimit, wait: Some(Duration::from_secs(59)) }),
-        (0, false, Severity::Retriable { reason: RetryReason::Concurrency, wait: Some(Duration::from_secs(59)) }),
+        (0, false, Severity::Retriable { reason: RetryReason::Concurrency, wait: None }),
     ] {
         let headers = limits(limit);
         let mut headers: Vec<&str> = headers.iter().map(String::as_str).collect();

@@ -326,7 +326,7 @@ impl Session {
         match okta.status {
             408 => RequestError::RequestTimeout { okta }.into(),
             429 if answer.rate_limit.is_some_and(|limit| limit.is_concurrency()) => {
-                RequestError::Concurrency { wait, okta }.into()
+                RequestError::Concurrency { okta }.into()
             }
             429 => RequestError::RateLimited { wait, okta }.into(),
             500..=599 => RequestError::Server { okta }.into(),

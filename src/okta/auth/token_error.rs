@@ -71,7 +71,7 @@ impl TokenError {
     /// fails only who met it: the cause may be mended when another asks.
     pub fn after(mut self, rest: Duration) -> Self {
         if let Self::Request(error) = &mut self
-            && let RequestError::RateLimited { wait, .. } | RequestError::Concurrency { wait, .. } = error.as_mut()
+            && let RequestError::RateLimited { wait, .. } = error.as_mut()
         {
             *wait = Some(rest);
         }

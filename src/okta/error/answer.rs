@@ -30,7 +30,7 @@ impl RefusedAnswer<'_> {
     /// | 5xx | Okta's trouble; E0000009 is its 30 s time-out | with backoff |
     /// | 408 | the same, by something in front of it | with backoff |
     /// | 429, limit above 0 | this window is used up | after `reset` - `Date` + 1 s |
-    /// | 429, limit 0 | too many requests at once | with backoff, and not before `reset` - `Date` + 1 s, an estimate |
+    /// | 429, limit 0 | too many requests at once | with backoff; its reset is an estimate, and of the window |
     /// | 429 without the headers | not Okta's own | with backoff |
     /// | 401, 400 with `invalid_token` | the credential | once, after it was read again |
     /// | 400 about `after`, about a `since` of 180 days ago | the checkpoint | no |
@@ -55,7 +55,7 @@ impl RefusedAnswer<'_> {
             429 => {
                 let wait = self.rate_limit.map(|limit| limit.wait(self.server_date));
                 match self.rate_limit {
-                    Some(limit) if limit.is_concurrency() => RequestError::Concurrency { wait, okta },
+                    Some(limit) if limit.is_concurrency() => RequestError::Concurrency { okta },
                     _ => RequestError::RateLimited { wait, okta },
                 }
             }

@@ -103,7 +103,7 @@ fn both_forms_of_429_are_told_apart_and_the_wait_is_by_the_servers_clock() {
     for (limit, server_date, reason, wait) in [
         (60, date, RetryReason::RateLimit, Some(59)),
         (60, None, RetryReason::RateLimit, Some(61)),
-        (0, date, RetryReason::Concurrency, Some(59)),
+        (0, date, RetryReason::Concurrency, None),
     ] {
         let rate_limit = Some(RateLimit { limit, remaining: 0, reset: 1_658_936_188 });
         let answer = RefusedAnswer { asked: &asked, rate_limit, server_date, app: None, location: None };

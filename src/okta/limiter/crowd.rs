@@ -13,8 +13,10 @@ const MANY: usize = 75;
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
     /// None where none was refused.
-    most: Option<usize>,
+    pub(super) most: Option<usize>,
     refusals: u32,
+    /// When the last one that counts was known.
+    refused_at: Option<Duration>,
     calm_since: Duration,
 }
 
@@ -24,24 +26,36 @@ impl Crowd {
         self.most.is_some_and(|most| open >= most)
     }
 
-    /// A request was refused while so many others were open; gives how long nobody asks.
-    pub(super) fn refused(&mut self, others: usize, now: Duration, jitter: f64) -> Duration {
+    /// A request of that time was refused while so many others were open; gives how long nobody asks.
+    ///
+    /// Those that were on their way when the last one was refused say what it said, so they change nothing.
+    pub(super) fn refused(&mut self, others: usize, sent: Duration, now: Duration, jitter: f64) -> Option<Duration> {
+        if self.is_of_before(sent) {
+            return None;
+        }
+        self.refused_at = Some(now);
         let before = self.most.map_or(others + 1, |most| most.min(others + 1));
         self.most = Some((before / 2).max(1));
         self.calm_since = now;
         let wait = WAIT.0.saturating_mul(1 << self.refusals.min(16)).min(WAIT.1);
         self.refusals = self.refusals.saturating_add(1);
-        wait.mul_f64(0.5 + jitter / 2.0)
+        Some(wait.mul_f64(0.5 + jitter / 2.0))
     }
 
-    /// A request was answered.
-    pub(super) fn answered(&mut self, now: Duration) {
-        self.refusals = 0;
+    /// A request of that time was answered.
+    pub(super) fn answered(&mut self, sent: Duration, now: Duration) {
+        if !self.is_of_before(sent) {
+            self.refusals = 0;
+        }
         if now >= self.calm_since + RECOVERY
             && let Some(most) = self.most
         {
             self.calm_since = now;
             self.most = Some(most + 1).filter(|most| *most < MANY);
         }
+    }
+
+    fn is_of_before(&self, sent: Duration) -> bool {
+        self.refused_at.is_some_and(|refused_at| sent < refused_at)
     }
 }

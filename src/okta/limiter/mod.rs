@@ -198,8 +198,9 @@ impl Limiter {
         let Answer { status, rate_limit, server_date } = answer;
         match (status, rate_limit) {
             (429, limit) if limit.is_none_or(|limit| limit.is_concurrency()) => {
-                let wait = self.crowd.refused(self.open.len(), now, jitter);
-                self.hold(now + wait);
+                if let Some(wait) = self.crowd.refused(self.open.len(), sent, now, jitter) {
+                    self.hold(now + wait);
+                }
             }
             (_, Some(limit)) if limit.is_concurrency() => {}
             (_, Some(limit)) => {
@@ -209,13 +210,13 @@ impl Limiter {
                 if status == 429 {
                     self.hold(now + rest + MARGIN + MARGIN.mul_f64(jitter));
                 } else {
-                    self.crowd.answered(now);
+                    self.crowd.answered(sent, now);
                 }
             }
             (200, None) => {
                 self.unlimited = true;
                 self.bucket.forget();
-                self.crowd.answered(now);
+                self.crowd.answered(sent, now);
             }
             // What stands before the org may answer so: it tells nothing.
             (_, None) => self.bucket.lose_one(),

@@ -192,22 +192,35 @@ fn a_429_of_the_window_holds_everybody() {
 #[test]
 fn a_429_about_concurrency_holds_for_a_doubling_while_and_halves_what_is_open() {
     let mut limiter = knows(600, 599, 60);
-    let open: Vec<Ticket> = (0..8).map(|_| go(&mut limiter, Kind::Backlog, SECOND)).collect();
     let mut now = SECOND;
-    for (wait, ticket) in [0.5, 1.0, 2.0].into_iter().zip(&open) {
-        limiter.answered(*ticket, answer(429, 0, 0, 30), now, 1.0);
-        let (waiter, until) = waits(&mut limiter, Kind::Live, now);
-        assert_eq!(until, Some(now + seconds(wait)));
-        limiter.leave(waiter);
+    for (wait, most) in [(0.5, 4), (1.0, 2), (2.0, 1), (4.0, 1)] {
+        // As many as are let go, 8 of them; all that were sent together are refused together.
+        let mut open = vec![go(&mut limiter, Kind::Backlog, now)];
+        while open.len() < 8 {
+            let waiter = limiter.join(ask(Kind::Backlog));
+            let Turn::Go(ticket) = limiter.turn(waiter, now) else { break };
+            open.push(ticket);
+        }
+        now += seconds(0.1);
+        for ticket in open {
+            limiter.answered(ticket, answer(429, 0, 0, 30), now, 1.0);
+        }
+        limiter.waiting.clear();
+        assert_eq!(
+            waits(&mut limiter, Kind::Live, now).1,
+            Some(now + seconds(wait)),
+            "one refusal, however many were told"
+        );
+        limiter.waiting.clear();
         now += seconds(wait);
+        let together: Vec<Ticket> = (0..most).map(|_| go(&mut limiter, Kind::Backlog, now)).collect();
+        assert!(waits(&mut limiter, Kind::Live, now).1.is_none(), "{most} at once");
+        limiter.waiting.clear();
+        for ticket in together {
+            limiter.unused(ticket);
+        }
     }
     assert_eq!(limiter.known(now).unwrap().limit, 600, "its limit of 0 is no limit");
-    // 8, then 4, 2 and 1 at once.
-    for ticket in &open[3..] {
-        assert!(waits(&mut limiter, Kind::Live, now).1.is_none());
-        limiter.answered(*ticket, answer(200, 600, 590, 50), now, 0.0);
-    }
-    limiter.waiting.clear();
     let only = go(&mut limiter, Kind::Live, now);
     let (next, _) = waits(&mut limiter, Kind::Live, now);
     // After a calm while, one more.
@@ -216,6 +229,23 @@ fn a_429_about_concurrency_holds_for_a_doubling_while_and_halves_what_is_open() 
     assert!(matches!(limiter.turn(next, now), Turn::Go(_)));
     let _ = go(&mut limiter, Kind::Live, now);
     assert!(waits(&mut limiter, Kind::Live, now).1.is_none());
+}
+
+#[test]
+fn an_answer_of_before_a_refusal_does_not_end_its_row() {
+    let mut limiter = knows(600, 599, 60);
+    let mut now = SECOND;
+    for wait in [0.5, 1.0, 2.0] {
+        let (good, bad) = (go(&mut limiter, Kind::Backlog, now), limiter.join(ask(Kind::Backlog)));
+        let Turn::Go(bad) = limiter.turn(bad, now) else { panic!("two at once") };
+        now += seconds(0.1);
+        limiter.answered(bad, answer(429, 0, 0, 30), now, 1.0);
+        limiter.answered(good, answer(200, 600, 598, 50), now, 0.0);
+        assert_eq!(waits(&mut limiter, Kind::Live, now).1, Some(now + seconds(wait)));
+        limiter.waiting.clear();
+        now += seconds(wait);
+        limiter.crowd.most = None;
+    }
 }
 
 #[test]

@@ -247,7 +247,7 @@ pub const ROWS: &[Row] = &[
             ("x-rate-limit-reset", "1658936132"),
         ],
         condition: Some(Condition::Fault(FaultKind::Concurrency)),
-        ..row("too many at once", 429, TOO_MANY, wait(RetryReason::Concurrency, 3))
+        ..row("too many at once", 429, TOO_MANY, Means::Retry { reason: Reason(RetryReason::Concurrency), wait: None })
     },
     Row {
         headers: &[("x-rate-limit-limit", ""), ("x-rate-limit-remaining", ""), ("x-rate-limit-reset", "")],
