@@ -17,8 +17,10 @@ use crate::source::action::ConnectorState;
 
 /// `offset.metadata.max.bytes`, the broker's bound on such a text, less some room.
 const MAX_BYTES: usize = 4000;
-/// The longest part of a trouble's text that is told.
-const MAX_TROUBLE: usize = 300;
+/// The longest part of a trouble's text that is told: what to do stands at its end, and is to be told.
+const MAX_TROUBLE: usize = 600;
+/// The same where many connectors are in trouble, so that all of them are told something.
+const SHORT_TROUBLE: usize = 200;
 /// How often the group is told how the connectors are.
 const INTERVAL: Duration = Duration::from_secs(10);
 /// How soon, where one has begun, caught up for the first time, failed or recovered.
@@ -59,10 +61,7 @@ impl ConnectorStatus {
 
     /// Notes what is wrong, in the words of the log: never a secret.
     pub fn set_trouble(&self, message: &str) {
-        let end =
-            message.char_indices().map(|(at, _)| at).take_while(|at| *at <= MAX_TROUBLE).last().unwrap_or_default();
-        let cut = if message.len() > MAX_TROUBLE { format!("{}…", &message[..end]) } else { message.to_owned() };
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(cut);
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(cut(message, MAX_TROUBLE));
     }
 
     fn line(&self) -> ConnectorLine {
@@ -110,9 +109,16 @@ impl Report {
         Self { worker: worker.to_owned(), time, connectors, brief: BTreeMap::new() }
     }
 
-    /// Compact JSON that a broker takes: what is wrong is left out first, then names are shortened, then connectors left out.
+    /// Compact JSON that a broker takes: what is wrong is shortened and then left out first, then names are shortened, then connectors left out.
     fn encode(mut self) -> String {
         let json = |report: &Self| serde_json::to_string(report).expect("strings and numbers are always JSON");
+        let text = json(&self);
+        if text.len() <= MAX_BYTES {
+            return text;
+        }
+        for line in self.connectors.values_mut() {
+            line.trouble = line.trouble.take().map(|trouble| cut(&trouble, SHORT_TROUBLE));
+        }
         let text = json(&self);
         if text.len() <= MAX_BYTES {
             return text;
@@ -149,6 +155,11 @@ impl Report {
             Some(ConnectorLine { state, caught_up: self.time.saturating_sub(behind), trouble: None })
         })
     }
+}
+
+/// A text of `longest` bytes at most; `…` stands for what is cut off.
+fn cut(text: &str, longest: usize) -> String {
+    if text.len() <= longest { text.to_owned() } else { format!("{}…", &text[..text.floor_char_boundary(longest)]) }
 }
 
 fn short(name: &str) -> String {
@@ -317,6 +328,7 @@ mod tests {
     #[test]
     fn a_report_is_never_longer_than_a_broker_takes() {
         for (count, name_length, has_trouble, kept) in [
+            (6, 10, true, 6),
             (10, 10, true, 10),
             (40, 10, false, 40),
             (100, 100, false, 100),
@@ -339,6 +351,8 @@ mod tests {
             let told: Vec<_> = connectors.iter().filter_map(|(name, _)| read.of(name)).collect();
             assert!(told.len() >= kept, "{} of {count} connectors are told", told.len());
             assert!(told.iter().all(|line| line.state == "failed" && line.caught_up == 1_763_769_600));
+            let troubles = told.iter().filter(|line| line.trouble.is_some()).count();
+            assert_eq!(troubles, if count <= 10 { count } else { 0 }, "{count}");
         }
     }
 }
