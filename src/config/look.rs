@@ -13,19 +13,30 @@ pub enum Look<E> {
     Failed(E),
 }
 
-/// Whether the last look failed.
+/// Whether the last look failed, and whether somebody looks now.
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
     is_known: AtomicBool,
+    is_busy: AtomicBool,
 }
 
 impl Trouble {
+    /// Reads, unless somebody does already: of a file that hangs, one thread is kept and no more.
+    pub fn alone<R>(&self, read: impl FnOnce() -> R) -> Option<R> {
+        if self.is_busy.swap(true, Ordering::Acquire) {
+            return None;
+        }
+        let read = read();
+        self.is_busy.store(false, Ordering::Release);
+        Some(read)
+    }
+
     /// Looks, where there is a file.
     pub fn look<E>(&self, has_file: bool, reload: impl FnOnce() -> Result<bool, E>) -> Look<E> {
         if !has_file {
             return Look::Same;
         }
-        let read = reload();
+        let Some(read) = self.alone(reload) else { return Look::Same };
         let was_known = self.is_known.swap(read.is_err(), Ordering::Relaxed);
         match read {
             Ok(true) => Look::Changed,

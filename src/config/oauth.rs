@@ -79,11 +79,16 @@ impl OauthApp {
 
     /// Reads the private key again, and its id where that is configured. Returns whether they changed.
     ///
-    /// Blocks for the time of reading small files. What is from the environment or the configuration cannot change.
+    /// Blocks for the time of reading small files, which on a mount that hangs has no end; where somebody reads them already,
+    /// it is left to him. What is from the environment or the configuration cannot change.
     ///
     /// # Errors
     /// A file cannot be read, or holds no key that Okta takes; the old key is kept.
     pub fn reload(&self) -> Result<bool, OauthError> {
+        self.source.trouble.alone(|| self.read_again()).unwrap_or(Ok(false))
+    }
+
+    fn read_again(&self) -> Result<bool, OauthError> {
         let (private_key, key_id) = self.source.texts()?;
         let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
         if last.private_key.expose_secret() == private_key.expose_secret() && last.key_id == key_id {
@@ -95,9 +100,12 @@ impl OauthApp {
 
     /// [`reload`](Self::reload), where there is a file that may have changed.
     pub fn look(&self) -> Look<OauthError> {
-        let has_file =
-            self.source.private_key.has_file() || self.source.key_id.as_ref().is_some_and(Template::has_file);
-        self.source.trouble.look(has_file, || self.reload())
+        self.source.trouble.look(self.has_file(), || self.read_again())
+    }
+
+    /// Whether any part of the key, or of its id, is in a file.
+    pub fn has_file(&self) -> bool {
+        self.source.private_key.has_file() || self.source.key_id.as_ref().is_some_and(Template::has_file)
     }
 
     pub(super) fn digest(&self, digest: &mut Sha256) {

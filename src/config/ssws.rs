@@ -66,7 +66,12 @@ impl Ssws {
 
     /// [`reload`](Self::reload), where there is a file that may have changed.
     pub fn look(&self) -> Look<SswsError> {
-        self.inner.trouble.look(self.inner.template.has_file(), || self.reload())
+        self.inner.trouble.look(self.has_file(), || self.read_again())
+    }
+
+    /// Whether any part of the token is in a file.
+    pub fn has_file(&self) -> bool {
+        self.inner.template.has_file()
     }
 
     /// The token as last read.
@@ -76,11 +81,16 @@ impl Ssws {
 
     /// Reads the files of the token again: someone may have renewed it. Returns whether it changed.
     ///
-    /// Blocks for the time of reading a small file. A token from the environment or the configuration cannot change.
+    /// Blocks for the time of reading a small file, which on a mount that hangs has no end; where somebody reads it already,
+    /// it is left to him. A token from the environment or the configuration cannot change.
     ///
     /// # Errors
     /// A file cannot be read, or holds no token; the old token is kept.
     pub fn reload(&self) -> Result<bool, SswsError> {
+        self.inner.trouble.alone(|| self.read_again()).unwrap_or(Ok(false))
+    }
+
+    fn read_again(&self) -> Result<bool, SswsError> {
         let read = usable(self.inner.template.render()?)?;
         let mut token = self.inner.token.write().unwrap_or_else(PoisonError::into_inner);
         let changed = token.expose_secret() != read.expose_secret();

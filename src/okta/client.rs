@@ -259,7 +259,7 @@ impl Client {
     ) -> Result<Sent, RequestError> {
         match credential {
             Credential::Ssws(ssws) => {
-                let token = credential::current(ssws);
+                let token = credential::current(&self.org, ssws).await;
                 Ssws::new(&token).authorize(headers).map_err(|_| RequestError::UnusableCredential)?;
                 Ok(Sent::Ssws(token))
             }

@@ -84,6 +84,8 @@ pub struct Runner {
     pub refused: Option<(RetryReason, String)>,
     /// The advice that was given since the last page: said once, not with every try.
     pub advised: Option<String>,
+    /// Before the next request its credential is read again.
+    pub reload: bool,
     /// What its topics take.
     pub limits: Arc<TopicLimits>,
     /// Kafka refused its records; nothing is asked before that time.
@@ -194,9 +196,13 @@ impl Runner {
         let client = self.client.clone();
         let credential = self.credential.clone();
         let turn = self.turns.next(&self.connector, &self.metrics);
+        let reload = std::mem::take(&mut self.reload);
         Box::pin(async move {
             if let Some(stagger) = stagger {
                 stagger.turn(&connector.name, clock).await;
+            }
+            if reload {
+                credential.read_again(&connector.org, &connector.name).await;
             }
             let permit = turn.await;
             let outcome = client.get(&url, &credential).await;
@@ -296,11 +302,7 @@ impl Runner {
             Action::PageSize { limit, reduced: false } => {
                 info!(connector = connector.name, org = %connector.org, limit, "the page size is back to what is configured");
             }
-            Action::ReloadCredential => match self.credential.reload() {
-                Ok(true) => info!(connector = connector.name, "credential read again: it changed"),
-                Ok(false) => {}
-                Err(problem) => warn!(connector = connector.name, "credential not read again: {problem}"),
-            },
+            Action::ReloadCredential => self.reload = true,
             Action::ResumedFrom { offset, cold, complete_until } => {
                 let how = if cold { "starts cold at" } else { "resumed from" };
                 info!(connector = connector.name, org = %connector.org, cold, checkpoint = offset.checkpoint_url, "{how}");

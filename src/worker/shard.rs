@@ -319,6 +319,7 @@ impl Runners {
                 from_shard: receiver,
                 stop: stop.clone(),
                 refused: None,
+                reload: false,
                 advised: None,
                 limits: Arc::clone(&connector.limits),
                 held: connector.held.clone(),

@@ -15,6 +15,7 @@ use secrecy::SecretString;
 
 use server::{Server, Step};
 
+mod hanging_files;
 mod oauth;
 mod server;
 mod session;

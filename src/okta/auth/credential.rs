@@ -6,6 +6,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use tracing::{info, warn};
 
+use super::files::{self, PATIENCE};
 use super::session::Session;
 use super::token::Scheme;
 use crate::config::{Auth, Look, OauthError, Ssws, SswsError};
@@ -86,10 +87,23 @@ impl Credential {
     ///
     /// # Errors
     /// A file cannot be read, or holds nothing usable; the old secret is kept.
+    ///
+    /// Blocks: see [`read_again`](Self::read_again).
     pub fn reload(&self) -> Result<bool, ReloadError> {
         match self {
             Self::Ssws(ssws) => Ok(ssws.reload()?),
             Self::Oauth(session) => Ok(session.reload()?),
+        }
+    }
+
+    /// [`reload`](Self::reload) for a connector, away from the runtime's threads; says in the log what came of it.
+    pub async fn read_again(&self, org: &Origin, connector: &str) {
+        let credential = self.clone();
+        match files::away(move || credential.reload()).await {
+            Some(Ok(true)) => info!(connector, %org, "credential read again: it changed"),
+            Some(Ok(false)) => {}
+            Some(Err(problem)) => warn!(connector, %org, "credential not read again: {problem}"),
+            None => warn!(connector, %org, "credential not read again: its file was not read within {PATIENCE:?}"),
         }
     }
 }
@@ -106,11 +120,18 @@ pub enum ReloadError {
 }
 
 /// The API token, read again where its file changed.
-pub(in crate::okta) fn current(ssws: &Ssws) -> SecretString {
-    match ssws.look() {
-        Look::Same => {}
-        Look::Changed => info!("API token read again: its file changed"),
-        Look::Failed(problem) => warn!("API token not read again, the old one is used: {problem}"),
+pub(in crate::okta) async fn current(org: &Origin, ssws: &Ssws) -> SecretString {
+    if ssws.has_file() {
+        let (looking, at) = (ssws.clone(), org.clone());
+        // Said by who looks, however late that is.
+        let look = files::away(move || match looking.look() {
+            Look::Same => {}
+            Look::Changed => info!(org = %at, "API token read again: its file changed"),
+            Look::Failed(problem) => warn!(org = %at, "API token not read again, the old one is used: {problem}"),
+        });
+        if look.await.is_none() {
+            warn!(%org, "API token not read again within {PATIENCE:?}, the old one is used: its file hangs");
+        }
     }
     ssws.token()
 }

@@ -4,13 +4,14 @@
 //! access token of a service app: [`signing_key`] reads the app's key, [`assertion`] proves with it who asks, [`dpop`] that a
 //! token is ours, and [`token`] says what an answer gives and for how long. What follows when, is decided without a clock:
 //! [`renewal`] says when a token is asked for, [`exchange`] what follows when that is refused, [`refusal`] what follows when
-//! the token is. [`crypto`] is all that knows of OpenSSL.
+//! the token is. [`files`] reads secrets again without stalling anybody, and [`crypto`] is all that knows of OpenSSL.
 
 pub mod assertion;
 pub mod credential;
 pub mod crypto;
 pub mod dpop;
 pub mod exchange;
+mod files;
 mod jwt;
 pub mod refusal;
 pub mod renewal;

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::dpop::{Proof, ProofKey};
 use super::exchange::{self, Exchange};
+use super::files::{self, PATIENCE};
 use super::refusal::{self, Tried, Verdict};
 use super::renewal::{Plan, Renewal};
 use super::signing_key::SigningKey;
@@ -224,7 +225,7 @@ impl Session {
 
     /// Asks until there is a token or a refusal that asking at once does not mend.
     async fn attempt(&self, client: &Client) -> Result<AccessToken, TokenError> {
-        let key = self.current_key();
+        let key = self.current_key().await;
         let url = self.token_url()?;
         let proves = self.state().proves;
         let mut exchange = Exchange::new(self.app.dpop, proves);
@@ -279,13 +280,24 @@ impl Session {
     }
 
     /// The private key, read again where its file changed.
-    fn current_key(&self) -> Arc<SigningKey> {
+    async fn current_key(&self) -> Arc<SigningKey> {
         let (org, client_id) = (&self.org, &self.app.client_id);
-        match self.app.look() {
-            Look::Same => {}
-            Look::Changed => info!(%org, client_id, "private key read again: its file changed"),
-            Look::Failed(problem) => {
-                warn!(%org, client_id, "private key not read again, the old one is used: {problem}");
+        if self.app.has_file() {
+            let (app, org) = (self.app.clone(), org.clone());
+            // Said by who looks, however late that is.
+            let look = files::away(move || {
+                let client_id = &app.client_id;
+                match app.look() {
+                    Look::Same => {}
+                    Look::Changed => info!(%org, client_id, "private key read again: its file changed"),
+                    Look::Failed(problem) => {
+                        warn!(%org, client_id, "private key not read again, the old one is used: {problem}");
+                    }
+                }
+            });
+            if look.await.is_none() {
+                let org = &self.org;
+                warn!(%org, client_id, "private key not read again within {PATIENCE:?}, the old one is used: its file hangs");
             }
         }
         self.app.signing_key()
