@@ -159,7 +159,11 @@ impl Report {
 
 /// A text of `longest` bytes at most; `…` stands for what is cut off.
 fn cut(text: &str, longest: usize) -> String {
-    if text.len() <= longest { text.to_owned() } else { format!("{}…", &text[..text.floor_char_boundary(longest)]) }
+    if text.len() <= longest {
+        return text.to_owned();
+    }
+    let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= longest).last().unwrap_or_default();
+    format!("{}…", &text[..end])
 }
 
 fn short(name: &str) -> String {
