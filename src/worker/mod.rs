@@ -26,6 +26,7 @@ pub mod shard;
 pub mod shutdown;
 pub mod stagger;
 pub mod topic_limits;
+pub mod turn_wait;
 pub mod turns;
 
 use std::collections::BTreeMap;

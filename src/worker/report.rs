@@ -28,6 +28,9 @@ const SOON: Duration = Duration::from_secs(1);
 /// A report that is older tells of a worker that is gone.
 pub const STALE_SECONDS: u64 = 30;
 
+/// What is told of a connector that has been waiting for its turn for long, where nothing else is wrong.
+const WAITS_LONG: &str = "has been waiting for its turn at the rate limit for more than 12 s; the log says why";
+
 /// One connector's part, written by its runner and read by its shard.
 #[derive(Debug, Default)]
 pub struct ConnectorStatus {
@@ -36,6 +39,8 @@ pub struct ConnectorStatus {
     /// Whether the topic held all that Okta had, once since the shard is ours.
     reached_end: AtomicBool,
     trouble: Mutex<Option<String>>,
+    /// It has been waiting for its turn for long.
+    waits_long: AtomicBool,
 }
 
 impl ConnectorStatus {
@@ -64,12 +69,18 @@ impl ConnectorStatus {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(cut(message, MAX_TROUBLE));
     }
 
+    /// Notes whether it has been waiting for its turn at the rate limit for long.
+    pub fn set_waits_long(&self, waits: bool) {
+        self.waits_long.store(waits, Ordering::Relaxed);
+    }
+
     fn line(&self) -> ConnectorLine {
         let state = ConnectorState::ALL[usize::from(self.state.load(Ordering::Relaxed))];
+        let waits = self.waits_long.load(Ordering::Relaxed).then(|| WAITS_LONG.to_owned());
         ConnectorLine {
             state: state.as_str().to_owned(),
             caught_up: self.caught_up.load(Ordering::Relaxed),
-            trouble: self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            trouble: self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone().or(waits),
         }
     }
 }
@@ -324,7 +335,11 @@ mod tests {
         assert!(told.len() <= MAX_TROUBLE + '…'.len_utf8() && told.ends_with("é…"), "{told}");
         connector.set_state(ConnectorState::Recovering);
         assert!(connector.line().trouble.is_some());
+        connector.set_waits_long(true);
+        assert_eq!(connector.line().trouble, Some(told), "a wait is no news then");
         connector.set_state(ConnectorState::Running);
+        assert_eq!(connector.line().trouble.as_deref(), Some(WAITS_LONG));
+        connector.set_waits_long(false);
         assert_eq!(connector.line().trouble, None);
     }
 

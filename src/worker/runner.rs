@@ -195,7 +195,7 @@ impl Runner {
         let (stagger, connector, clock) = (self.stagger.take(), Arc::clone(&self.connector), self.clock);
         let client = self.client.clone();
         let credential = self.credential.clone();
-        let turn = self.turns.next(&self.connector, &self.metrics);
+        let turn = self.turns.next(&self.connector, &self.metrics, &self.status);
         let reload = std::mem::take(&mut self.reload);
         Box::pin(async move {
             if let Some(stagger) = stagger {

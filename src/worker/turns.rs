@@ -7,6 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tracing::info;
 
+use super::report::ConnectorStatus;
+use super::turn_wait::TurnWait;
 use crate::clock::Clock;
 use crate::config::ConnectorConfig;
 use crate::metrics::ConnectorMetrics;
@@ -15,9 +17,6 @@ use crate::okta::limiter::standing::Standing;
 use crate::okta::limiter::{Ask, Kind};
 use crate::source::action::PageKind;
 use crate::telemetry;
-
-/// The last requests of a window and the first of the next one are up to 10 s apart; longer waits are told.
-const LONG: Duration = Duration::from_secs(12);
 
 /// What a connector knows of its turns.
 #[derive(Debug)]
@@ -59,28 +58,19 @@ impl Turns {
         &mut self,
         connector: &Arc<ConnectorConfig>,
         metrics: &Arc<ConnectorMetrics>,
+        status: &Arc<ConnectorStatus>,
     ) -> impl Future<Output = Permit> + Send + use<> {
         let turn = turn(Arc::clone(&self.gate), self.clock, Arc::clone(&self.standing), Arc::clone(connector));
-        let (gate, clock, told) = (Arc::clone(&self.gate), self.clock, Arc::clone(&self.told));
-        let (connector, metrics) = (Arc::clone(connector), Arc::clone(metrics));
+        let (gate, told, connector) = (Arc::clone(&self.gate), Arc::clone(&self.told), Arc::clone(connector));
+        let (clock, metrics, status) = (self.clock, Arc::clone(metrics), Arc::clone(status));
         async move {
-            let began = clock.elapsed();
-            let mut permit = std::pin::pin!(turn);
-            let permit = match tokio::time::timeout(LONG, permit.as_mut()).await {
-                Ok(permit) => permit,
-                Err(_) => {
-                    if !told.swap(true, Ordering::Relaxed) {
-                        tell(&connector, &gate);
-                    }
-                    permit.await
+            let wait = TurnWait::new(clock, metrics.rate_limit_wait.clone(), status);
+            let long = || {
+                if !told.swap(true, Ordering::Relaxed) {
+                    tell(&connector, &gate);
                 }
             };
-            let waited = clock.elapsed().saturating_sub(began);
-            // Not the way through an open gate.
-            if waited >= Duration::from_millis(1) {
-                metrics.rate_limit_wait.inc_by(waited.as_secs_f64());
-            }
-            permit
+            wait.until(turn, long).await
         }
     }
 }

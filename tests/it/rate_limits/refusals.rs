@@ -99,6 +99,10 @@ fn a_long_wait_is_told_once_and_holds_up_no_stop() {
     for part in ["INFO", "limit=10", "share=0.8", "remaining=", "resets_in="] {
         assert!(line.contains(part), "{part} in {line}");
     }
+    // While it lasts: a wait that never ended would count nothing.
+    let waiting = ["one", "two"].into_iter().find(|name| line.contains(&format!("\"{name}\""))).unwrap();
+    let _ =
+        worker.await_of(waiting, "rate_limit_wait_seconds_total", &[], |waited| waited >= 12.0, Duration::from_secs(1));
     worker.stop();
     let log = worker.log();
     for name in ["one", "two"] {
