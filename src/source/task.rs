@@ -124,6 +124,11 @@ impl Task {
         self.committed.as_ref()
     }
 
+    /// Whether the answer to this request is still of use: not after a roll-back.
+    pub fn awaits(&self, request: RequestId) -> bool {
+        self.phase == Phase::Asking(request)
+    }
+
     /// One step: takes what happened, gives what to do, in order.
     pub fn on(&mut self, input: Input, now: &Now) -> Vec<Action> {
         let mut actions = Vec::new();
@@ -132,10 +137,10 @@ impl Task {
                 self.stored = stored;
                 self.start(now, &mut actions);
             }
-            Input::Page { request, page } if self.phase == Phase::Asking(request) => {
+            Input::Page { request, page } if self.awaits(request) => {
                 self.on_page(page, now, &mut actions);
             }
-            Input::Refused { request, refusal } if self.phase == Phase::Asking(request) => {
+            Input::Refused { request, refusal } if self.awaits(request) => {
                 self.on_refusal(refusal, now, &mut actions);
             }
             // The answer to a request of before a roll-back.

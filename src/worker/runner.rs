@@ -127,7 +127,7 @@ impl Runner {
         let wall = clock::wall();
         self.cold = cold.then(|| ColdStart { wall, monotonic: self.clock.elapsed() });
         let mut task = Task::new(self.settings(wall));
-        let mut open: Option<OpenRequest> = None;
+        let mut open: Option<(RequestId, OpenRequest)> = None;
         let mut wake: Option<Duration> = None;
         // Kafka refused our records: whether the topics change, so that it may take them.
         let mut change: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
@@ -135,10 +135,16 @@ impl Runner {
         loop {
             for action in task.on(input, &clock.now()) {
                 match action {
-                    Action::Request { request, url } => open = Some(self.request(request, url)),
+                    Action::Request { request, url } => open = Some((request, self.request(request, url))),
                     Action::WakeAt(at) => wake = Some(at),
                     other => self.carry_out(other),
                 }
+            }
+            // Its page would be thrown away, and takes others' turn at the limit.
+            open = open.filter(|(request, _)| task.awaits(*request));
+            if open.is_some() {
+                // Who asks waits for no topic, and a wait for one would leave the request, with its permit, alone.
+                change = None;
             }
             input = tokio::select! {
                 (request, outcome) = finished(&mut open) => {
@@ -349,9 +355,9 @@ impl Runner {
 }
 
 /// The answer to the open request; never, where there is none.
-async fn finished(open: &mut Option<OpenRequest>) -> (RequestId, Outcome) {
+async fn finished(open: &mut Option<(RequestId, OpenRequest)>) -> (RequestId, Outcome) {
     match open {
-        Some(request) => request.await,
+        Some((_, request)) => request.await,
         None => pending().await,
     }
 }

@@ -32,10 +32,12 @@ pub mod standing;
 mod tests;
 mod window;
 
-/// How long a request that is to tell the limits may take before the next one is let go beside it.
-const PROBE_PATIENCE: Duration = Duration::from_secs(10);
-/// A request without an answer is over by then: longer than the client waits.
-const LOST: Duration = Duration::from_secs(90);
+/// How long a request that is to tell the limits may take before the next one is let go beside it: three times what one
+/// takes, and so much at the least and at the most.
+const PROBE_PATIENCE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
+/// A request without an answer is over by then: longer than the client waits for a token and for the page after it, each
+/// of which may be asked for again.
+const LOST: Duration = Duration::from_secs(300);
 /// How long somebody who could go holds up those behind him, where he does not come and go.
 const GRACE: Duration = Duration::from_millis(250);
 /// The shortest wait, so that nobody comes back at the same moment.
@@ -134,6 +136,8 @@ pub struct Limiter {
     held_until: Duration,
     /// The last answers came without limits.
     unlimited: bool,
+    /// How long a request takes that is not slow; none before the first answer.
+    latency: Option<Duration>,
 }
 
 impl Limiter {
@@ -196,6 +200,7 @@ impl Limiter {
     pub fn answered(&mut self, ticket: Ticket, answer: Answer, now: Duration, jitter: f64) {
         let sent = self.open.remove(&ticket).unwrap_or(now);
         let Answer { status, rate_limit, server_date } = answer;
+        self.took(now.saturating_sub(sent));
         match (status, rate_limit) {
             (429, limit) if limit.is_none_or(|limit| limit.is_concurrency()) => {
                 if let Some(wait) = self.crowd.refused(self.open.len(), sent, now, jitter) {
@@ -205,7 +210,11 @@ impl Limiter {
             (_, Some(limit)) if limit.is_concurrency() => {}
             (_, Some(limit)) => {
                 self.unlimited = false;
-                let rest = limit.rest(server_date);
+                let mut rest = self.bucket.rest(limit, server_date, now);
+                if status == 429 {
+                    // Where `Date` or `reset` is wrong, nobody stands still for longer than a window.
+                    rest = rest.min(self.bucket.length());
+                }
                 self.bucket.learn(limit, rest, sent..now, self.open.len());
                 if status == 429 {
                     self.hold(now + rest + MARGIN + MARGIN.mul_f64(jitter));
@@ -246,14 +255,15 @@ impl Limiter {
             return Err(Some(self.held_until));
         }
         if self.crowd.is_full(self.open.len()) {
-            return Err(None);
+            // By then the oldest is given up, where nobody gives it back.
+            return Err(self.open.values().next().map(|oldest| *oldest + LOST));
         }
         if self.unlimited {
             return Ok(());
         }
         let Some(window) = self.bucket.window(now) else {
             return match self.probe() {
-                Some(sent) if now < sent + PROBE_PATIENCE => Err(Some(sent + PROBE_PATIENCE)),
+                Some(sent) if now < sent + self.probe_patience() => Err(Some(sent + self.probe_patience())),
                 _ => Ok(()),
             };
         };
@@ -280,6 +290,18 @@ impl Limiter {
     fn probe(&self) -> Option<Duration> {
         let sent = self.open.values().next_back().copied()?;
         (sent >= self.bucket.unknown_since()).then_some(sent)
+    }
+
+    /// Slow requests of one connector are not what the polls of all others wait for in each window.
+    fn probe_patience(&self) -> Duration {
+        let (least, most) = PROBE_PATIENCE;
+        self.latency.map_or(most, |latency| (latency * 3).clamp(least, most))
+    }
+
+    /// Follows the quick ones at once, and slower ones by and by.
+    fn took(&mut self, latency: Duration) {
+        let quick = self.latency.unwrap_or(latency);
+        self.latency = Some(latency.min(quick) + latency.saturating_sub(quick) / 8);
     }
 
     fn hold(&mut self, until: Duration) {

@@ -54,7 +54,7 @@ fn until_the_limits_are_known_one_request_is_open() {
     let mut limiter = Limiter::new();
     let first = go(&mut limiter, Kind::Backlog, Duration::ZERO);
     let (second, until) = waits(&mut limiter, Kind::Live, SECOND);
-    assert_eq!(until, Some(PROBE_PATIENCE), "one that hangs does not hold up the others for ever");
+    assert_eq!(until, Some(PROBE_PATIENCE.1), "one that hangs does not hold up the others for ever");
     limiter.answered(first, answer(200, 60, 59, 60), 2 * SECOND, 0.0);
     assert!(matches!(limiter.turn(second, 2 * SECOND), Turn::Go(_)));
     // After the window it is the same again.
@@ -214,7 +214,7 @@ fn a_429_about_concurrency_holds_for_a_doubling_while_and_halves_what_is_open() 
         limiter.waiting.clear();
         now += seconds(wait);
         let together: Vec<Ticket> = (0..most).map(|_| go(&mut limiter, Kind::Backlog, now)).collect();
-        assert!(waits(&mut limiter, Kind::Live, now).1.is_none(), "{most} at once");
+        assert_eq!(waits(&mut limiter, Kind::Live, now).1, Some(now + LOST), "{most} at once");
         limiter.waiting.clear();
         for ticket in together {
             limiter.unused(ticket);
@@ -228,7 +228,7 @@ fn a_429_about_concurrency_holds_for_a_doubling_while_and_halves_what_is_open() 
     limiter.answered(only, answer(200, 600, 589, 40), now, 0.0);
     assert!(matches!(limiter.turn(next, now), Turn::Go(_)));
     let _ = go(&mut limiter, Kind::Live, now);
-    assert!(waits(&mut limiter, Kind::Live, now).1.is_none());
+    assert_eq!(waits(&mut limiter, Kind::Live, now).1, Some(now + LOST));
 }
 
 #[test]
@@ -278,13 +278,65 @@ fn one_answer_with_a_wrong_date_does_no_lasting_harm() {
 }
 
 #[test]
+fn a_429_with_a_wrong_date_holds_for_no_longer_than_a_window() {
+    let mut limiter = knows(60, 40, 30);
+    let ticket = go(&mut limiter, Kind::Live, SECOND);
+    let mut wrong = answer(429, 60, 0, 29);
+    wrong.server_date = Some(Timestamp::from_second(0).unwrap());
+    limiter.answered(ticket, wrong, SECOND, 0.5);
+    let (waiter, until) = waits(&mut limiter, Kind::Live, 2 * SECOND);
+    assert_eq!(until, Some(SECOND + seconds(60.0 + 1.5)));
+    assert!(matches!(limiter.turn(waiter, until.unwrap()), Turn::Go(_)));
+}
+
+#[test]
+fn an_answer_without_a_date_does_not_put_off_the_end_of_the_window() {
+    let mut limiter = knows(60, 59, 60);
+    for (at, remaining) in [(10, 50), (20, 40), (50, 30)] {
+        let ticket = go(&mut limiter, Kind::Live, at * SECOND);
+        let without = Answer { server_date: None, ..answer(200, 60, remaining, 0) };
+        limiter.answered(ticket, without, at * SECOND, 0.0);
+        let known = limiter.known(at * SECOND).unwrap();
+        assert_eq!((known.remaining, known.resets_in), (remaining, (60 - at) * SECOND));
+    }
+    // Nor does a 429.
+    let ticket = go(&mut limiter, Kind::Live, 55 * SECOND);
+    limiter.answered(ticket, Answer { server_date: None, ..answer(429, 60, 0, 0) }, 55 * SECOND, 0.0);
+    assert_eq!(waits(&mut limiter, Kind::Live, 55 * SECOND).1, Some(61 * SECOND));
+}
+
+#[test]
+fn a_slow_request_that_is_to_tell_holds_up_the_others_as_long_as_quick_ones_take() {
+    for (quick, patience) in [(0.1, 2.0), (1.5, 4.5), (9.0, 10.0)] {
+        let mut limiter = Limiter::new();
+        let ticket = go(&mut limiter, Kind::Live, Duration::ZERO);
+        limiter.answered(ticket, answer(200, 60, 59, 60), seconds(quick), 0.0);
+        let ticket = go(&mut limiter, Kind::Live, seconds(quick));
+        limiter.answered(ticket, answer(200, 60, 58, 30), seconds(quick + quick), 0.0);
+        let begun = 100 * SECOND;
+        let _ = go(&mut limiter, Kind::Backlog, begun);
+        let (waiter, until) = waits(&mut limiter, Kind::Live, begun);
+        assert_eq!(until, Some(begun + seconds(patience)));
+        assert!(matches!(limiter.turn(waiter, begun + seconds(patience)), Turn::Go(_)));
+    }
+    let mut limiter = knows(600, 599, 60);
+    for latency in [0.1, 30.0, 0.1] {
+        let ticket = go(&mut limiter, Kind::Live, SECOND);
+        limiter.answered(ticket, answer(200, 600, 590, 60), seconds(1.0 + latency), 0.0);
+    }
+    assert!(limiter.probe_patience() <= 2 * SECOND, "{:?}", limiter.probe_patience());
+}
+
+#[test]
 fn a_request_whose_asker_is_stuck_is_given_up() {
     let mut limiter = Limiter::new();
     let lost = go(&mut limiter, Kind::Live, Duration::ZERO);
     limiter.answered(lost, answer(429, 0, 0, 1), Duration::ZERO, 0.0);
     let lost = go(&mut limiter, Kind::Live, SECOND);
     let (waiter, until) = waits(&mut limiter, Kind::Live, 2 * SECOND);
-    assert_eq!(until, None, "one at once");
+    assert_eq!(until, Some(SECOND + LOST), "one at once, and nobody else wakes this one up");
+    // A token and two pages may take as long.
+    assert!(matches!(limiter.turn(waiter, 4 * 60 * SECOND), Turn::Wait { .. }));
     assert!(matches!(limiter.turn(waiter, SECOND + LOST), Turn::Go(_)));
     limiter.unanswered(lost);
 }

@@ -6,6 +6,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::Known;
 use crate::okta::rate_limit::{MARGIN, RateLimit};
 
@@ -88,6 +90,18 @@ impl Bucket {
     /// A request sent since then tells what is not known now.
     pub(super) fn unknown_since(&self) -> Duration {
         self.window.as_ref().map_or(Duration::ZERO, Window::over)
+    }
+
+    pub(super) fn length(&self) -> Duration {
+        self.length
+    }
+
+    /// What is left of the window by this answer. One without a `Date` tells nothing of it: what was known goes on.
+    pub(super) fn rest(&self, shown: RateLimit, date: Option<Timestamp>, now: Duration) -> Duration {
+        match &self.window {
+            Some(window) if date.is_none() && now < window.ends.end => window.ends.end - now,
+            _ => shown.rest(date),
+        }
     }
 
     /// Learns from an answer whose request was on its way during `travel`, while `open` others are without an answer.

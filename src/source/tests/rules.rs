@@ -240,9 +240,14 @@ fn a_refused_publish_rolls_back_to_the_committed_offset() {
     world.answer();
     world.answer();
     world.commit(1);
+    let asked = world.open.as_ref().expect("a request is open").0;
+    assert!(world.task.awaits(asked));
+    world.give(Input::PublishRefused { generation: u32::MAX, message: "of before".to_owned() });
+    assert!(world.task.awaits(asked), "a refusal of before a roll-back ends no request");
     world.refuse_publish();
     assert_eq!(world.state, ConnectorState::Failed);
     let late = world.open.take().expect("a request was open");
+    assert!(!world.task.awaits(late.0), "nobody needs to wait for it");
     world.give(Input::Page { request: late.0, page: answer(20, 10) });
     assert!(world.collected.is_empty(), "the answer to a request of before the roll-back is ignored");
     world.check();
