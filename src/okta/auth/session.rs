@@ -53,6 +53,8 @@ struct State {
     /// The last nonce of the token endpoint, and of the System Log: a server knows its own only (RFC 9449, section 8.2).
     token_nonce: Option<String>,
     page_nonce: Option<String>,
+    /// How the last token is presented, and the key id that it was asked for with: told when it changes.
+    told: Option<(Scheme, String)>,
 }
 
 /// What was put on a request. Debug shows none of it, as it has none.
@@ -198,14 +200,21 @@ impl Session {
 
     /// One attempt, by who holds the flight.
     async fn renew(&self, client: &Client) -> Result<AccessToken, TokenError> {
-        let got = self.attempt(client).await;
+        let key = self.current_key().await;
+        let got = self.attempt(client, &key).await;
         let (org, client_id, now) = (&self.org, &self.app.client_id, self.clock.elapsed());
         let mut state = self.state();
         match got {
             Ok(token) => {
                 let (number, scheme, lives) = (token.number, token.scheme, token.expires_at.saturating_sub(now));
-                if state.renewal.succeed(token.clone()) {
-                    info!(%org, client_id, "access token received again");
+                let again = if state.renewal.succeed(token.clone()) { " again" } else { "" };
+                let told = Some((scheme, key.key_id.clone()));
+                let is_news = state.told != told;
+                state.told = told;
+                drop(state);
+                if is_news || !again.is_empty() {
+                    let (key_id, scheme, bound) = (&key.key_id, scheme.as_str(), scheme.bound());
+                    info!(%org, client_id, key_id, scheme, "access token received{again}: {bound}");
                 } else {
                     debug!(%org, client_id, number, ?scheme, ?lives, "access token received");
                 }
@@ -224,14 +233,13 @@ impl Session {
     }
 
     /// Asks until there is a token or a refusal that asking at once does not mend.
-    async fn attempt(&self, client: &Client) -> Result<AccessToken, TokenError> {
-        let key = self.current_key().await;
+    async fn attempt(&self, client: &Client, key: &SigningKey) -> Result<AccessToken, TokenError> {
         let url = self.token_url()?;
         let proves = self.state().proves;
         let mut exchange = Exchange::new(self.app.dpop, proves);
         loop {
             let (asked_at, signed_at) = (self.clock.elapsed(), self.now());
-            let assertion = self.assertion(&key, &url, signed_at)?;
+            let assertion = self.assertion(key, &url, signed_at)?;
             let proof = match exchange.proves() {
                 true => {
                     let nonce = self.state().token_nonce.clone();
@@ -260,7 +268,7 @@ impl Session {
                 .map_or(Duration::ZERO, |date| date.duration_since(signed_at).unsigned_abs().saturating_sub(way));
             let refusal = exchange::Refusal { okta: &okta, has_nonce: answer.nonce.is_some(), clock_off };
             if !exchange.again(refusal) {
-                return Err(self.refusal(okta, &answer, &key, exchange.proves()));
+                return Err(self.refusal(okta, &answer, key, exchange.proves()));
             }
             debug!(org = %self.org, "asking for the token again: {okta}");
         }
@@ -289,7 +297,10 @@ impl Session {
                 let client_id = &app.client_id;
                 match app.look() {
                     Look::Same => {}
-                    Look::Changed => info!(%org, client_id, "private key read again: its file changed"),
+                    Look::Changed => {
+                        let key_id = &app.signing_key().key_id;
+                        info!(%org, client_id, key_id, "private key read again: its file changed");
+                    }
                     Look::Failed(problem) => {
                         warn!(%org, client_id, "private key not read again, the old one is used: {problem}");
                     }

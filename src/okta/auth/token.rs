@@ -28,6 +28,24 @@ pub enum Scheme {
     Dpop,
 }
 
+impl Scheme {
+    /// As the header has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
+
+    /// What the scheme says of a token, for a log.
+    pub(super) fn bound(self) -> &'static str {
+        match self {
+            Self::Bearer => "whoever has it may use it, as it is bound to no key (Bearer)",
+            Self::Dpop => "bound to this process's key (DPoP)",
+        }
+    }
+}
+
 /// What the request for a token proved, and so which kind is taken (RFC 9449, section 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proved {
@@ -99,11 +117,7 @@ impl AccessToken {
 
     /// `Bearer …` or `DPoP …`, marked sensitive: no library below writes it into a log.
     pub fn authorization(&self) -> Option<HeaderValue> {
-        let scheme = match self.scheme {
-            Scheme::Bearer => "Bearer",
-            Scheme::Dpop => "DPoP",
-        };
-        let text = SecretString::from(format!("{scheme} {}", self.secret.expose_secret()));
+        let text = SecretString::from(format!("{} {}", self.scheme.as_str(), self.secret.expose_secret()));
         let mut value = HeaderValue::from_str(text.expose_secret()).ok()?;
         value.set_sensitive(true);
         Some(value)

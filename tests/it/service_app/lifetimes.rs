@@ -78,6 +78,16 @@ fn through_three_lifetimes(row: &str, dpop: DpopMode, first: ServiceKey, form: F
     let trouble = |line: &&str| line.contains("ERROR") || (line.contains(" WARN ") && !of_the_test(line));
     assert_eq!(log.lines().filter(trouble).collect::<Vec<_>>(), [""; 0], "words that an operator would have to read");
     assert_eq!(app.failed_polls(), [""; 0]);
+    // The log proves the scheme and tells the rotation, and is silent of the renewals between.
+    let said = |words: &str| log.lines().filter(|line| line.contains(" INFO ") && line.contains(words)).count();
+    let bound = if dpop == DpopMode::Required { "received: bound to this" } else { "received: whoever has it" };
+    assert_eq!((said(bound), said("access token received")), (2, 2), "one for each key:\n{log}");
+    for key_id in ["key-1", "key-2"] {
+        let line = log.lines().find(|line| line.contains("token received") && line.contains(key_id));
+        assert!(line.is_some(), "no token of {key_id}:\n{log}");
+    }
+    let read_again = log.lines().filter(|line| line.contains("private key read again")).collect::<Vec<_>>();
+    assert!(read_again.len() == 1 && read_again[0].contains("key-2"), "{read_again:?}");
     let difference = Difference::must_be_none(kafka.bootstrap(), &topic, &app.org, "");
     let counters = app.oauth.counters();
     match dpop {
