@@ -60,7 +60,9 @@ pub(super) fn read(context: &mut Context<'_>, field: &Field<'_>, loopback: bool)
     match (section.get("ssws"), section.get("oauth")) {
         (Some(ssws), None) => read_ssws(context, ssws, loopback).map(Auth::Ssws),
         (None, Some(oauth)) => oauth::read(context, oauth, loopback).map(Auth::Oauth),
-        (Some(_), Some(oauth)) => {
+        (Some(ssws), Some(oauth)) => {
+            // Whichever is kept: what is wrong in it is said now.
+            let _ = (read_ssws(context, ssws, loopback), oauth::read(context, oauth, loopback));
             context.problem(
                 &oauth.path,
                 oauth.line,

@@ -18,6 +18,10 @@ const DEFAULT_LIMIT: u16 = 100;
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(60);
 const DEFAULT_SINCE: Since = Since::Ago(Duration::from_secs(7 * 86_400));
 
+/// What to write where there is no `auth`.
+const AUTH_EXAMPLE: &str = "`auth: {oauth: {client_id: 0oa…, private_key: \"${file:PATH}\", key_id: KID}}` for a service app, or \
+                            `auth: {ssws: \"${env:OKTA_API_TOKEN}\"}` for an API token";
+
 /// Longest name of a connector.
 const MAX_NAME: usize = 100;
 
@@ -106,9 +110,7 @@ impl<'n> ConnectorFields<'n> {
             .require(context, "org", "the org's origin, as `org: https://acme.okta.com`")
             .and_then(|field| read_org(context, field));
         let loopback = org.as_ref().is_some_and(Origin::is_loopback);
-        let auth = self
-            .require(context, "auth", "`auth: {ssws: \"${env:OKTA_API_TOKEN}\"}`")
-            .and_then(|field| auth::read(context, field, loopback));
+        let auth = self.require(context, "auth", AUTH_EXAMPLE).and_then(|field| auth::read(context, field, loopback));
         let topic = self.topic(context);
         let interval = self.optional("interval", DEFAULT_INTERVAL, |field| read_interval(context, field));
         let limit = self.limit(context);

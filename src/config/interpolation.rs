@@ -1,8 +1,9 @@
 //! `${env:NAME}` and `${file:PATH}` in the values of the file.
 
 use std::fs::File;
-use std::io::Read;
-use std::path::PathBuf;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -23,12 +24,22 @@ pub enum InterpolationError {
         name: String,
     },
     /// The file cannot be read.
-    #[error("file `{}` cannot be read: {source}: check the path and its permissions", text::path(path))]
+    #[error("file `{}` cannot be read: {source}: {}", text::path(path), remedy(path, source))]
     Unreadable {
         /// The file, as written.
         path: PathBuf,
         /// What the operating system says.
         source: std::io::Error,
+    },
+    /// The file is no text.
+    #[error(
+        "file `{}` is binary, as DER and PKCS#12 are: write it as text; a key as PEM, as `openssl pkey -inform DER -in FILE \
+         -out PEM` does, or `openssl pkcs12 -in FILE -nodes -nocerts -out PEM`",
+        text::path(path)
+    )]
+    Binary {
+        /// The file, as written.
+        path: PathBuf,
     },
     /// The file is not a secret's size.
     #[error("file `{}` is larger than 1 MiB: name the file that holds the value alone", text::path(path))]
@@ -164,9 +175,30 @@ fn is_variable_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
+/// What to do about a file that cannot be read: where it was looked for, and by whom.
+fn remedy(path: &Path, error: &std::io::Error) -> String {
+    // The owner of our own entry is who we run as.
+    let user = std::fs::metadata("/proc/self").map(|own| own.uid());
+    if let (ErrorKind::PermissionDenied, Ok(user)) = (error.kind(), user) {
+        return format!("let user {user}, by whom this program runs, read it and enter its folders");
+    }
+    match std::path::absolute(path) {
+        Ok(absolute) if path.is_relative() => {
+            format!(
+                "check the path, which is `{}` from the working directory, and its permissions",
+                text::path(&absolute)
+            )
+        }
+        _ => "check the path and its permissions".to_owned(),
+    }
+}
+
 /// The whole file less one trailing newline, which every editor adds.
 fn read(path: &PathBuf) -> Result<String, InterpolationError> {
-    let unreadable = |source| InterpolationError::Unreadable { path: path.clone(), source };
+    let unreadable = |source: std::io::Error| match source.kind() {
+        ErrorKind::InvalidData => InterpolationError::Binary { path: path.clone() },
+        _ => InterpolationError::Unreadable { path: path.clone(), source },
+    };
     let mut text = String::new();
     let file = File::open(path).map_err(unreadable)?;
     file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
@@ -180,4 +212,32 @@ fn read(path: &PathBuf) -> Result<String, InterpolationError> {
         }
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_read_says_where_it_was_looked_for_and_by_whom() {
+        let said = |path: &str, kind| {
+            InterpolationError::Unreadable { path: PathBuf::from(path), source: std::io::Error::from(kind) }.to_string()
+        };
+        let here = std::env::current_dir().expect("a working directory");
+        let relative = said("okta.key", ErrorKind::NotFound);
+        assert!(relative.contains(&format!("`{}/okta.key`", here.display())), "{relative}");
+        let absolute = said("/no/okta.key", ErrorKind::NotFound);
+        assert!(absolute.ends_with(": check the path and its permissions"), "{absolute}");
+        let denied = said("/etc/okta.key", ErrorKind::PermissionDenied);
+        assert!(denied.contains("let user "), "{denied}");
+    }
+
+    #[test]
+    fn a_binary_file_is_called_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("okta.p12");
+        std::fs::write(&path, [0x30, 0x82, 0x04, 0xbd, 0x02]).expect("written");
+        let said = read(&path).expect_err("is no text").to_string();
+        assert!(said.contains("is binary") && said.contains("`openssl pkey -inform DER "), "{said}");
+    }
 }

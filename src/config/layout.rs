@@ -35,6 +35,20 @@ pub(super) fn indentation(text: &str, line: usize) -> Option<String> {
     }
 }
 
+/// Lines of a key around the error: of a PEM file that is not indented, the second line is the first that can't be read.
+pub(super) fn key_material(text: &str, line: usize) -> Option<String> {
+    let is_body = |content: &str| {
+        content.len() >= 40 && content.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b))
+    };
+    let is_of_a_key =
+        |content: &str| ["-----BEGIN ", "-----END "].iter().any(|frame| content.contains(frame)) || is_body(content);
+    let around = text.lines().skip(line.saturating_sub(3)).take(4);
+    around.map(str::trim).any(is_of_a_key).then(|| {
+        "this looks like a key: indent all its lines under `private_key: |`, or better write `private_key: \"${file:PATH}\"`"
+            .to_owned()
+    })
+}
+
 /// `${` without quotes between braces: the parser takes the second brace for a map.
 pub(super) fn placeholder(text: &str, line: usize, column: usize) -> Option<String> {
     let here: Vec<char> = text.lines().nth(line.checked_sub(1)?)?.chars().collect();

@@ -163,7 +163,7 @@ pub(super) fn read(context: &mut Context<'_>, field: &Field<'_>, loopback: bool)
     }
     section.check_keys(context, keys::OAUTH, &[]);
     let client_id = require(context, &section, "client_id", "the app's client ID, as `client_id: 0oa…`")
-        .and_then(|field| read_id(context, &field, "a client ID").map(|text| text.value));
+        .and_then(|field| read_client_id(context, &field));
     let key_id = match section.get("key_id") {
         None => Some(None),
         Some(field) => read_id(context, field, "a key ID").map(|text| Some(text.template)),
@@ -203,6 +203,17 @@ fn require<'n>(context: &mut Context<'_>, section: &Section<'n>, key: &str, exam
         context.problem(&section.child(key), section.line, format!("is missing: write {example}"));
     }
     field.cloned()
+}
+
+/// It goes to the token endpoint and into messages, so a secret must not stand in its place.
+fn read_client_id(context: &mut Context<'_>, field: &Field<'_>) -> Option<String> {
+    let text = read_id(context, field, "a client ID")?;
+    if text::is_api_token(text.value.trim()) {
+        let message = "this looks like an API token, which is `auth: {ssws: …}`: write the app's Client ID, `0oa…`";
+        context.refuse(field, message);
+        return None;
+    }
+    Some(text.value)
 }
 
 fn read_id(context: &mut Context<'_>, field: &Field<'_>, what: &str) -> Option<super::section::Text> {

@@ -119,6 +119,11 @@ impl<'e> Context<'e> {
             format!("unknown key `{name}`: did you mean `{near}`?")
         } else if let Some(home) = keys::home_of(key) {
             format!("`{name}` does not belong here: move it to {home}")
+        } else if name == "…" {
+            format!(
+                "unknown key, which is not shown as it may be a secret: indent it where it is a line of a key; the keys here are {}",
+                list(known)
+            )
         } else {
             format!("unknown key `{name}`: the keys here are {}", list(known))
         };

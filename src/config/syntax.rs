@@ -20,6 +20,7 @@ pub(super) fn problem(error: &ScanError, text: &str) -> (usize, String) {
         }
         _ => None,
     };
+    let seen = layout::key_material(text, line).or(seen);
     let mut reason = seen.unwrap_or_else(|| reason(error.kind()));
     if let Some(opened) = layout::quote_from_above(text, line, column) {
         reason = match error.kind() {

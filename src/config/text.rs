@@ -11,6 +11,9 @@ const MAX_PATH: usize = 500;
 /// The longest text that is shown where a private key may stand: its number alone, as a JWK has it, is longer.
 const MAX_BESIDE_A_KEY: usize = 32;
 
+/// Longer than the words of a key are.
+const LONG_WORD: usize = 20;
+
 /// What the name of a key ends in whose value is a secret.
 const NAMES_OF_SECRETS: [&str; 12] = [
     "ssws",
@@ -98,9 +101,31 @@ fn secret_at(text: &str) -> Option<usize> {
 ///
 /// `{ssws:00abc}` without a space after the colon is one key to YAML, and what follows the colon a secret.
 pub(super) fn name(key: &str) -> String {
+    if is_random(key) {
+        return "…".to_owned();
+    }
     let end = key.find(|c: char| !(c.is_ascii_alphanumeric() || "._-<".contains(c))).unwrap_or(key.len());
     let end = end.min(MAX_SHOWN).min(secret_at(key).unwrap_or(key.len()));
     if end < key.len() { format!("{}…", &key[..end]) } else { key.to_owned() }
+}
+
+/// Whether a text is an API token of Okta's: they have 42 characters, and IDs of apps 20.
+pub(super) fn is_api_token(text: &str) -> bool {
+    text.len() >= 40 && text.starts_with("00") && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+}
+
+/// Whether a key looks drawn by lot rather than thought of, as a line of a PEM file that lost its indentation, or a password:
+/// then its beginning is as secret as the rest. No key of ours, of librdkafka's or of a topic's has capitals and digits.
+fn is_random(key: &str) -> bool {
+    let has = |is: fn(&u8) -> bool| key.as_bytes().iter().any(is);
+    let is_mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit);
+    let is_long = |word: &str| {
+        word.len() >= LONG_WORD && (word.len() >= 2 * LONG_WORD || word.bytes().filter(u8::is_ascii_digit).count() >= 4)
+    };
+    key.contains(['+', '/']) && key.len() >= LONG_WORD
+        || key.ends_with('=')
+        || is_mixed && key.len() >= 12
+        || key.split(|c: char| !c.is_ascii_alphanumeric()).any(is_long)
 }
 
 /// The known name that is nearest to an unknown one, if one is near enough to be a slip of the hand.
@@ -169,6 +194,29 @@ mod tests {
         assert_eq!(name("ssws:00abc"), "ssws…");
         assert_eq!(name("sasl.password=hunter2"), "sasl.password…");
         assert_eq!(name("linger.ms"), "linger.ms");
+    }
+
+    #[test]
+    fn a_key_that_looks_drawn_by_lot_is_not_shown() {
+        for key in [
+            "MIIEvAIBADANBgkqhkiG9w0BAQEFAASCBKYwggSiAgEAAoIBAQC7VJTUt9Us8cKj",
+            "qhkiG9w0BAQEFAASCBKYwggSiAgEAAoIBAQC7VJTUt9Us8cKjMzEfYyjiWA4R4",
+            "aB+cdefghijklmnopqrstu",
+            "xYzwQ==",
+            "Pl4nted-s3cret",
+            "2f9c0e6d1b7a4835c2f9c0e6d1b7a483",
+            "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
+        ] {
+            assert_eq!(name(key), "…");
+        }
+        for key in [
+            "sasl.oauthbearer.client.credentials.client.secret",
+            "socketConnectionSetupTimeoutMs",
+            "OKTA_API_TOKEN_2026_11",
+            "rate_limit_bulk_reserve",
+        ] {
+            assert_eq!(name(key), key);
+        }
     }
 
     #[test]

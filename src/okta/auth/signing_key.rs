@@ -97,6 +97,9 @@ pub enum KeyError {
     /// PEM that can't be read.
     #[error("the PEM can't be read: it is cut off, or its lines are not as they were; take the file as it was made")]
     BrokenPem,
+    /// PEM without its line breaks, as YAML's `>` and values without `|` fold them.
+    #[error("the PEM has no line breaks: write it under `private_key: |` (not `>`), or better as `${{file:PATH}}`")]
+    FoldedPem,
     /// A set of keys.
     #[error("this is a JWK set: write the one key in it, `{{\"kty\": …}}`")]
     JwkSet,
@@ -258,7 +261,8 @@ fn from_pem(text: &str) -> Result<PrivateKey, KeyError> {
         return Err(KeyError::Encrypted);
     }
     if has("PRIVATE KEY") || has("RSA PRIVATE KEY") || has("EC PRIVATE KEY") {
-        return PrivateKey::from_pem(text).map_err(|_| KeyError::BrokenPem);
+        let broken = if text.contains('\n') { KeyError::BrokenPem } else { KeyError::FoldedPem };
+        return PrivateKey::from_pem(text).map_err(|_| broken);
     }
     Err(match () {
         () if has("OPENSSH PRIVATE KEY") => KeyError::OpenSsh,

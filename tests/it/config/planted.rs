@@ -67,13 +67,20 @@ const URLS: [&str; 5] = [
 ];
 
 /// A private key under a key of a service app that is none of its own: a JWK, and the body of a PEM file.
-const MISPLACED: [&str; 6] = [
+const MISPLACED: [&str; 12] = [
     "key_id: '{\"kty\":\"EC\",\"d\":\"S\"}'",
     "client_id: '{\"d\":\"S\",\"kty\":\"EC\"}'",
     "algorithm: 'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg S'",
     "scopes: ['{ \"kty\": \"EC\", \"d\": \"S\"}']",
     "dpop: 'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49S'",
     "interval: '{\"kty\":\"EC\",\"d\":\"S\"}'",
+    // In the place of a key.
+    "S: x",
+    "x3WS: x",
+    "MIIEvAIBADANBgkqhkiG9w0S: x",
+    "? q83vEjRWeJCrze8SNFZ4kKvN7xI0S",
+    "{S}: x",
+    "oauth: {S: x, private_key: {S: x}}",
 ];
 
 /// What is planted: each key and URL in each spelling.
