@@ -123,13 +123,13 @@ impl Families {
             okta_requests: counters(
                 registry,
                 "okta_requests_total",
-                "Requests to the org, by status, or `error` where there was no answer",
+                "Requests for pages, by their last status, or `error` where there was no answer; none where there was no access token for it",
                 &["connector", "code"],
             )?,
             okta_request_duration: histograms(
                 registry,
                 "okta_request_duration_seconds",
-                "Time from a request to its whole answer",
+                "Time from a request for a page to its whole answer, with that for an access token where it had to be asked for",
                 REQUEST_BUCKETS,
             )?,
             pages: counters(registry, "pages_total", "Pages, by how full they were", &["connector", "kind"])?,
@@ -182,7 +182,7 @@ impl Families {
             retries: counters(
                 registry,
                 "retries_total",
-                "Second tries, by what the first one met",
+                "Second tries, by what the first one met; where it was at the access token, its like for that",
                 &["connector", "reason"],
             )?,
             connector_state: int_gauges(

@@ -91,7 +91,9 @@ pub struct Client {
 pub struct Outcome {
     /// The page, or why there is none.
     pub result: Result<SystemLogPage, RequestError>,
-    /// The status; `None` where there was no answer.
+    /// Whether the System Log was asked: not, where there was no access token, or nothing that can be sent.
+    pub was_sent: bool,
+    /// The status; `None` where there was no answer. Where nothing was sent, the token endpoint's.
     pub status: Option<u16>,
     /// From the call to the last byte.
     pub duration: Duration,
@@ -99,7 +101,7 @@ pub struct Outcome {
     pub headers_after: Option<Duration>,
     /// The rate limit that the answer shows, whatever its status.
     pub rate_limit: Option<RateLimit>,
-    /// The server's own clock (`Date`).
+    /// The server's own clock (`Date`); where nothing was sent, as the token endpoint showed it.
     pub server_date: Option<Timestamp>,
 }
 
@@ -172,6 +174,7 @@ impl Client {
         let started = Instant::now();
         let mut outcome = Outcome {
             result: Err(RequestError::UnusableCredential),
+            was_sent: false,
             status: None,
             duration: Duration::ZERO,
             headers_after: None,
@@ -179,8 +182,11 @@ impl Client {
             server_date: None,
         };
         outcome.result = self.page(url, credential, started, &mut outcome).await;
-        if let Err(RequestError::Token(error)) = &outcome.result {
+        if let (Err(RequestError::Token(error)), false, Credential::Oauth(session)) =
+            (&outcome.result, outcome.was_sent, credential)
+        {
             outcome.status = error.status();
+            outcome.server_date = session.org_time();
         }
         outcome.duration = started.elapsed();
         outcome
@@ -198,6 +204,7 @@ impl Client {
         let (response, headers, rate_limit, server_date) = loop {
             let mut headers = HeaderMap::with_capacity(4);
             let sent = self.authorize(credential, url, &mut headers).await?;
+            outcome.was_sent = true;
             let response = self.send(self.http.get(url.url().clone()), headers).await?;
             let status = response.status();
             let headers = response.headers().clone();

@@ -10,6 +10,7 @@ use super::page::SplitError;
 use super::page_url::PageUrlError;
 
 pub use answer::RefusedAnswer;
+pub(super) use answer::redirected_to;
 pub use okta_error::OktaError;
 
 mod advice;
@@ -281,7 +282,13 @@ impl RequestError {
             Self::Concurrency { .. } => {
                 Some("it is asked again a little later; where that goes on, find out who else asks this org")
             }
-            Self::Token(TokenError::Request(error)) => error.advice(),
+            Self::Token(TokenError::Request(error)) => match error.as_ref() {
+                Self::RateLimited { .. } | Self::Concurrency { .. } => Some(
+                    "it is asked again when Okta allows it; all connectors of an app need one access token an hour, so where \
+                     that goes on, find out who else asks this org for tokens",
+                ),
+                error => error.advice(),
+            },
             _ => None,
         }
     }

@@ -220,8 +220,10 @@ impl Runner {
     /// Counts an answer and gives it to the task in its own terms.
     fn answer(&mut self, request: RequestId, outcome: Outcome) -> Input {
         let metrics = &self.metrics;
-        metrics.request(&outcome.code());
-        metrics.okta_request_duration.observe(outcome.duration.as_secs_f64());
+        if outcome.was_sent {
+            metrics.request(&outcome.code());
+            metrics.okta_request_duration.observe(outcome.duration.as_secs_f64());
+        }
         if let Some(limit) = outcome.rate_limit {
             metrics.rate_limit_requests.set(i64::try_from(limit.limit).unwrap_or(i64::MAX));
             metrics.rate_limit_remaining.set(i64::try_from(limit.remaining).unwrap_or(i64::MAX));

@@ -63,7 +63,7 @@ fn states(key: &ServiceKey) -> Vec<State> {
     let mut add = |name, prepare: &dyn Fn(&Org), wrong: &str, right: &str, mend: fn(&Org, &ServiceKey)| {
         let mode = if name == "proof-required" || name == "proof" { DpopMode::Required } else { DpopMode::Optional };
         let offset = match name {
-            "clock-ahead" => 3_600,
+            "clock-ahead" | "scope-and-clock" => 3_600,
             "clock-behind" => -90,
             _ => 0,
         };
@@ -94,6 +94,10 @@ fn states(key: &ServiceKey) -> Vec<State> {
     add("deactivated", &deactivate, &good, &good, |org, _| org.oauth().unwrap().set_active(true));
     let withdraw = |org: &Org| org.oauth().unwrap().set_scopes(["okta.users.read"]);
     add("scope", &withdraw, &good, &good, |org, _| org.oauth().unwrap().set_scopes(["okta.logs.read"]));
+    add("scope-and-clock", &withdraw, &good, &good, |org, _| {
+        org.oauth().unwrap().set_scopes(["okta.logs.read"]);
+        org.set_clock_offset(0);
+    });
     let typo = app(CLIENT_ID, ", scopes: [okta.logs.read, okta.users.reed]");
     add("scope-unknown", &|_| {}, &typo, &good, nothing);
     let no_role = |org: &Org| org.oauth().unwrap().set_admin_role(false);

@@ -23,7 +23,7 @@ use crate::clock::{self, Clock};
 use crate::config::{Look, OauthApp, OauthError};
 use crate::okta::client::Client;
 use crate::okta::client::token_request::TokenAnswer;
-use crate::okta::error::{OktaError, RequestError};
+use crate::okta::error::{self, OktaError, RequestError};
 use crate::okta::origin::Origin;
 use crate::okta::server_clock::ServerClock;
 
@@ -315,11 +315,11 @@ impl Session {
     }
 
     fn token_url(&self) -> Result<Url, TokenError> {
-        self.org.url().join(TOKEN_PATH).map_err(|_| TokenError::NotSigned)
+        self.org.url().join(TOKEN_PATH).map_err(|_| TokenError::NotMade("the URL of the token endpoint"))
     }
 
     fn assertion(&self, key: &SigningKey, url: &Url, now: Timestamp) -> Result<SecretString, TokenError> {
-        let id = jwt::fresh_id().map_err(|_| TokenError::NotSigned)?;
+        let id = jwt::fresh_id().map_err(|_| TokenError::NotMade("a random number"))?;
         let signed = assertion::sign(key, &self.app.client_id, url.as_str(), now.as_second(), &id);
         signed.map(SecretString::from).map_err(|_| TokenError::NotSigned)
     }
@@ -335,13 +335,13 @@ impl Session {
         let key = match self.proof_key.get() {
             Some(key) => key,
             None => {
-                let made = ProofKey::generate().map_err(|_| TokenError::NotSigned)?;
+                let made = ProofKey::generate().map_err(|_| TokenError::NotMade("a key for proofs of possession"))?;
                 self.proof_key.get_or_init(|| made)
             }
         };
-        let id = jwt::fresh_id().map_err(|_| TokenError::NotSigned)?;
+        let id = jwt::fresh_id().map_err(|_| TokenError::NotMade("a random number"))?;
         let proof = key.prove(&Proof { method, url, now, id: &id, nonce, token });
-        proof.map(SecretString::from).map_err(|_| TokenError::NotSigned)
+        proof.map(SecretString::from).map_err(|_| TokenError::NotMade("a proof of possession"))
     }
 
     fn refusal(&self, okta: OktaError, answer: &TokenAnswer, key: &SigningKey, proves: bool) -> TokenError {
@@ -353,13 +353,27 @@ impl Session {
             }
             429 => RequestError::RateLimited { wait, okta }.into(),
             500..=599 => RequestError::Server { okta }.into(),
-            _ => {
+            300..=399 => {
+                let asked = self.token_url().ok();
+                let to = asked.and_then(|asked| error::redirected_to(&asked, answer.location.as_deref()));
+                RequestError::Redirected { to, okta }.into()
+            }
+            400 | 401 | 403 => {
                 let (org, client_id, scope) = (self.org.to_string(), &self.app.client_id, &self.app.scope);
                 let asked = Asked { client_id, key_id: &key.key_id, org: &org, scope, proves };
                 let advice = token_error::advice(&okta, asked);
                 TokenError::Refused { okta: Box::new(okta), advice }
             }
+            // No token endpoint says so.
+            _ => RequestError::Unexpected { okta }.into(),
         }
+    }
+
+    /// The org's time, where an answer showed it.
+    pub(in crate::okta) fn org_time(&self) -> Option<Timestamp> {
+        let now = self.clock.elapsed();
+        let state = self.state();
+        state.server.is_known().then(|| state.server.now(now, clock::wall()))
     }
 
     /// The org's time, as far as it is known.
@@ -374,7 +388,8 @@ impl Session {
 
 /// Marked sensitive: no library below writes it into a log.
 fn header(secret: &SecretString) -> Result<HeaderValue, TokenError> {
-    let mut value = HeaderValue::from_str(secret.expose_secret()).map_err(|_| TokenError::NotSigned)?;
+    let mut value =
+        HeaderValue::from_str(secret.expose_secret()).map_err(|_| TokenError::NotMade("the header of a proof"))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -41,6 +41,11 @@ pub enum TokenError {
     /// The crypto library refuses to sign.
     #[error("the private key does not sign; check that it is the file that was made, and look for a damaged one")]
     NotSigned,
+    /// What a request needs besides the private key.
+    #[error(
+        "{0} can't be made here: look whether this machine's crypto library (OpenSSL) works, and restart the program"
+    )]
+    NotMade(&'static str),
 }
 
 impl TokenError {
@@ -51,7 +56,7 @@ impl TokenError {
             Self::Refused { okta, .. } => Some(okta.status),
             Self::NotAToken(_) | Self::NotBound => Some(200),
             Self::Earlier { error, .. } => error.status(),
-            Self::NotSigned => None,
+            Self::NotSigned | Self::NotMade(_) => None,
         }
     }
 
@@ -61,7 +66,7 @@ impl TokenError {
             Self::Request(error) => error.severity(),
             Self::NotAToken(_) => Severity::Retriable { reason: RetryReason::Connection, wait: None },
             Self::Earlier { rest, .. } => Severity::Retriable { reason: RetryReason::Connection, wait: Some(*rest) },
-            Self::Refused { .. } | Self::NotBound | Self::NotSigned => Severity::Fatal,
+            Self::Refused { .. } | Self::NotBound | Self::NotSigned | Self::NotMade(_) => Severity::Fatal,
         }
     }
 }

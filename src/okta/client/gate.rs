@@ -7,7 +7,6 @@ use tokio::sync::Notify;
 
 use super::Outcome;
 use crate::clock::Clock;
-use crate::okta::error::RequestError;
 use crate::okta::limiter::{Answer, Ask, Known, Limiter, Ticket, Turn, Waiter};
 
 /// The gate of one org and credential in this process. All that asks with them passes it, request by request.
@@ -89,13 +88,10 @@ impl Permit {
         // Not when the last byte of a long page came: a window's end is counted from here.
         let received = outcome.headers_after.map_or(now, |after| (self.granted + after).min(now));
         let mut limiter = self.gate.limiter();
-        match (&outcome.result, outcome.status) {
-            // The System Log was not asked; a status is the token endpoint's.
-            (Err(RequestError::Token(_) | RequestError::NotSent { .. } | RequestError::UnusableCredential), _) => {
-                limiter.unused(ticket);
-            }
-            (_, None) => limiter.unanswered(ticket),
-            (_, Some(status)) => {
+        match outcome.status {
+            _ if !outcome.was_sent => limiter.unused(ticket),
+            None => limiter.unanswered(ticket),
+            Some(status) => {
                 let Outcome { rate_limit, server_date, .. } = *outcome;
                 limiter.answered(
                     ticket,

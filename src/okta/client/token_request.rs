@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use super::{Client, ERROR_BODY_CAP, nonce, rate_limit, server_date};
+use super::{Client, ERROR_BODY_CAP, nonce, rate_limit, server_date, text};
 use crate::okta::error::RequestError;
 use crate::okta::origin::Origin;
 use crate::okta::page_url::PageUrlError;
@@ -20,6 +20,8 @@ pub(in crate::okta) struct TokenAnswer {
     pub server_date: Option<Timestamp>,
     /// For the next proof (RFC 9449, section 8).
     pub nonce: Option<String>,
+    /// Where a redirect points to.
+    pub location: Option<String>,
 }
 
 impl Client {
@@ -47,6 +49,8 @@ impl Client {
             body => body.unwrap_or_default(),
         };
         let (rate_limit, server_date) = (rate_limit(&headers), server_date(&headers));
-        Ok(TokenAnswer { status, body, rate_limit, server_date, nonce: nonce(&headers).map(str::to_owned) })
+        let nonce = nonce(&headers).map(str::to_owned);
+        let location = text(&headers, &LOCATION).map(str::to_owned);
+        Ok(TokenAnswer { status, body, rate_limit, server_date, nonce, location })
     }
 }

@@ -1,6 +1,7 @@
 //! From an answer other than 200 to its error: the table of what Okta means by which status.
 
 use jiff::Timestamp;
+use url::Url;
 
 use super::{OktaError, RequestError, advice};
 use crate::okta::origin::Origin;
@@ -39,7 +40,7 @@ impl RefusedAnswer<'_> {
     /// | anything else | not the System Log | no |
     pub fn into_error(self, okta: OktaError) -> RequestError {
         match okta.status {
-            300..=399 => RequestError::Redirected { to: self.redirected_to(), okta },
+            300..=399 => RequestError::Redirected { to: redirected_to(self.asked.url(), self.location), okta },
             400 if self.is_about_the_cursor(&okta) => RequestError::CursorRefused { okta },
             400 if okta.mentions("since") && okta.mentions("180 days") => RequestError::SinceTooOld { okta },
             400 if okta.code.as_deref() == Some("invalid_token") => {
@@ -70,9 +71,10 @@ impl RefusedAnswer<'_> {
             && okta.mentions("'after'")
             && self.asked.url().query_pairs().any(|(name, _)| name == "after")
     }
+}
 
-    fn redirected_to(&self) -> Option<String> {
-        let target = self.asked.url().join(self.location?).ok()?;
-        Origin::of(&target).map(|origin| origin.to_string())
-    }
+/// The origin that an answer of `asked` points to.
+pub(in crate::okta) fn redirected_to(asked: &Url, location: Option<&str>) -> Option<String> {
+    let target = asked.join(location?).ok()?;
+    Origin::of(&target).map(|origin| origin.to_string())
 }

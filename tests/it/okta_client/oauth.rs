@@ -215,6 +215,25 @@ async fn a_redirect_of_the_token_endpoint_is_not_followed() {
     let server = Server::start([no("307 Temporary Redirect", &[&location], "x", "y")]);
     let error = ask(&server, &auth(&key(), ", key_id: kid-1")).await.result.expect_err("no token");
     assert_eq!((error.severity(), other.connections()), (Severity::Fatal, 0));
+    let to = format!("the token endpoint: the server redirects to `http://{}`", other.address);
+    assert!(error.to_string().starts_with(&format!("no access token: {to}")), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_asked_of_the_system_log_and_what_the_clock_is_are_known_without_a_token_too() {
+    let refused = || no("400 Bad Request", &[], "invalid_scope", "x");
+    // Twice, as its clock is far from ours.
+    let server = Server::start([refused(), refused()]);
+    let outcome = ask(&server, &auth(&key(), ", key_id: kid-1")).await;
+    assert_eq!((outcome.was_sent, outcome.status), (false, Some(400)), "{outcome:?}");
+    let date = outcome.server_date.map(|date| date.as_second()).expect("the token endpoint's");
+    assert!((DATE_SECONDS..DATE_SECONDS + 10).contains(&date), "{date}");
+    // The limiter counts what the System Log was asked, whatever came of the token for the second try.
+    let wants = challenge("400 Bad Request", "invalid_request", "The resource request requires a DPoP proof.", &[]);
+    let server = Server::start([token("Bearer", "first", "3600"), wants, refused()]);
+    let outcome = ask(&server, &auth(&key(), ", key_id: kid-1")).await;
+    assert!(matches!(outcome.result, Err(RequestError::Token(_))), "{outcome:?}");
+    assert_eq!((outcome.was_sent, outcome.status, course(&server).len()), (true, Some(400), 3), "{outcome:?}");
 }
 
 /// The order of calls of the recorded exchange, begun without a proof as an org that wants none has it.
