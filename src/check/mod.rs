@@ -8,6 +8,7 @@ pub mod checkpoints;
 pub mod line;
 pub mod org;
 pub mod permission;
+pub mod reserve;
 pub mod share;
 pub mod span;
 pub mod topics;
@@ -19,7 +20,9 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use self::line::Line;
+use self::reserve::Window;
 use self::share::Need;
+use crate::clock::Clock;
 use crate::config::{Config, ConnectorConfig};
 use crate::okta::auth::credential::{Credential, Credentials};
 use crate::okta::proxy::Network;
@@ -90,17 +93,28 @@ fn ask_orgs(connectors: &[Arc<ConnectorConfig>], network: &Network) -> Vec<Unbou
                 asking.iter().map(|(connector, _)| connector.as_ref()).map(of_connector).collect();
             let connectors: Vec<Arc<ConnectorConfig>> =
                 asking.iter().map(|(connector, _)| Arc::clone(connector)).collect();
+            let clock = Clock::new();
+            // Of each credential, by the place of the first who has it.
+            let mut windows: BTreeMap<usize, Window> = BTreeMap::new();
             for (place, (connector, lines)) in asking.into_iter().enumerate() {
+                let sharing = || (0..theirs.len()).filter(|other| theirs[*other].is_same(&theirs[place]));
+                let first = sharing().next().unwrap_or(place);
+                let left_to_run = || windows.get(&first)?.not_asked(&connector, clock.elapsed());
                 let said = match &no_answer {
                     // An org that does not answer one does not answer the others.
                     Some(said) => vec![Line::fail(org::what(&connector), said)],
+                    None if let Some(line) = left_to_run() => vec![line],
                     None => {
-                        let sharing = || (0..theirs.len()).filter(|other| theirs[*other].is_same(&theirs[place]));
                         let need = Need::of(sharing().map(|other| connectors[other].as_ref()));
                         // Said once of a credential.
-                        let is_first = sharing().next() == Some(place);
+                        let is_first = first == place;
                         let check = org::ask(&connector, &theirs[place], need, is_first, &network).await;
                         no_answer = check.no_answer;
+                        let window =
+                            check.rate_limit.and_then(|(limit, rest)| Window::of(limit, rest, clock.elapsed()));
+                        if let Some(window) = window {
+                            let _ = windows.insert(first, window);
+                        }
                         check.lines
                     }
                 };

@@ -16,6 +16,7 @@ use crate::okta::error::{RequestError, RetryReason, Severity};
 use crate::okta::limiter;
 use crate::okta::proxy::Network;
 use crate::okta::query::SystemLogQuery;
+use crate::okta::rate_limit::RateLimit;
 
 /// Of one request; all of an org's connectors have [`super::ORGS_WITHIN`].
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,6 +35,8 @@ pub struct OrgCheck {
     pub lines: Vec<Line>,
     /// Why the org's other connectors need not ask: nobody answers there.
     pub no_answer: Option<String>,
+    /// What the answer showed of the credential's rate limit, and how long that window goes on.
+    pub rate_limit: Option<(RateLimit, Duration)>,
 }
 
 /// Asks for the first event that a cold start would ask for, which tries org, credential, `filter` and `q`.
@@ -55,7 +58,7 @@ pub async fn ask(
     };
     let client = match Client::new(connector.org.clone(), options) {
         Ok(client) => client,
-        Err(error) => return OrgCheck { lines: vec![Line::fail(what, error)], no_answer: None },
+        Err(error) => return OrgCheck { lines: vec![Line::fail(what, error)], no_answer: None, rate_limit: None },
     };
     let query = SystemLogQuery { filter: connector.filter.clone(), q: connector.q.clone(), limit: 1 };
     let url = query.cold_start_url(&connector.org, connector.since.resolve(clock::wall()));
@@ -92,7 +95,8 @@ pub async fn ask(
     if let (Some(limit), true) = (outcome.rate_limit, is_first) {
         lines.extend(need.too_much(limit, connector.rate_limit_share).map(|said| Line::warn(&what, said)));
     }
-    OrgCheck { lines, no_answer }
+    let rate_limit = outcome.rate_limit.map(|limit| (limit, limit.rest(outcome.server_date)));
+    OrgCheck { lines, no_answer, rate_limit }
 }
 
 fn answered(

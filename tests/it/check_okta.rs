@@ -175,6 +175,25 @@ fn each_state_has_its_line_and_what_it_says_mends_it() {
     );
 }
 
+/// `check` beside a `run` leaves it half of what the credential may ask, and says whom it did not ask.
+#[test]
+fn half_of_the_rate_limit_is_left_to_run() {
+    let org = Org::start(SimulatorConfig { events: 20, rate_limit: 10, ..SimulatorConfig::default() });
+    let mut config = ConfigYaml::new(&format!("127.0.0.1:{}", free_port()));
+    for number in 1..=8 {
+        config = config.connector(org.connector(&format!("c{number}")));
+    }
+    let report = Report::of(&config);
+    assert_eq!(org.request_count(), 5, "{report}");
+    for number in 1..=5 {
+        report.assert("ok", &format!("connector `c{number}`"), &["rate limit 10 requests"]);
+    }
+    for number in 6..=8 {
+        let words = ["was not asked", "leaves 5 of 10", "and 5 are left", "run `check` again in "];
+        report.assert("warn", &format!("connector `c{number}`"), &words);
+    }
+}
+
 /// docs/okta-setup.md lists the words by which somebody finds his line.
 #[test]
 fn the_setup_guide_quotes_what_check_says() {

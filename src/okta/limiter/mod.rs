@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 use self::crowd::Crowd;
 use self::pace::Pace;
-pub use self::pace::polls_allowed;
+pub use self::pace::{bulk_allowed, polls_allowed};
 use self::window::Bucket;
 use super::rate_limit::{MARGIN, RateLimit};
 

@@ -19,6 +19,12 @@ pub fn polls_allowed(limit: u64, share: f64) -> u64 {
     allowed + (limit.saturating_sub(allowed) / 2).min(allowed / 4)
 }
 
+/// Up to how many requests of a window, with all others, a process asks that is not `run`: at least one.
+pub fn bulk_allowed(limit: u64, share: f64, bulk_reserve: f64) -> u64 {
+    let reserved = (limit as f64 * bulk_reserve).ceil() as u64;
+    limit.saturating_sub(reserved).clamp(1, allowed(limit, share))
+}
+
 /// What may be used in a window, by all clients together: a burst at once, and the rest along a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pace {
@@ -40,8 +46,7 @@ impl Pace {
                 Self { cap, burst: (burst(allowed) + cap - allowed).max(cap / 2) }
             }
             Kind::Bulk => {
-                let reserved = (limit as f64 * ask.bulk_reserve).ceil() as u64;
-                let cap = limit.saturating_sub(reserved).clamp(1, allowed);
+                let cap = bulk_allowed(limit, ask.share, ask.bulk_reserve);
                 Self { cap, burst: burst(cap) }
             }
         }
