@@ -48,6 +48,7 @@ struct Families {
     event_age: HistogramVec,
     checkpoint_published: GaugeVec,
     poll_interval: GaugeVec,
+    access_token_expires: GaugeVec,
     rate_limit_requests: IntGaugeVec,
     rate_limit_remaining: IntGaugeVec,
     rate_limit_reset: IntGaugeVec,
@@ -157,6 +158,11 @@ impl Families {
                 "published of the last event before the checkpoint",
             )?,
             poll_interval: gauges(registry, "poll_interval_seconds", "Rest between two intervals")?,
+            access_token_expires: gauges(
+                registry,
+                "access_token_expires_timestamp_seconds",
+                "End of the service app's access token, as of the last request; 0 where there is none",
+            )?,
             rate_limit_requests: int_gauges(
                 registry,
                 "rate_limit_requests",
@@ -289,6 +295,11 @@ impl ConnectorMetrics {
         self.families.pages.with_label_values(&[self.name.as_str(), kind.as_str()]).inc();
     }
 
+    /// The end of a service app's access token in Unix seconds, or 0: a series that a connector with an API token has not.
+    pub fn access_token(&self, expires: f64) {
+        self.families.access_token_expires.with_label_values(&[self.name.as_str()]).set(expires);
+    }
+
     /// Counts a dead letter.
     pub fn dead_letter(&self, stage: Stage) {
         self.families.dead_letters.with_label_values(&[self.name.as_str(), stage.as_str()]).inc();
@@ -324,7 +335,7 @@ impl Drop for ConnectorMetrics {
         for vec in [&f.okta_request_duration, &f.transaction_duration, &f.event_age] {
             let _ = vec.remove_label_values(&[name]);
         }
-        for vec in [&f.caught_up, &f.checkpoint_published, &f.poll_interval] {
+        for vec in [&f.caught_up, &f.checkpoint_published, &f.poll_interval, &f.access_token_expires] {
             let _ = vec.remove_label_values(&[name]);
         }
         for vec in [&f.rate_limit_requests, &f.rate_limit_remaining, &f.rate_limit_reset] {
@@ -360,7 +371,11 @@ mod tests {
         let acme = metrics.connector("acme", 60.0);
         acme.request("429");
         let text = metrics.render().expect("text");
+        assert!(!text.contains("access_token"), "{text}");
+        acme.access_token(0.0);
+        let text = metrics.render().expect("text");
         for line in [
+            r#"okta_kafka_source_access_token_expires_timestamp_seconds{connector="acme"} 0"#,
             r#"okta_kafka_source_events_committed_total{connector="acme"} 0"#,
             r#"okta_kafka_source_dead_letters_total{connector="acme",stage="KEY_CONVERTER"} 0"#,
             r#"okta_kafka_source_transactions_total{connector="acme",result="fenced"} 0"#,

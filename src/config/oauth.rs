@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::interpolation::{InterpolationError, Template};
 use super::keys;
-use super::look::{Look, Trouble};
+use super::look::Trouble;
 use super::section::{Context, Field, Section};
 use super::text;
 use super::yaml::Value;
@@ -96,11 +96,6 @@ impl OauthApp {
         }
         *last = self.source.read(private_key, key_id)?;
         Ok(true)
-    }
-
-    /// [`reload`](Self::reload), where there is a file that may have changed.
-    pub fn look(&self) -> Look<OauthError> {
-        self.source.trouble.look(self.has_file(), || self.read_again())
     }
 
     /// Whether any part of the key, or of its id, is in a file.

@@ -39,6 +39,7 @@ pub struct ConnectorStatus {
     /// Whether the topic held all that Okta had, once since the shard is ours.
     reached_end: AtomicBool,
     trouble: Mutex<Option<String>>,
+    warning: Mutex<Option<String>>,
     /// It has been waiting for its turn for long.
     waits_long: AtomicBool,
 }
@@ -69,6 +70,12 @@ impl ConnectorStatus {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(cut(message, MAX_TROUBLE));
     }
 
+    /// Notes what should be mended though the connector goes on, in the words of the log: never a secret.
+    pub fn set_warning(&self, message: Option<&str>) {
+        let told = message.map(|message| cut(message, MAX_TROUBLE));
+        *self.warning.lock().unwrap_or_else(PoisonError::into_inner) = told;
+    }
+
     /// Notes whether it has been waiting for its turn at the rate limit for long.
     pub fn set_waits_long(&self, waits: bool) {
         self.waits_long.store(waits, Ordering::Relaxed);
@@ -76,11 +83,12 @@ impl ConnectorStatus {
 
     fn line(&self) -> ConnectorLine {
         let state = ConnectorState::ALL[usize::from(self.state.load(Ordering::Relaxed))];
+        let warning = self.warning.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let waits = self.waits_long.load(Ordering::Relaxed).then(|| WAITS_LONG.to_owned());
         ConnectorLine {
             state: state.as_str().to_owned(),
             caught_up: self.caught_up.load(Ordering::Relaxed),
-            trouble: self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone().or(waits),
+            trouble: self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone().or(warning).or(waits),
         }
     }
 }
@@ -340,6 +348,11 @@ mod tests {
         connector.set_state(ConnectorState::Running);
         assert_eq!(connector.line().trouble.as_deref(), Some(WAITS_LONG));
         connector.set_waits_long(false);
+        assert_eq!(connector.line().trouble, None);
+        connector.set_warning(Some("access token not renewed"));
+        connector.set_state(ConnectorState::Waiting);
+        assert_eq!(connector.line().trouble.as_deref(), Some("access token not renewed"));
+        connector.set_warning(None);
         assert_eq!(connector.line().trouble, None);
     }
 

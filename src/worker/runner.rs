@@ -232,6 +232,10 @@ impl Runner {
         if let Some(date) = outcome.server_date {
             self.limits.sending_time.learn(date.as_millisecond(), self.clock.elapsed());
         }
+        if let Some(left) = self.credential.token_left() {
+            metrics.access_token(if left.is_zero() { 0.0 } else { clock::unix_seconds() + left.as_secs_f64() });
+        }
+        self.status.set_warning(self.credential.trouble().as_deref());
         match outcome.result {
             Ok(page) => {
                 self.advised = None;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tracing::{info, warn};
@@ -71,6 +72,22 @@ impl Credential {
         match self {
             Self::Ssws(_) => None,
             Self::Oauth(session) => session.scheme(),
+        }
+    }
+
+    /// How long the access token of a service app may be used from now on, zero where there is none; `None` for an API token.
+    pub fn token_left(&self) -> Option<Duration> {
+        match self {
+            Self::Ssws(_) => None,
+            Self::Oauth(session) => Some(session.token_left()),
+        }
+    }
+
+    /// What an operator should mend though requests go on. Shows nothing secret.
+    pub fn trouble(&self) -> Option<String> {
+        match self {
+            Self::Ssws(_) => None,
+            Self::Oauth(session) => session.trouble(),
         }
     }
 

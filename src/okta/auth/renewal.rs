@@ -68,13 +68,24 @@ impl Renewal {
             Severity::Fatal => (AFTER_REFUSAL, None),
             Severity::Retriable { wait, .. } => (AFTER_FAILURE, wait),
         };
-        let left = self.token.as_ref().map(|token| token.expires_at.saturating_sub(now)).filter(|left| !left.is_zero());
+        let left = self.left(now);
         // Not beyond the end of a token: then there is somebody who needs the next one.
         let longest = left.unwrap_or(LONGEST).min(LONGEST);
         let backoff = first.saturating_mul(1 << (count - 1).min(10)).min(longest);
         let rest = backoff.max(wait.unwrap_or_default());
         self.failure = Some(Failure { error, until: now + rest, count });
         (left.is_some(), rest)
+    }
+
+    /// How long the token that there is lives from `now` on.
+    pub fn left(&self, now: Duration) -> Option<Duration> {
+        let left = self.token.as_ref()?.expires_at.saturating_sub(now);
+        Some(left).filter(|left| !left.is_zero())
+    }
+
+    /// The last attempt failed, and the old token lives so long.
+    pub fn failing(&self, now: Duration) -> Option<(Duration, &TokenError)> {
+        Some((self.left(now)?, &self.failure.as_ref()?.error))
     }
 
     /// The private key changed: what was refused before says nothing of it, so whoever needs a token asks.
@@ -183,6 +194,20 @@ mod tests {
             assert_eq!(renewal.fail(at(100), refused.clone()), (false, at(rest)));
         }
         assert_eq!(Renewal::default().fail(at(0), refused), (false, at(5)));
+    }
+
+    #[test]
+    fn a_failure_is_told_while_the_old_token_lives_and_until_the_next() {
+        let mut renewal = Renewal::default();
+        let _ = renewal.fail(at(0), server_error());
+        assert_eq!((renewal.left(at(0)), renewal.failing(at(0))), (None, None), "the connector itself says that");
+        renewal.succeed(token(1, 0, 3600));
+        assert_eq!((renewal.left(at(3000)), renewal.failing(at(3000))), (Some(at(600)), None));
+        let _ = renewal.fail(at(3300), server_error());
+        assert_eq!(renewal.failing(at(3310)), Some((at(290), &server_error())));
+        assert_eq!((renewal.left(at(3600)), renewal.failing(at(3600))), (None, None));
+        renewal.succeed(token(2, 3601, 3600));
+        assert_eq!(renewal.failing(at(3602)), None);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::token::{AccessToken, Scheme};
 use super::token_error::{self, Asked, TokenError};
 use super::{assertion, jwt};
 use crate::clock::{self, Clock};
-use crate::config::{Look, OauthApp, OauthError};
+use crate::config::{OauthApp, OauthError};
 use crate::okta::client::Client;
 use crate::okta::client::token_request::TokenAnswer;
 use crate::okta::error::{self, OktaError, RequestError};
@@ -55,6 +55,8 @@ struct State {
     page_nonce: Option<String>,
     /// How the last token is presented, and the key id that it was asked for with: told when it changes.
     told: Option<(Scheme, String)>,
+    /// Why the private key could not be read again.
+    key_problem: Option<String>,
 }
 
 /// What was put on a request. Debug shows none of it, as it has none.
@@ -95,6 +97,24 @@ impl Session {
             Plan::Use(token) | Plan::UseAndRenew(token) => Some(token.scheme),
             Plan::Fail(_) | Plan::Ask => None,
         }
+    }
+
+    /// How long the token may be used from now on; zero where there is none.
+    pub fn token_left(&self) -> Duration {
+        let now = self.clock.elapsed();
+        self.state().renewal.left(now).unwrap_or_default()
+    }
+
+    /// What an operator should mend before the token ends: it can't be renewed, or the private key can't be read again.
+    pub fn trouble(&self) -> Option<String> {
+        let now = self.clock.elapsed();
+        let state = self.state();
+        let renewal = state.renewal.failing(now).map(|(left, error)| {
+            let left = crate::telemetry::shown(left);
+            format!("access token not renewed, the old one is good for {left:?} more: {error}")
+        });
+        let key = || Some(format!("private key not read again, the old one is used: {}", state.key_problem.as_ref()?));
+        renewal.or_else(key)
     }
 
     /// Puts the token on a request of a page, with a proof where it is bound to our key; asks for one first where there is
@@ -167,7 +187,18 @@ impl Session {
 
     async fn token(self: &Arc<Self>, client: &Client) -> Result<AccessToken, TokenError> {
         match self.plan() {
-            Plan::Use(token) => return Ok(token),
+            Plan::Use(token) => {
+                // What was wrong is over as soon as it is mended, and not with the next renewal.
+                let looks = self.state().key_problem.is_some();
+                if looks && let Ok(flight) = Arc::clone(&self.flight).try_lock_owned() {
+                    let session = Arc::clone(self);
+                    drop(tokio::spawn(async move {
+                        let _flight = flight;
+                        let _ = session.current_key(false).await;
+                    }));
+                }
+                return Ok(token);
+            }
             Plan::UseAndRenew(token) => {
                 // Nobody waits for it: the old token is good, however long the endpoint takes.
                 if let Ok(flight) = Arc::clone(&self.flight).try_lock_owned() {
@@ -200,7 +231,7 @@ impl Session {
 
     /// One attempt, by who holds the flight.
     async fn renew(&self, client: &Client) -> Result<AccessToken, TokenError> {
-        let key = self.current_key().await;
+        let key = self.current_key(true).await;
         let got = self.attempt(client, &key).await;
         let (org, client_id, now) = (&self.org, &self.app.client_id, self.clock.elapsed());
         let mut state = self.state();
@@ -222,10 +253,11 @@ impl Session {
             }
             Err(error) => {
                 let (lives, rest) = state.renewal.fail(now, error.clone());
+                let left = state.renewal.left(now).unwrap_or_default();
                 drop(state);
                 if lives {
-                    let retry_in = crate::telemetry::shown(rest);
-                    warn!(%org, client_id, ?retry_in, "access token not renewed, the old one is still good: {error}");
+                    let (holds_for, retry_in) = (crate::telemetry::shown(left), crate::telemetry::shown(rest));
+                    warn!(%org, client_id, ?holds_for, ?retry_in, "access token not renewed, the old one is still good: {error}");
                 }
                 Err(error)
             }
@@ -287,29 +319,37 @@ impl Session {
         state.tokens
     }
 
-    /// The private key, read again where its file changed.
-    async fn current_key(&self) -> Arc<SigningKey> {
+    /// The private key, read again where its file changed; where that can't be done, it is told in the log if `warns`.
+    async fn current_key(&self, warns: bool) -> Arc<SigningKey> {
         let (org, client_id) = (&self.org, &self.app.client_id);
         if self.app.has_file() {
             let (app, org) = (self.app.clone(), org.clone());
             // Said by who looks, however late that is.
             let look = files::away(move || {
                 let client_id = &app.client_id;
-                match app.look() {
-                    Look::Same => {}
-                    Look::Changed => {
+                match app.reload() {
+                    Ok(false) => None,
+                    Ok(true) => {
                         let key_id = &app.signing_key().key_id;
                         info!(%org, client_id, key_id, "private key read again: its file changed");
+                        None
                     }
-                    Look::Failed(problem) => {
-                        warn!(%org, client_id, "private key not read again, the old one is used: {problem}");
+                    Err(problem) => {
+                        if warns {
+                            warn!(%org, client_id, "private key not read again, the old one is used: {problem}");
+                        }
+                        Some(problem.to_string())
                     }
                 }
             });
-            if look.await.is_none() {
+            let problem = look.await.unwrap_or_else(|| {
                 let org = &self.org;
-                warn!(%org, client_id, "private key not read again within {PATIENCE:?}, the old one is used: its file hangs");
-            }
+                if warns {
+                    warn!(%org, client_id, "private key not read again within {PATIENCE:?}, the old one is used: its file hangs");
+                }
+                Some("its file hangs".to_owned())
+            });
+            self.state().key_problem = problem;
         }
         self.app.signing_key()
     }

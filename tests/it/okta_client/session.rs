@@ -1,12 +1,16 @@
 //! What a service app's session makes of tokens, refusals and files that are not as they should be.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
 use okta_kafka_source::okta::auth::credential::Credential;
 use okta_kafka_source::okta::error::{RetryReason, Severity};
 use serde_json::{Value, json};
 
 use super::oauth::{APP, ask, auth, auth_with, challenge, course, form, key, page, parts, timeless, token};
 use super::server::Server;
-use super::{Client, options, org, url};
+use super::{Client, Origin, answer, options, org, url};
+use crate::support::recorder::{Recorder, Reply};
 use crate::support::service_key::{Form, Kind, ServiceKey};
 
 /// `echo new > okta.kid` empties the file first; and what stands in it may be the key.
@@ -108,4 +112,49 @@ async fn a_refusal_of_the_app_fails_who_met_it_and_a_new_key_ends_the_rest() {
     let outcome = client.get(&url(&org, "since=a"), &credential).await;
     assert!(outcome.result.is_ok(), "{outcome:?}");
     assert_eq!(course(&server), ["token", "token", "page"]);
+}
+
+/// The first token is good for 4 s and renewed from 2 s on, which is refused; meanwhile the key's file is gone.
+#[tokio::test]
+async fn what_keeps_a_token_from_being_renewed_is_told_while_the_old_one_lives() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let pem = key().file(Form::Pkcs8);
+    std::fs::write(file.path(), &pem).unwrap();
+    let auth = auth_with(APP, &format!("${{file:{}}}", file.path().display()), ", key_id: kid-1", &|_| None);
+    let asked = AtomicUsize::new(0);
+    let server = Recorder::start(move |exchange| {
+        let token = br#"{"token_type":"Bearer","access_token":"t","expires_in":4}"#;
+        let refusal = br#"{"error":"invalid_client","error_description":"The client_assertion JWT kid is invalid."}"#;
+        Reply::Bytes(match exchange.is_for_a_token().then(|| asked.fetch_add(1, Ordering::Relaxed)) {
+            None => answer("200 OK", &[], b"[]"),
+            Some(1) => answer("401 Unauthorized", &[], refusal),
+            Some(_) => answer("200 OK", &[], token),
+        })
+    });
+    let org: Origin = server.origin().parse().unwrap();
+    let client = Client::new(org.clone(), options()).unwrap();
+    let credential = Credential::new(&org, &auth);
+    let began = Instant::now();
+    let until = async |wanted: &str| {
+        loop {
+            let outcome = client.get(&url(&org, "since=a"), &credential).await;
+            assert!(outcome.result.is_ok(), "{outcome:?}");
+            let trouble = credential.trouble().unwrap_or_default();
+            if trouble.contains(wanted) && wanted.is_empty() == trouble.is_empty() {
+                return trouble;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "not {wanted:?} but {trouble:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert_eq!(credential.token_left(), Some(Duration::ZERO));
+    let _ = until("").await;
+    assert!(credential.token_left().is_some_and(|left| left <= Duration::from_secs(4) && !left.is_zero()));
+    std::fs::remove_file(file.path()).unwrap();
+    let told = until("access token not renewed, the old one is good for").await;
+    assert!(told.contains("kid is invalid"), "{told}");
+    // The next attempt is good, with the key that is in memory.
+    let _ = until("private key not read again").await;
+    std::fs::write(file.path(), &pem).unwrap();
+    let _ = until("").await;
 }

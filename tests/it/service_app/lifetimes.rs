@@ -70,6 +70,9 @@ fn through_three_lifetimes(row: &str, dpop: DpopMode, first: ServiceKey, form: F
         assert_eq!(worker.of("acme", "retries_total", &[("reason", reason)]), Some(0.0), "{reason}");
     }
     assert_eq!(worker.of("acme", "events_committed_total", &[]), Some(app.org.event_count() as f64));
+    let expires = worker.of("acme", "access_token_expires_timestamp_seconds", &[]).unwrap_or_default();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    assert!((now - 2.0..now + life.as_secs_f64()).contains(&expires), "{expires} at {now}");
     worker.stop();
 
     let log = worker.log();

@@ -108,7 +108,9 @@ fn one_renewal_fails(worker: &Connector, name: &str, failure: Failure, app: &App
     }
     app.live_until("a token", wait, |_| issued() == 2);
     let origin = app.recorder.origin();
-    let is_warning = |line: &str| line.contains(" WARN ") && line.contains("not renewed") && line.contains(&origin);
+    let is_warning = |line: &str| {
+        line.contains(" WARN ") && line.contains("not renewed") && line.contains("holds_for=") && line.contains(&origin)
+    };
     assert!(worker.wait_for_log(is_warning, WAIT).is_some(), "{name}: no warning in\n{}", worker.process().tail(40));
     worker.await_caught_up(&app.org, name, wait);
     for state in ["failed", "recovering"] {
