@@ -51,15 +51,15 @@ pub(super) fn check(
     if !audience {
         return Err(refusal::ASSERTION_AUDIENCE);
     }
-    let now = time.org as f64;
+    let now = time.org;
     let expires = jwt.seconds("exp").ok_or(refusal::ASSERTION_NO_EXPIRY)?;
     if expires <= now {
         return Err(refusal::ASSERTION_EXPIRED);
     }
-    if expires > now + MAX_LIFE_SECONDS as f64 {
+    if expires > now + MAX_LIFE_SECONDS {
         return Err(refusal::ASSERTION_EXPIRES_LATE);
     }
-    match jwt.claims.get("iat").map(Value::as_f64) {
+    match jwt.claims.get("iat").map(Value::as_i64) {
         None => {}
         Some(Some(issued)) if issued <= now => {}
         Some(_) => return Err(refusal::ASSERTION_FROM_THE_FUTURE),

@@ -1,10 +1,14 @@
 //! JSON web tokens in their compact form: taken apart, verified, and made (RFC 7515, 7519).
 
+use std::fmt;
+
 use openssl::bn::BigNum;
 use openssl::ecdsa::EcdsaSig;
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
 use openssl::sign::{Signer, Verifier};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::algorithm::Algorithm;
@@ -21,11 +25,11 @@ pub(super) struct Jwt<'a> {
 }
 
 impl<'a> Jwt<'a> {
-    /// Takes a token apart; `None` where it is none. A header that asks for extensions (`crit`) is not understood.
+    /// Takes a token apart; `None` where it is none, or has a member twice (RFC 7515, section 4; RFC 7519, section 4). A header that asks for extensions (`crit`) is not understood.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let (signed, signature) = text.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
-        let object = |part: &str| serde_json::from_slice::<Map<String, Value>>(&base64url::decode(part)?).ok();
+        let object = |part: &str| Some(serde_json::from_slice::<Members>(&base64url::decode(part)?).ok()?.0);
         let (header, claims) = (object(header)?, object(claims)?);
         if header.contains_key("crit") {
             return None;
@@ -43,9 +47,9 @@ impl<'a> Jwt<'a> {
         self.claims.get(claim)?.as_str()
     }
 
-    /// A claim that is a time, in seconds since the Unix epoch.
-    pub(super) fn seconds(&self, claim: &str) -> Option<f64> {
-        self.claims.get(claim)?.as_f64()
+    /// A claim that is a time, in whole seconds since the Unix epoch: whether Okta takes others is not known.
+    pub(super) fn seconds(&self, claim: &str) -> Option<i64> {
+        self.claims.get(claim)?.as_i64()
     }
 
     /// Whether that key made the signature, with the algorithm that the header names.
@@ -66,6 +70,33 @@ impl<'a> Jwt<'a> {
         };
         // OpenSSL's errors about a signature mean that it is none.
         verify().unwrap_or(false)
+    }
+}
+
+/// An object whose members have each a name of their own.
+struct Members(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfObject;
+        impl<'de> Visitor<'de> for OfObject {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Members, A::Error> {
+                let mut members = Map::new();
+                while let Some((name, value)) = access.next_entry::<String, Value>()? {
+                    if members.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a member is there twice"));
+                    }
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(OfObject)
     }
 }
 
@@ -117,5 +148,18 @@ mod tests {
                 assert!(!verifies(&bad, &ec) && !verifies(&bad, &rsa), "{bad}");
             }
         }
+    }
+
+    #[test]
+    fn a_member_is_there_once_and_a_time_has_whole_seconds() {
+        let parse = |header: &str, claims: &str| {
+            let text = format!("{}.{}.AA", base64url::encode(header.as_bytes()), base64url::encode(claims.as_bytes()));
+            Jwt::parse(&text).map(|jwt| jwt.seconds("exp"))
+        };
+        assert_eq!(parse(r#"{"alg":"ES256"}"#, r#"{"exp":17}"#), Some(Some(17)));
+        assert_eq!(parse(r#"{"alg":"ES256"}"#, r#"{"exp":17.5}"#), Some(None));
+        assert_eq!(parse(r#"{"alg":"none","alg":"ES256"}"#, r#"{"exp":17}"#), None);
+        assert_eq!(parse(r#"{"alg":"ES256"}"#, r#"{"exp":1,"exp":17}"#), None);
+        assert_eq!(parse(r#"["alg"]"#, r#"{"exp":17}"#), None);
     }
 }

@@ -55,13 +55,13 @@ pub(super) fn check(
         return Err(refusal::PROOF_URL);
     }
     let issued = jwt.seconds("iat").ok_or(refusal::PROOF_ISSUED_AT)?;
-    if issued > time.org as f64 {
+    if issued > time.org {
         return Err(refusal::PROOF_FROM_THE_FUTURE);
     }
-    if issued < (time.org - MAX_AGE_SECONDS) as f64 {
+    if issued < time.org - MAX_AGE_SECONDS {
         return Err(refusal::PROOF_OLD);
     }
-    if jwt.seconds("exp").is_some_and(|expires| expires <= time.org as f64) {
+    if jwt.seconds("exp").is_some_and(|expires| expires <= time.org) {
         return Err(refusal::PROOF_EXPIRED);
     }
     let id = jwt.text("jti").filter(|id| !id.is_empty()).ok_or(refusal::PROOF_ID)?;

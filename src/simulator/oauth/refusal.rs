@@ -31,6 +31,8 @@ const fn token(description: &'static str) -> Refusal {
 // The request for a token. Where the catalogue has a place for a list (`[en]`), the list of this org stands here.
 pub(super) const NO_GRANT_TYPE: Refusal =
     request("The token request must specify a 'grant_type'. Valid values: [client_credentials]");
+/// RFC 6749, section 3.2, forbids it; Okta's words for it were not seen.
+pub(super) const REPEATED_PARAMETER: Refusal = request("A parameter of the request is there more than once.");
 pub(super) const UNSUPPORTED_GRANT_TYPE: Refusal = Refusal {
     status: 400,
     error: "unsupported_grant_type",

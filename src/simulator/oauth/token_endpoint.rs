@@ -39,13 +39,13 @@ struct Form {
 }
 
 impl Form {
-    fn read(request: &Request) -> Self {
+    fn read(request: &Request) -> Result<Self, Refusal> {
         let mut form = Self::default();
         // A body of another type is not read, as if there were none.
         let content_type = request.content_type.as_deref().unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return form;
+            return Ok(form);
         }
         for (name, value) in form_urlencoded::parse(&request.body) {
             let place = match name.as_ref() {
@@ -57,9 +57,11 @@ impl Form {
                 "client_assertion" => &mut form.client_assertion,
                 _ => continue,
             };
-            *place = Some(value.into_owned());
+            if place.replace(value.into_owned()).is_some() {
+                return Err(refusal::REPEATED_PARAMETER);
+            }
         }
-        form
+        Ok(form)
     }
 }
 
@@ -88,7 +90,7 @@ impl OauthServer {
 
     fn token(&mut self, request: &Request, origin: &str, time: OrgTime) -> Result<Vec<u8>, Refusal> {
         let endpoint = format!("{origin}{TOKEN_PATH}");
-        let form = Form::read(request);
+        let form = Form::read(request)?;
         match form.grant_type.as_deref() {
             Some(GRANT_TYPE) => {}
             None | Some("") => return Err(refusal::NO_GRANT_TYPE),

@@ -330,14 +330,18 @@ impl App {
 
     /// What a connector meets that asks, and asks once more after it renewed its credential.
     async fn ask(&self, row: &Row, times: usize) -> Result<(), RequestError> {
+        let answer = VerbatimAnswer::new(row.status, row.body);
+        let answer = row.headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value));
+        self.ask_and_hear(row.at, answer, times).await
+    }
+
+    async fn ask_and_hear(&self, at: &str, answer: VerbatimAnswer, times: usize) -> Result<(), RequestError> {
         let org: Origin = self.simulator.url().parse().unwrap();
         let url = PageUrl::checked(&format!("{org}{LOGS}?since=2026-11-01T00%3A00%3A00.000Z"), &org).unwrap();
         let client = Client::new(org, ClientOptions::default()).unwrap();
         let credential = self.credential();
-        let answer = VerbatimAnswer::new(row.status, row.body);
-        let answer = row.headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value));
         for _ in 0..times {
-            self.simulator.answer_next(row.at, answer.clone());
+            self.simulator.answer_next(at, answer.clone());
         }
         let first = client.get(&url, &credential).await.result;
         let outcome = match first {
@@ -388,4 +392,26 @@ async fn every_refusal_of_a_service_app_means_what_the_table_says() {
         ),
         "the table's meaning for each; the operator's words are tests/it/error_table/oauth.snapshot.txt",
     );
+}
+
+/// What an org says in another language, or in new words, means the same in the end: words may only have it asked once more.
+#[tokio::test]
+async fn no_words_decide_what_a_refusal_of_a_service_app_means() {
+    let app = App::start().await;
+    for row in REFUSED_APPS.iter().chain(OTHERS) {
+        let translated = |text: &str, begin: &str| match text.split_once(begin) {
+            None => text.to_owned(),
+            Some((before, after)) => {
+                let (_, rest) = after.split_once('"').expect("the end of a text");
+                format!("{before}{begin}Das ging nicht\"{rest}")
+            }
+        };
+        let body = translated(&translated(row.body, r#""error_description":""#), r#""errorSummary":""#);
+        let mut answer = VerbatimAnswer::new(row.status, body);
+        for (name, value) in row.headers {
+            answer = answer.header(name, &translated(value, r#"error_description=""#));
+        }
+        let error = app.ask_and_hear(row.at, answer, 20).await.expect_err(row.name);
+        assert_eq!(Means::of(&error), row.means, "{}: {error}", row.name);
+    }
 }

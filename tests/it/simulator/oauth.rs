@@ -109,6 +109,7 @@ async fn every_deviation_of_an_assertion_is_refused_in_oktas_words() {
         ("aud", Value::Null, audience),
         ("exp", Value::Null, expiry),
         ("exp", json!("soon"), expiry),
+        ("exp", json!(now() as f64 + 60.5), expiry),
         ("exp", json!(now()), "The client_assertion token is expired."),
         ("exp", json!(now() + 3660), "The client_assertion token has an expiration too far into the future."),
         ("iat", json!(now() + 60), future),
@@ -228,6 +229,11 @@ async fn every_deviation_of_the_form_is_refused_in_oktas_words() {
         let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let refused = org.ask(&form, &[]).await;
         assert_eq!(words(&refused), (*status, (*error).into(), (*description).into()), "{name}: {value:?}");
+    }
+    let assertion = org.good_assertion();
+    for again in form(&assertion, "okta.logs.read") {
+        let twice = [form(&assertion, "okta.logs.read").as_slice(), &[again]].concat();
+        assert_eq!(words(&org.ask(&twice, &[]).await).1, "invalid_request", "{again:?} twice");
     }
     let basic = client().post(org.token_url()).header("content-type", "application/x-www-form-urlencoded");
     let basic = reply(basic.basic_auth("a", Some("b")).body("grant_type=client_credentials")).await;
