@@ -136,6 +136,8 @@ pub struct Limiter {
     held_until: Duration,
     /// The last answers came without limits.
     unlimited: bool,
+    /// Of all that `run` asked with.
+    largest_share: f64,
     /// How long a request takes that is not slow; none before the first answer.
     latency: Option<Duration>,
 }
@@ -149,6 +151,9 @@ impl Limiter {
     /// Takes a place in the queue: behind those of the same kind, before those of a later one.
     pub fn join(&mut self, ask: Ask) -> Waiter {
         let waiter = Waiter { kind: ask.kind, number: self.number() };
+        if ask.kind != Kind::Bulk {
+            self.largest_share = self.largest_share.max(ask.share);
+        }
         let _ = self.waiting.insert(waiter, Waiting { ask, ready_since: None });
         waiter
     }
@@ -267,7 +272,7 @@ impl Limiter {
                 _ => Ok(()),
             };
         };
-        let pace = Pace::new(ask, window.limit);
+        let pace = Pace::new(ask, self.largest_share, window.limit);
         let used = window.used() + self.open.len() as u64;
         let others = window.others_since(now);
         let (elapsed, length) = (window.elapsed(now), window.length);
@@ -275,7 +280,7 @@ impl Limiter {
         // and of two who catch up, none by the other's pace, or the first one would get it all.
         let counted = match ask.kind {
             Kind::Live => used,
-            Kind::Backlog if used + others >= pace.cap => return Err(Some(window.over())),
+            Kind::Backlog if used + others >= pace.own => return Err(Some(window.over())),
             Kind::Backlog => used,
             Kind::Bulk => used + others,
         };

@@ -29,25 +29,40 @@ pub fn bulk_allowed(limit: u64, share: f64, bulk_reserve: f64) -> u64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pace {
     /// At the end of the line.
-    pub(super) cap: u64,
+    cap: u64,
     /// At its beginning.
     burst: u64,
+    /// What this request's own share allows of it.
+    pub(super) own: u64,
 }
 
 impl Pace {
-    /// The pace of this request at this limit.
-    pub(super) fn new(ask: Ask, limit: u64) -> Self {
+    /// The pace of this request at this limit, in a process whose largest share is `largest`.
+    ///
+    /// Those of a smaller share keep to its line as far as their own goes: on a flatter one of their own they would always
+    /// find more used than it allows, and get next to nothing.
+    pub(super) fn new(ask: Ask, largest: f64, limit: u64) -> Self {
+        let own = Self::alone(ask, limit);
+        match ask.kind {
+            Kind::Live | Kind::Backlog if largest > ask.share => {
+                Self { own: own.cap, ..Self::alone(Ask { share: largest, ..ask }, limit) }
+            }
+            _ => own,
+        }
+    }
+
+    fn alone(ask: Ask, limit: u64) -> Self {
         let allowed = allowed(limit, ask.share);
         let burst = |of: u64| ((of as f64 * BURST).ceil() as u64).clamp(1, of);
         match ask.kind {
-            Kind::Backlog => Self { cap: allowed, burst: burst(allowed) },
+            Kind::Backlog => Self { cap: allowed, burst: burst(allowed), own: allowed },
             Kind::Live => {
                 let cap = polls_allowed(limit, ask.share);
-                Self { cap, burst: (burst(allowed) + cap - allowed).max(cap / 2) }
+                Self { cap, burst: (burst(allowed) + cap - allowed).max(cap / 2), own: cap }
             }
             Kind::Bulk => {
                 let cap = bulk_allowed(limit, ask.share, ask.bulk_reserve);
-                Self { cap, burst: burst(cap) }
+                Self { cap, burst: burst(cap), own: cap }
             }
         }
     }
@@ -56,16 +71,17 @@ impl Pace {
     pub(super) fn allowed(&self, elapsed: Duration, length: Duration) -> u64 {
         let line = length.mul_f64(SPREAD);
         if elapsed >= line {
-            return self.cap;
+            return self.own;
         }
         let done = elapsed.as_secs_f64() / line.as_secs_f64();
         // Where a wait ends, rounding must not ask for another one.
-        self.burst + ((self.cap - self.burst) as f64 * done + 1e-6).floor() as u64
+        let line = self.burst + ((self.cap - self.burst) as f64 * done + 1e-6).floor() as u64;
+        line.min(self.own)
     }
 
     /// When, after the window began, so many may be used; never in this window where that is beyond the cap.
     pub(super) fn time_of(&self, used: u64, length: Duration) -> Option<Duration> {
-        if used > self.cap {
+        if used > self.own {
             return None;
         }
         let Some(beyond) = used.checked_sub(self.burst).filter(|beyond| *beyond > 0) else {

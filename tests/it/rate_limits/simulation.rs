@@ -89,10 +89,16 @@ pub struct World {
     pub limit: u64,
     pub window: Duration,
     pub share: f64,
+    /// Of each process's first connectors, where theirs is another one.
+    pub shares: Vec<f64>,
     pub latency: Latency,
     /// A process each, with its connectors.
     pub processes: Vec<Vec<Load>>,
     pub foreigner: Option<Foreigner>,
+    /// A client that asks this often, whatever is left and whatever it is answered.
+    pub eater: Option<Duration>,
+    /// Whether windows follow each other without a gap, whoever asks.
+    pub fixed: bool,
     /// Windows to be over.
     pub windows: usize,
     /// The server's clock less ours, and by how much it jumps once a window.
@@ -109,9 +115,12 @@ impl Default for World {
             limit: 60,
             window: Duration::from_secs(60),
             share: 0.8,
+            shares: Vec::new(),
             latency: Latency(Duration::from_millis(50), Duration::from_millis(50)),
             processes: vec![vec![Load::Backlog]],
             foreigner: None,
+            eater: None,
+            fixed: false,
             windows: 20,
             clock_off: 0,
             clock_jump: 0,
@@ -159,6 +168,7 @@ enum Event {
     Promoted(usize, Waiter),
     Wake(usize),
     Foreign,
+    Eater,
     ForeignWindow,
     Arrives(usize, usize, Ticket),
     Answered(usize, usize, Ticket, u16, u64, u64, i64, i64),
@@ -212,6 +222,9 @@ pub fn run(world: &World) -> Seen {
     }
     if world.foreigner.is_some() {
         run.at(Duration::from_secs(100), Event::ForeignWindow);
+    }
+    if world.eater.is_some() {
+        run.at(Duration::from_secs(100), Event::Eater);
     }
     let mut now = Duration::ZERO;
     while run.seen.past.len() <= world.windows {
@@ -277,6 +290,10 @@ impl Run {
             Event::Foreign => {
                 let _ = self.admit(None, now);
             }
+            Event::Eater => {
+                let _ = self.admit(None, now);
+                self.at(now + self.world.eater.unwrap_or_default(), Event::Eater);
+            }
             Event::ForeignWindow => {
                 let Some(Foreigner { least, most }) = self.world.foreigner else { return };
                 for _ in 0..self.rng.u64(least..=most) {
@@ -290,7 +307,8 @@ impl Run {
 
     fn join(&mut self, process: usize, connector: usize, since: Duration, now: Duration) {
         let kind = self.processes[process].connectors[connector].kind(now);
-        let ask = Ask { kind, share: self.world.share, bulk_reserve: 0.5 };
+        let share = self.world.shares.get(connector).copied().unwrap_or(self.world.share);
+        let ask = Ask { kind, share, bulk_reserve: 0.5 };
         let waiter = self.processes[process].limiter.join(ask);
         let _ = self.processes[process].waiting.insert(waiter, (connector, since, kind));
         let until = self.processes[process].connectors[connector].standing.live_from(INTERVAL);
@@ -301,13 +319,14 @@ impl Run {
 
     /// Everybody who may go goes; the next one's time is noted.
     fn turns(&mut self, process: usize, now: Duration) {
-        let mut refused: Vec<Kind> = Vec::new();
+        let mut refused: Vec<(Kind, Option<f64>)> = Vec::new();
         let mut next: Option<Duration> = None;
         let queue: Vec<Waiter> = self.processes[process].waiting.keys().copied().collect();
         for waiter in queue {
             let (connector, since, kind) = self.processes[process].waiting[&waiter];
-            // Those of one kind are told the same.
-            if refused.contains(&kind) {
+            // Those of one kind and share are told the same.
+            let same = (kind, self.world.shares.get(connector).copied());
+            if refused.contains(&same) {
                 continue;
             }
             match self.processes[process].limiter.turn(waiter, now) {
@@ -324,7 +343,7 @@ impl Run {
                 Turn::Wait { until } => {
                     assert!(until.is_none_or(|until| until > now), "{waiter:?} would come back at once");
                     next = [next, until].into_iter().flatten().min();
-                    refused.push(kind);
+                    refused.push(same);
                 }
             }
         }
@@ -340,7 +359,13 @@ impl Run {
         let over = if self.world.exact { now >= self.reset } else { whole(now) >= whole(self.reset) };
         if over {
             self.used = 0;
-            self.reset = now + self.world.window;
+            self.reset = if self.world.fixed && self.reset > Duration::ZERO {
+                // Empty ones are not seen by anybody.
+                let gone = (now - self.reset).as_secs() / self.world.window.as_secs();
+                self.reset + self.world.window * (u32::try_from(gone).unwrap() + 1)
+            } else {
+                now + self.world.window
+            };
             self.off +=
                 if self.seen.past.len().is_multiple_of(2) { self.world.clock_jump } else { -self.world.clock_jump };
             let zero = vec![0; self.processes.len()];

@@ -221,6 +221,54 @@ fn a_busy_org_is_polled_as_one_that_is_caught_up() {
     }
 }
 
+#[test]
+fn connectors_of_different_shares_get_pages_up_to_each_ones_own() {
+    // 24 and 48 of 60: the small one gets half of what is asked until its own share is used.
+    for (small, least) in [(0.4, 11), (0.2, 5), (0.1, 2)] {
+        for (seed, latency) in [(0, SHORT), (1, SHORT), (2, Latency(SECOND / 20, SECOND / 2))] {
+            let processes = vec![vec![Load::Backlog; 2]];
+            let world = World { processes, shares: vec![small], seed, latency, ..World::default() };
+            let seen = run(&world);
+            show("mixed shares", &world, &seen);
+            println!("pages {:?}", seen.pages[0]);
+            assert_eq!(seen.refused(), 0);
+            assert!(seen.part_used(&world) >= USED);
+            assert!(seen.pages[0][0] >= 20 * least, "share {small}: {:?}", seen.pages[0]);
+        }
+    }
+}
+
+#[test]
+fn windows_that_follow_each_other_without_a_gap_are_kept() {
+    for world in worlds(&LIMITS) {
+        let world = World { fixed: true, ..world };
+        let seen = run(&world);
+        show("fixed windows", &world, &seen);
+        assert_eq!(seen.refused(), 0);
+        assert!(seen.part_used(&world) >= USED, "{}", seen.part_used(&world));
+    }
+}
+
+#[test]
+fn beside_a_client_that_eats_everything_nobody_stands_still() {
+    for fixed in [false, true] {
+        for seed in 0..5 {
+            // All of the limit within 18 s or within 54 s, and on against the wall.
+            for eater in [300, 900] {
+                let processes = vec![[vec![Load::Live(60 * SECOND); 3], vec![Load::Backlog]].concat()];
+                let eater = Some(Duration::from_millis(eater));
+                let world = World { processes, eater, fixed, seed, windows: 40, ..World::default() };
+                let seen = run(&world);
+                show("an eater", &world, &seen);
+                println!("pages {:?}", seen.pages[0]);
+                for pages in &seen.pages[0] {
+                    assert!(*pages >= 15, "{:?}", seen.pages[0]);
+                }
+            }
+        }
+    }
+}
+
 /// What happened in all worlds of a kind, at the worst.
 #[derive(Default)]
 struct Worst {
