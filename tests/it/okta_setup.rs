@@ -13,7 +13,7 @@ use crate::support::{prove, skip, snapshot};
 
 const WAIT: std::time::Duration = std::time::Duration::from_secs(60);
 /// The places of the guide's own examples.
-const FOLDER: &str = "/etc/okta-kafka-source";
+const FOLDER: &str = "/etc/okta-kafka-source/key";
 const CLIENT_ID: &str = "0oa1b2c3d4e5f6g7h8i9";
 
 /// The guide's blocks in this language, in its order.
@@ -78,7 +78,12 @@ fn the_commands_of_the_guide_make_a_credential_that_works() {
     let curve = place("okta.key", "okta-ec.key", &config);
     let kid = read("okta.kid");
     std::thread::scope(|scope| {
-        for (public, config) in [("okta.pub", &config), ("okta.jwk", &config), ("okta-ec.pub", &curve)] {
+        for (public, config) in [
+            ("okta.pub", &config),
+            ("okta-public.jwk", &config),
+            ("okta-ec.pub", &curve),
+            ("okta-ec-public.jwk", &curve),
+        ] {
             let public = RegisteredKey::read(kid.trim(), &read(public)).unwrap();
             let _ = scope.spawn(move || assert_let_in(public, config));
         }

@@ -13,6 +13,9 @@ use serde_json::json;
 use super::duration;
 use crate::simulator::{DpopMode, KeyKind, KeyPair, OauthConfig, RegisteredKey};
 
+/// What a key is registered with that has no id of its own.
+const KEY_ID: &str = "simulated-1";
+
 /// What the org asks of a service app.
 #[derive(Args, Clone)]
 #[command(next_help_heading = "OAuth")]
@@ -30,9 +33,9 @@ pub struct OauthArgs {
     /// The app's client ID.
     #[arg(long, value_name = "ID", requires = "oauth", default_value = "0oa1simulated2app3x7")]
     pub client_id: String,
-    /// The id (KID) that the key is registered with.
-    #[arg(long, value_name = "KID", requires = "oauth", default_value = "simulated-1")]
-    pub key_id: String,
+    /// The id (KID) that the key is registered with [default: the `kid` of the JWK given, else simulated-1]
+    #[arg(long, value_name = "KID", requires = "oauth")]
+    pub key_id: Option<String>,
     /// Whether tokens are bound to a key of the client (DPoP): as Okta presets it, never, or for clients that send proofs.
     #[arg(long, value_enum, requires = "oauth", default_value = "auto")]
     pub dpop: Dpop,
@@ -78,13 +81,14 @@ impl OauthArgs {
         if !self.oauth {
             return Ok(None);
         }
+        let mut key_id = self.key_id.clone().unwrap_or_else(|| KEY_ID.to_owned());
         let (key, private_key, is_key) = match (&self.oauth_public_key, &self.oauth_private_key) {
             (Some(path), _) => {
                 let shown = path.display();
                 let text = fs::read_to_string(path)
                     .with_context(|| format!("cannot read `{shown}`: give the file of a public key"))?;
-                let key =
-                    RegisteredKey::read(&self.key_id, &text).with_context(|| format!("`{shown}` is not taken"))?;
+                key_id = self.key_id.clone().or_else(|| own_key_id(&text)).unwrap_or(key_id);
+                let key = RegisteredKey::read(&key_id, &text).with_context(|| format!("`{shown}` is not taken"))?;
                 // Nobody but its owner knows where the other half is.
                 (key, "${file:PRIVATE_KEY.pem}".to_owned(), false)
             }
@@ -93,7 +97,7 @@ impl OauthArgs {
                 let pem = pair.private_key_pem();
                 let written = path.as_ref().map(|path| write(path, &pem)).transpose()?;
                 let is_key = written.is_none();
-                (pair.registered(&self.key_id), written.unwrap_or(pem), is_key)
+                (pair.registered(&key_id), written.unwrap_or(pem), is_key)
             }
         };
         let config = OauthConfig {
@@ -109,7 +113,7 @@ impl OauthArgs {
             nonce_grace: self.nonce_grace,
             ..OauthConfig::default()
         };
-        Ok(Some(ServiceApp { config, key_id: self.key_id.clone(), private_key, is_key }))
+        Ok(Some(ServiceApp { config, key_id, private_key, is_key }))
     }
 }
 
@@ -130,6 +134,12 @@ impl ServiceApp {
             text(&self.key_id),
         )
     }
+}
+
+/// The `kid` of a JWK.
+fn own_key_id(text: &str) -> Option<String> {
+    let jwk: serde_json::Value = serde_json::from_str(text).ok()?;
+    jwk.get("kid")?.as_str().map(str::to_owned)
 }
 
 /// Writes a key for its owner's eyes. Returns the placeholder that a configuration reads it with.

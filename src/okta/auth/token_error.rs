@@ -121,7 +121,7 @@ pub fn advice(okta: &OktaError, asked: Asked<'_>) -> String {
              General > Client Credentials), and set `key_id` to the KID that is shown there; `{key_id}` is not among its active keys"
         ),
         "invalid_client" if says("signature is invalid") => format!(
-            "the key does not belong to the KID `{key_id}`: set `private_key` and `key_id` to the two halves of one key of the app"
+            "the key does not belong to the KID `{key_id}`: write the private key that was made with it, or the KID that the app's page shows beside the public half of this one"
         ),
         "invalid_client" if says("audience") => format!(
             "set `org` to the org's own address, as the Admin Console shows it; `{org}` is maybe another domain that leads to it"

@@ -77,6 +77,18 @@ async fn a_key_is_written_for_its_owner_or_registered() {
     token(&ready(&process), &own).await;
     process.signal(Signal::SIGTERM);
     process.wait(WAIT);
+    // Under its own id, and under another on request.
+    let mut jwk = RSA.jwk.clone();
+    jwk["kid"] = "its-own".into();
+    fs::write(&public, jwk.to_string()).unwrap();
+    for (arguments, expected) in [(&[][..], "its-own"), (&["--key-id", "another"], "another")] {
+        let process = simulate(&[&["--oauth-public-key", utf8(&public)], arguments].concat());
+        let line = ready(&process);
+        assert_eq!(line["key_id"], expected);
+        token(&line, &own).await;
+        process.signal(Signal::SIGTERM);
+        process.wait(WAIT);
+    }
     fs::write(&public, own).unwrap();
     let refused = connector::run(&["simulate", "--oauth", "--oauth-public-key", utf8(&public)], &[], WAIT);
     assert!(refused.code() == 1 && refused.stderr.contains("this is no public key"), "{refused:?}");
