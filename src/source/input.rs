@@ -107,6 +107,8 @@ pub enum Input {
     },
     /// The topics changed, after Kafka had refused records: it may take them now.
     TopicsChanged,
+    /// The credential's files changed, after the connector had failed: it may be let in now.
+    CredentialChanged,
     /// A wake-up time is reached.
     Woken,
 }

@@ -159,7 +159,7 @@ impl Task {
                 self.stored = Ok(None);
                 self.start(now, &mut actions);
             }
-            Input::TopicsChanged => {
+            Input::TopicsChanged | Input::CredentialChanged => {
                 if self.state == ConnectorState::Failed && matches!(self.phase, Phase::Resting { .. }) {
                     self.go_on(now, &mut actions);
                 }

@@ -39,6 +39,8 @@ use crate::telemetry;
 const AHEAD_PAGES: usize = 40;
 /// Bytes of page bodies that a connector may hold ahead of the commit: forty pages of a hundred events are 6 MB.
 const AHEAD_BYTES: usize = 8 * 1024 * 1024;
+/// Between two looks at the files of a failed connector's credential.
+const CREDENTIAL_LOOK: Duration = Duration::from_secs(15);
 
 /// What the shard tells a runner.
 #[derive(Debug)]
@@ -131,13 +133,20 @@ impl Runner {
         let mut wake: Option<Duration> = None;
         // Kafka refused our records: whether the topics change, so that it may take them.
         let mut change: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
+        // It failed: whether its credential changes, so that it may be let in.
+        let mut renewed: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
         let mut input = Input::Started { stored };
         loop {
             for action in task.on(input, &clock.now()) {
                 match action {
                     Action::Request { request, url } => open = Some((request, self.request(request, url))),
                     Action::WakeAt(at) => wake = Some(at),
-                    other => self.carry_out(other),
+                    other => {
+                        if matches!(other, Action::Failed { .. }) && change.is_none() {
+                            renewed = Some(Box::pin(self.credential.clone().until_changed(CREDENTIAL_LOOK)));
+                        }
+                        self.carry_out(other);
+                    }
                 }
             }
             // Its page would be thrown away, and takes others' turn at the limit.
@@ -145,6 +154,7 @@ impl Runner {
             if open.is_some() {
                 // Who asks waits for no topic, and a wait for one would leave the request, with its permit, alone.
                 change = None;
+                renewed = None;
             }
             input = tokio::select! {
                 (request, outcome) = finished(&mut open) => {
@@ -170,6 +180,11 @@ impl Runner {
                     change = None;
                     self.await_topics(false).await;
                     Input::TopicsChanged
+                }
+                () = changed(&mut renewed) => {
+                    renewed = None;
+                    info!(connector = self.connector.name, org = %self.connector.org, "its credential changed: trying again");
+                    Input::CredentialChanged
                 }
             };
         }

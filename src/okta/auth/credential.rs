@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tracing::{info, warn};
 
 use super::files::{self, PATIENCE};
 use super::session::Session;
+use super::signing_key::SigningKey;
 use super::token::Scheme;
 use crate::config::{Auth, Look, OauthError, Ssws, SswsError};
 use crate::okta::origin::Origin;
@@ -113,6 +114,28 @@ impl Credential {
         }
     }
 
+    /// Waits until the secret is another than now, and reads its files again every `every` meanwhile. Has no end where it is
+    /// in no file.
+    pub async fn until_changed(self, every: Duration) {
+        let then = self.secret();
+        loop {
+            files::rest(every).await;
+            let credential = self.clone();
+            // What can't be read is told when a request wants it.
+            let _ = files::away(move || credential.reload()).await;
+            if !self.secret().is_same(&then) {
+                return;
+            }
+        }
+    }
+
+    fn secret(&self) -> Secret {
+        match self {
+            Self::Ssws(ssws) => Secret::Ssws(ssws.token()),
+            Self::Oauth(session) => Secret::Oauth(session.signing_key()),
+        }
+    }
+
     /// [`reload`](Self::reload) for a connector, away from the runtime's threads; says in the log what came of it.
     pub async fn read_again(&self, org: &Origin, connector: &str) {
         let credential = self.clone();
@@ -121,6 +144,23 @@ impl Credential {
             Some(Ok(false)) => {}
             Some(Err(problem)) => warn!(connector, %org, "credential not read again: {problem}"),
             None => warn!(connector, %org, "credential not read again: its file was not read within {PATIENCE:?}"),
+        }
+    }
+}
+
+/// What a credential was at some time.
+enum Secret {
+    Ssws(SecretString),
+    Oauth(Arc<SigningKey>),
+}
+
+impl Secret {
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Ssws(one), Self::Ssws(other)) => one.expose_secret() == other.expose_secret(),
+            // Made anew only where it changed.
+            (Self::Oauth(one), Self::Oauth(other)) => Arc::ptr_eq(one, other),
+            (Self::Ssws(_), Self::Oauth(_)) | (Self::Oauth(_), Self::Ssws(_)) => false,
         }
     }
 }

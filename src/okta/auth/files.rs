@@ -12,3 +12,8 @@ pub async fn away<R: Send + 'static>(read: impl FnOnce() -> R + Send + 'static) 
     // A thread that panicked has read nothing either.
     tokio::time::timeout(PATIENCE, reading).await.ok()?.ok()
 }
+
+/// The time between two looks at a file.
+pub async fn rest(time: Duration) {
+    tokio::time::sleep(time).await;
+}

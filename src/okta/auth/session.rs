@@ -99,6 +99,11 @@ impl Session {
         }
     }
 
+    /// The private key as last read.
+    pub(super) fn signing_key(&self) -> Arc<SigningKey> {
+        self.app.signing_key()
+    }
+
     /// How long the token may be used from now on; zero where there is none.
     pub fn token_left(&self) -> Duration {
         let now = self.clock.elapsed();

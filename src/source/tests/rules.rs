@@ -235,6 +235,19 @@ fn a_fatal_answer_fails_the_connector_and_what_was_collected_is_still_committed(
 }
 
 #[test]
+fn a_failed_connector_goes_on_when_its_credential_changed_and_another_does_not_care() {
+    let mut world = warm(0, 50);
+    world.refuse(Refusal::Fatal { message: "no".to_owned() });
+    assert!(world.open.is_none());
+    world.give(Input::CredentialChanged);
+    assert_eq!(world.open.as_ref().expect("asks").1, link(0));
+    let open = world.open.clone();
+    world.give(Input::CredentialChanged);
+    assert_eq!((world.open.clone(), world.state), (open, ConnectorState::Running));
+    world.settle();
+}
+
+#[test]
 fn a_refused_publish_rolls_back_to_the_committed_offset() {
     let mut world = warm(0, 50);
     world.answer();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use okta_kafka_source::simulator::{DpopMode, FaultKind, SimulatorConfig};
+use okta_kafka_source::simulator::{DpopMode, FaultKind, RegisteredKey, SimulatorConfig};
 
 use super::app::App;
 use crate::support::config_yaml::ConfigYaml;
@@ -73,6 +73,24 @@ fn a_failing_token_endpoint_is_a_warning_while_the_token_lives() {
         ),
         &format!("0 lost, 0 twice; 0 failed polls; a warning each, and a new token; {assertions} assertions good"),
     );
+}
+
+/// Refused for its key; nobody restarts anything or waits for the 5 minutes.
+#[test]
+fn a_failed_connector_is_tried_again_soon_after_its_key_was_replaced() {
+    let Some(kafka) = shared_broker() else { return };
+    let mut app = app(Duration::from_secs(3600));
+    let old = RegisteredKey::read("key-1", &app.key().public_jwk().to_string()).unwrap();
+    assert!(app.oauth.remove_key("key-1"));
+    let worker = Connector::spawn(&ConfigYaml::new(kafka.bootstrap()).connector(app.connector("acme")), &[]);
+    let failed = [("state", "failed")];
+    let _ = worker.await_of("acme", "connector_state", &failed, |value| value == 1.0, WAIT);
+    // The key that the connector has goes on being refused: it is removed with the rotation.
+    app.oauth.register_key(old);
+    app.rotate_key(ServiceKey::new("key-2", Kind::P256));
+    let _ = worker.await_of("acme", "events_committed_total", &[], |value| value >= 200.0, WAIT);
+    assert_eq!(worker.of("acme", "connector_state", &failed), Some(0.0));
+    worker.stop();
 }
 
 fn app(life: Duration) -> App {
