@@ -16,6 +16,7 @@ pub mod judgement;
 pub mod membership;
 pub mod offsets_topic;
 pub mod ownership;
+mod progress;
 pub mod publish;
 pub mod record_time;
 pub mod report;

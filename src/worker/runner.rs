@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 
 use super::await_topics;
 use super::cold_start::ColdStart;
+use super::progress::Progress;
 use super::publish::OwnedPage;
 use super::report::ConnectorStatus;
 use super::shard::ShardInput;
@@ -98,6 +99,8 @@ pub struct Runner {
     pub stagger: Option<Arc<Stagger>>,
     /// Its cold start, until the first page shows the org's clock.
     pub cold: Option<ColdStart>,
+    /// What it said of its catching up.
+    pub progress: Progress,
 }
 
 /// A connector that rests because Kafka refused its records.
@@ -353,6 +356,10 @@ impl Runner {
             Action::PageKind(kind) => {
                 self.turns.page(kind, self.connector.interval);
                 self.metrics.page(kind);
+                let waited = self.metrics.rate_limit_wait.get();
+                if let Some(held) = self.progress.page(self.turns.is_behind(), self.clock.elapsed(), waited) {
+                    self.tell_progress(held);
+                }
             }
             Action::Failed { message, retry_in } => {
                 self.status.set_trouble(&message);
@@ -362,6 +369,20 @@ impl Runner {
             // Carried out by the loop itself.
             Action::Request { .. } | Action::WakeAt(_) => {}
         }
+    }
+
+    /// `held` is the part of the last minute that it waited for the rate limit.
+    fn tell_progress(&self, held: f64) {
+        let (connector, events) = (&self.connector, self.metrics.events_committed.get());
+        // Whole seconds of a time that was one.
+        let published = Timestamp::from_second(self.metrics.checkpoint_published.get() as i64).ok();
+        let published = published.filter(|time| *time > Timestamp::UNIX_EPOCH).map(|time| time.to_string());
+        let percent = (held * 100.0).round();
+        let why = match percent {
+            0.0 => String::new(),
+            _ => format!(": the rate limit holds it back {percent} % of the time"),
+        };
+        info!(connector = connector.name, org = %connector.org, events, published, "catching up{why}");
     }
 
     pub(super) fn set_state(&self, state: ConnectorState) {

@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 use super::collected::Collected;
 use super::committer::{Committer, Failure, Hold, LifeEnd};
 use super::context::WorkerContext;
+use super::progress::Progress;
 use super::publish::{Destination, OwnedPage};
 use super::report::{ConnectorStatus, Reporter};
 use super::runner::{FromShard, Held, Runner};
@@ -326,6 +327,7 @@ impl Runners {
                 clock: shard.context.clock,
                 stagger: Some(Arc::clone(&shard.context.stagger)),
                 cold: None,
+                progress: Progress::default(),
             };
             let stored = stored(log, &shard.destinations[owner].offset_key);
             let _ = tasks.spawn_on(runner.run(stored), &shard.context.runtime);

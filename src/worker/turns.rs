@@ -53,6 +53,11 @@ impl Turns {
         }
     }
 
+    /// Whether the last page said that the connector has to catch up.
+    pub fn is_behind(&self) -> bool {
+        lock(&self.standing).is_behind()
+    }
+
     /// Waits for the next request's turn.
     pub fn next(
         &mut self,
