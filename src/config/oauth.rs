@@ -90,6 +90,7 @@ impl OauthApp {
 
     fn read_again(&self) -> Result<bool, OauthError> {
         let (private_key, key_id) = self.source.texts()?;
+        // Requests are signed with the old key meanwhile.
         let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
         if last.private_key.expose_secret() == private_key.expose_secret() && last.key_id == key_id {
             return Ok(false);

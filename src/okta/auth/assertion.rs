@@ -6,7 +6,7 @@ use super::crypto::CryptoError;
 use super::jwt;
 use super::signing_key::SigningKey;
 
-/// From `iat` to `exp`, in seconds. Okta allows an hour; a few minutes bear a request that waits, and a clock that is off.
+/// From the time of signing to `exp`, in seconds. Okta allows an hour; a few minutes bear a request that waits, and a clock that is off.
 pub const LIFETIME: i64 = 300;
 
 /// What `client_assertion_type` says of it (RFC 7523, section 2.2).
@@ -34,7 +34,7 @@ struct Claims<'a> {
 /// token endpoint, and `id` one that no other assertion has.
 pub fn sign(key: &SigningKey, client_id: &str, audience: &str, now: i64, id: &str) -> Result<String, CryptoError> {
     let header = Header { alg: key.algorithm.as_str(), typ: "JWT", kid: &key.key_id };
-    let (iat, exp) = (now, now.saturating_add(LIFETIME));
+    let (iat, exp) = (now.saturating_sub(jwt::ISSUED_BEFORE), now.saturating_add(LIFETIME));
     let claims = Claims { sub: client_id, iat, exp, iss: client_id, aud: audience, jti: id };
     jwt::encode(&header, &claims, |message| key.sign(message))
 }

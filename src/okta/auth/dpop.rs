@@ -74,7 +74,7 @@ impl ProofKey {
         let header = Header { typ: "dpop+jwt", alg: "ES256", jwk: &self.jwk };
         let htu = htu(proof.url);
         let ath = proof.token.map(|token| jwt::base64url(Sha256::digest(token.expose_secret())));
-        let iat = proof.now.as_second();
+        let iat = proof.now.as_second().saturating_sub(jwt::ISSUED_BEFORE);
         let claims = Claims { jti: proof.id, htm: proof.method, htu: &htu, iat, nonce: proof.nonce, ath };
         jwt::encode(&header, &claims, |message| self.key.sign(Digest::Sha256, message))
     }
@@ -102,7 +102,7 @@ mod tests {
         let proof = key.prove(&Proof {
             method: "GET",
             url: &url.parse().expect("a URL"),
-            now: Timestamp::from_second(1_562_262_616).expect("a time"),
+            now: Timestamp::from_second(1_562_262_616 + jwt::ISSUED_BEFORE).expect("a time"),
             id: "-BwC3ESc6acc2lTc",
             nonce,
             token: token.as_ref(),

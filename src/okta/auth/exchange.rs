@@ -18,7 +18,10 @@ pub struct Exchange {
     proves: bool,
     nonces: u8,
     clock_learned: bool,
+    by_wall: bool,
+    wall_tried: bool,
     signed_anew: bool,
+    looked: bool,
 }
 
 /// A refusal of the token endpoint.
@@ -35,7 +38,34 @@ pub struct Refusal<'a> {
 impl Exchange {
     /// Begins; `proves`: the session knows already that the org wants proofs.
     pub fn new(mode: Dpop, proves: bool) -> Self {
-        Self { mode, proves: proves || mode == Dpop::Always, nonces: 0, clock_learned: false, signed_anew: false }
+        Self {
+            mode,
+            proves: proves || mode == Dpop::Always,
+            nonces: 0,
+            clock_learned: false,
+            by_wall: false,
+            wall_tried: true,
+            signed_anew: false,
+            looked: false,
+        }
+    }
+
+    /// Begins with a clock that was learnt before; `by_wall`: which was found wrong, so that the wall clock counts.
+    pub fn with_known_clock(self, by_wall: bool) -> Self {
+        Self { by_wall, wall_tried: by_wall, ..self }
+    }
+
+    /// Whether the next request is signed by the wall clock, though the org's is known.
+    pub fn by_wall(&self) -> bool {
+        self.by_wall
+    }
+
+    /// Whether to look at the files of the key once more, and to ask again where that changed: a key and its id may be two
+    /// files, of which one was read before it was written.
+    pub fn looks_again(&mut self, okta: &OktaError) -> bool {
+        let is_about_the_key = okta.code.as_deref() == Some("invalid_client")
+            && mentions(okta, &["kid is invalid", "JWKSet", "signature is invalid"]);
+        is_about_the_key && !std::mem::replace(&mut self.looked, true)
     }
 
     /// Whether the next request has a proof.
@@ -59,6 +89,7 @@ impl Exchange {
     /// | `invalid_dpop_proof`, `use_dpop_nonce` to a request without a proof | with proofs from now on, unless `dpop: false` |
     /// | `use_dpop_nonce` with a nonce | with it, three times at most |
     /// | about times, or our clock was more than a minute off | once, by the server's clock |
+    /// | about times once more, where the org's clock was known before | once, by the wall clock: every `Date` may be a proxy's |
     /// | `already been used`, `invalid_dpop_proof` to a proof | once, signed anew |
     pub fn again(&mut self, refusal: Refusal<'_>) -> bool {
         let Refusal { okta, has_nonce, clock_off } = refusal;
@@ -77,6 +108,11 @@ impl Exchange {
         }
         if !self.clock_learned && (is_about_time(okta) || clock_off > CLOCK_OFF) {
             self.clock_learned = true;
+            self.by_wall = false;
+            return true;
+        }
+        if !self.wall_tried && is_about_time(okta) {
+            (self.wall_tried, self.by_wall) = (true, true);
             return true;
         }
         let is_of_one_request = code == "invalid_dpop_proof" || mentions(okta, &["already been used"]);
@@ -104,6 +140,37 @@ mod tests {
     fn okta(status: u16, code: &str, summary: &str) -> OktaError {
         let body = serde_json::json!({"error": code, "error_description": summary}).to_string();
         OktaError::read(status, body.as_bytes(), None, &[])
+    }
+
+    #[test]
+    fn the_last_try_is_by_the_wall_clock_where_the_other_was_known() {
+        let (expired, used) = ("The client_assertion token is expired.", "It has already been used.");
+        for (by_wall, course) in [
+            (false, &[(expired, true, false), (expired, true, true), (expired, false, true)][..]),
+            (false, &[(expired, true, false), (used, true, false), (expired, true, true)]),
+            (true, &[(expired, true, false), (expired, false, false)]),
+        ] {
+            let mut exchange = Exchange::new(Dpop::Auto, false).with_known_clock(by_wall);
+            assert_eq!(exchange.by_wall(), by_wall);
+            for (summary, again, wall) in course {
+                let okta = okta(401, "invalid_client", summary);
+                let refusal = Refusal { okta: &okta, has_nonce: false, clock_off: Duration::ZERO };
+                assert_eq!((exchange.again(refusal), exchange.by_wall()), (*again, *wall), "{course:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_is_looked_at_once_more_and_only_where_it_is_the_reason() {
+        let mut exchange = Exchange::new(Dpop::Auto, false);
+        for (code, summary, looks) in [
+            ("invalid_client", "The client_assertion token is expired.", false),
+            ("invalid_scope", "kid is invalid", false),
+            ("invalid_client", "The client_assertion JWT kid is invalid.", true),
+            ("invalid_client", "The client_assertion signature is invalid.", false),
+        ] {
+            assert_eq!(exchange.looks_again(&okta(401, code, summary)), looks, "{summary}");
+        }
     }
 
     /// `code: summary`, `+nonce` where it gives one, `+skew` where our clock was off; then whether to ask again, and

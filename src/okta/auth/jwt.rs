@@ -6,6 +6,10 @@ use serde::Serialize;
 
 use super::crypto::{self, CryptoError};
 
+/// So many seconds before the org's time, `iat` says a JWT was issued: the servers of an org do not agree on the second, and
+/// what comes from their future is refused. Of the five minutes that a proof may be old, it leaves nearly all.
+pub(super) const ISSUED_BEFORE: i64 = 5;
+
 /// `header.claims.signature`, each in base64url.
 pub(super) fn encode(
     header: &impl Serialize,

@@ -50,6 +50,8 @@ struct State {
     tokens: u64,
     /// The org wants proofs: learnt once, and kept.
     proves: bool,
+    /// The org's `Date` was found wrong: a token was given by the wall clock alone.
+    by_wall: bool,
     /// The last nonce of the token endpoint, and of the System Log: a server knows its own only (RFC 9449, section 8.2).
     token_nonce: Option<String>,
     page_nonce: Option<String>,
@@ -163,6 +165,8 @@ impl Session {
         tried: &mut Tried,
     ) -> bool {
         let mut state = self.state();
+        // The wall clock may have been set meanwhile; the answer's `Date` is the newer one.
+        state.by_wall &= okta.code.as_deref() != Some("invalid_dpop_proof");
         match refusal::judge(okta, sent.token.scheme, has_nonce, self.app.dpop, tried) {
             Verdict::Again => true,
             Verdict::Prove => {
@@ -236,8 +240,8 @@ impl Session {
 
     /// One attempt, by who holds the flight.
     async fn renew(&self, client: &Client) -> Result<AccessToken, TokenError> {
-        let key = self.current_key(true).await;
-        let got = self.attempt(client, &key).await;
+        let mut key = self.current_key(true).await;
+        let got = self.attempt(client, &mut key).await;
         let (org, client_id, now) = (&self.org, &self.app.client_id, self.clock.elapsed());
         let mut state = self.state();
         match got {
@@ -270,11 +274,18 @@ impl Session {
     }
 
     /// Asks until there is a token or a refusal that asking at once does not mend.
-    async fn attempt(&self, client: &Client, key: &SigningKey) -> Result<AccessToken, TokenError> {
+    async fn attempt(&self, client: &Client, key: &mut Arc<SigningKey>) -> Result<AccessToken, TokenError> {
         let url = self.token_url()?;
-        let proves = self.state().proves;
+        let (proves, by_wall, knows) = {
+            let state = self.state();
+            (state.proves, state.by_wall, state.server.is_known())
+        };
         let mut exchange = Exchange::new(self.app.dpop, proves);
+        if knows {
+            exchange = exchange.with_known_clock(by_wall);
+        }
         loop {
+            self.state().by_wall = exchange.by_wall();
             let (asked_at, signed_at) = (self.clock.elapsed(), self.now());
             let assertion = self.assertion(key, &url, signed_at)?;
             let proof = match exchange.proves() {
@@ -305,6 +316,15 @@ impl Session {
                 .map_or(Duration::ZERO, |date| date.duration_since(signed_at).unsigned_abs().saturating_sub(way));
             let refusal = exchange::Refusal { okta: &okta, has_nonce: answer.nonce.is_some(), clock_off };
             if !exchange.again(refusal) {
+                if exchange.looks_again(&okta) {
+                    let seen = self.current_key(true).await;
+                    if !Arc::ptr_eq(&seen, key) {
+                        *key = seen;
+                        debug!(org = %self.org, "asking for the token with the key as it is now: {okta}");
+                        continue;
+                    }
+                }
+                self.state().by_wall = false;
                 return Err(self.refusal(okta, &answer, key, exchange.proves()));
             }
             debug!(org = %self.org, "asking for the token again: {okta}");
@@ -421,9 +441,10 @@ impl Session {
         state.server.is_known().then(|| state.server.now(now, clock::wall()))
     }
 
-    /// The org's time, as far as it is known.
+    /// The org's time, as far as it is known, and is not known to be wrong.
     fn now(&self) -> Timestamp {
-        self.state().server.now(self.clock.elapsed(), clock::wall())
+        let (state, wall) = (self.state(), clock::wall());
+        if state.by_wall { wall } else { state.server.now(self.clock.elapsed(), wall) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -7,8 +7,10 @@ use okta_kafka_source::okta::auth::credential::Credential;
 use okta_kafka_source::okta::error::{RetryReason, Severity};
 use serde_json::{Value, json};
 
-use super::oauth::{APP, ask, auth, auth_with, challenge, course, form, key, page, parts, timeless, token};
-use super::server::Server;
+use super::oauth::{
+    APP, DATE_SECONDS, ask, auth, auth_with, challenge, course, form, key, no, page, parts, proof, timeless, token,
+};
+use super::server::{Server, Step};
 use super::{Client, Origin, answer, options, org, url};
 use crate::support::recorder::{Recorder, Reply};
 use crate::support::service_key::{Form, Kind, ServiceKey};
@@ -157,4 +159,59 @@ async fn what_keeps_a_token_from_being_renewed_is_told_while_the_old_one_lives()
     let _ = until("private key not read again").await;
     std::fs::write(file.path(), &pem).unwrap();
     let _ = until("").await;
+}
+
+/// A key and its id in two files are read between the one and the other.
+#[tokio::test]
+async fn a_key_that_is_read_without_its_id_is_read_once_more_when_it_is_refused() {
+    let second = ServiceKey::new("kid-2", Kind::P256);
+    let folder = tempfile::TempDir::new().unwrap();
+    let (pem, kid) = (folder.path().join("pem"), folder.path().join("kid"));
+    std::fs::write(&pem, second.file(Form::Pkcs8)).unwrap();
+    std::fs::write(&kid, "kid-1").unwrap();
+    let more = format!(", key_id: '${{file:{}}}'", kid.display());
+    let auth = auth_with(APP, &format!("${{file:{}}}", pem.display()), &more, &|_| None);
+    let bytes = |steps: Vec<Step>| match steps.into_iter().next() {
+        Some(Step::Send(bytes)) => Reply::Bytes(bytes),
+        other => panic!("not an answer: {other:?}"),
+    };
+    let server = Recorder::start(move |exchange| {
+        let assertion = exchange.form_member("client_assertion");
+        match assertion.map(|assertion| parts(&assertion).0["kid"] == "kid-2") {
+            None => bytes(page()),
+            Some(true) => bytes(token("Bearer", "t", "3600")),
+            Some(false) => {
+                std::fs::write(&kid, "kid-2").unwrap();
+                bytes(timeless("401 Unauthorized", "invalid_client", "The client_assertion signature is invalid."))
+            }
+        }
+    });
+    let org: Origin = server.origin().parse().unwrap();
+    let client = Client::new(org.clone(), options()).expect("a client");
+    let outcome = client.get(&url(&org, "since=a"), &Credential::new(&org, &auth)).await;
+    assert!(outcome.result.is_ok(), "{outcome:?}");
+    assert_eq!(server.token_exchanges().len(), 2);
+}
+
+/// A proxy's `Date` may be wrong in every answer; then this machine's clock is the better one.
+#[tokio::test]
+async fn a_date_by_which_everything_is_refused_gives_way_to_this_machines_clock() {
+    let words = "The client_assertion token must be issued before the current time.";
+    let refused = || no("401 Unauthorized", &[], "invalid_client", words);
+    let again = [token("DPoP", "a", "3600"), page()];
+    let server = Server::start([token("DPoP", "a", "0"), page(), refused(), refused()].into_iter().chain(again));
+    let org = org(&server);
+    let client = Client::new(org.clone(), options()).expect("a client");
+    let credential = Credential::new(&org, &auth(&key(), ", key_id: kid-1, dpop: true"));
+    for _ in 0..2 {
+        let outcome = client.get(&url(&org, "since=a"), &credential).await;
+        assert!(outcome.result.is_ok(), "{outcome:?}");
+    }
+    let bodies = server.bodies();
+    let assertions: Vec<i64> =
+        [0, 2, 3, 4].map(|at| parts(&form(&bodies[at], "client_assertion")).1["iat"].as_i64().unwrap()).to_vec();
+    let proof = proof(&server.requests()[5]).1["iat"].as_i64().unwrap();
+    let is_of_date = |issued: i64| (DATE_SECONDS - 5..DATE_SECONDS + 60).contains(&issued);
+    assert_eq!(assertions.iter().map(|issued| is_of_date(*issued)).collect::<Vec<_>>(), [false, true, true, false]);
+    assert!(!is_of_date(proof), "{proof}");
 }

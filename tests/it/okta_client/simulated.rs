@@ -148,6 +148,18 @@ async fn a_clock_that_is_off_costs_one_request_and_none_later() {
     );
 }
 
+/// Servers of an org do not agree on the second, nor does `Date` say more.
+#[tokio::test]
+async fn a_server_that_is_seconds_behind_refuses_nothing() {
+    for (mode, requests) in [(DpopMode::Off, 1), (DpopMode::Required, 3)] {
+        let app = App::dpop(mode, "").await;
+        app.simulator.set_clock_offset(-3);
+        app.page().await;
+        let refused = app.control.counters().refused_assertions.clone();
+        assert_eq!((app.counts(), refused.values().sum::<usize>()), ((1, requests), 0), "{mode:?}: {refused:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_endpoints_troubles_are_told_from_refusals() {
     let app = App::dpop(DpopMode::Off, "").await;

@@ -202,6 +202,6 @@ fn must_be_on_the_servers_clock(exchanges: &[Exchange]) {
     let signed = signed.chain(exchanges[1..3].iter().filter_map(|x| x.request.header("dpop").map(str::to_owned)));
     for token in signed {
         let issued = unverified(&token, 1)["iat"].as_u64().expect("iat");
-        assert!(issued.abs_diff(date) <= 5, "signed at {issued} by a server's clock of {date}");
+        assert!(issued.abs_diff(date) <= 10, "signed at {issued} by a server's clock of {date}");
     }
 }
