@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::await_topics;
-use super::cold_start::ColdStart;
+use super::cold_start::{ColdStart, Correction};
 use super::progress::Progress;
 use super::publish::OwnedPage;
 use super::report::ConnectorStatus;
@@ -272,7 +272,16 @@ impl Runner {
     /// Where a cold start should have begun, as its first page shows.
     fn corrected_start(&mut self, date: Option<Timestamp>) -> Option<Timestamp> {
         let connector = &self.connector;
-        let since = self.cold.take()?.corrected(&connector.since, date?, self.clock.elapsed())?;
+        let since = match self.cold.take()?.corrected(&connector.since, date?, self.clock.elapsed())? {
+            Correction::BeginAt(since) => since,
+            Correction::Doubtful { ahead } => {
+                warn!(
+                    connector = connector.name, org = %connector.org, ahead_hours = ahead.as_hours(),
+                    "this machine's clock is days ahead of the org's, and one of them is wrong: beginning at the `since` of this one; synchronise it (NTP), and `offsets reset` where events are missing"
+                );
+                return None;
+            }
+        };
         warn!(
             connector = connector.name, org = %connector.org, %since,
             "this machine's clock is ahead of the org's: beginning at the `since` of the org's clock; synchronise it (NTP)"
