@@ -23,7 +23,7 @@ const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 const INTERVAL: Duration = Duration::from_millis(500);
 /// How much later than it should a poll may come: a page's way, and a loaded machine.
-const LATE: Duration = Duration::from_millis(1_500);
+const LATE: Duration = Duration::from_secs(3);
 
 fn spawn(config: &ConfigYaml, clock: &ShiftedClock) -> Connector {
     let environment = clock.environment();
@@ -156,7 +156,7 @@ fn a_clock_set_back_makes_nobody_wait() {
     let began = Instant::now();
     worker.stop();
     let stopped = began.elapsed();
-    assert!(stopped < Duration::from_secs(3), "the stop took {stopped:?}:\n{}", worker.process().tail(40));
+    assert!(stopped < Duration::from_millis(4_500), "the stop took {stopped:?}:\n{}", worker.process().tail(40));
     prove::row(
         "clock-set-back",
         "A wall clock that is set back while nothing happens costs no membership, and nobody waits for it to come again",
