@@ -3,7 +3,7 @@
 //! A module that names tokio, rdkafka or reqwest can't be here, and needs not: what parses what comes from outside is
 //! pure (tests/it/layers.rs).
 
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 #[path = "../../src/clock.rs"]
 pub mod clock;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::token::Proved;
 use crate::config::Dpop;
 use crate::okta::error::OktaError;
 
@@ -10,6 +9,17 @@ use crate::okta::error::OktaError;
 const CLOCK_OFF: Duration = Duration::from_secs(60);
 /// How often a nonce is taken over: it may be rotated between two requests, and again.
 const NONCES: u8 = 3;
+
+/// What the request for a token proved, and so which kind is taken (RFC 9449, section 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proved {
+    /// It had no proof: a token that is bound to a key is bound to none of ours.
+    No,
+    /// It had a proof, and a token that is bound to nothing is good too, of an org that binds none.
+    Maybe,
+    /// It had a proof, and only a token that is bound to its key is good.
+    Must,
+}
 
 /// One attempt to get a token, with all its requests. Each is signed anew: a `jti` is good for one.
 #[derive(Debug, Clone)]

@@ -103,7 +103,7 @@ impl Renewal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::token::Proved;
+    use super::super::exchange::Proved;
     use super::*;
     use crate::okta::error::{OktaError, RequestError, RetryReason};
 

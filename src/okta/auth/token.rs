@@ -7,9 +7,10 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::exchange::Proved;
 use super::token_error::TokenError;
 
-/// What is taken for the lifetime where an answer does not say it: Okta's own (api.md, section 3).
+/// What is taken for the lifetime where an answer does not say it: one hour, which Okta fixes for its org server.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 /// The longest lifetime that is believed: a token that dies earlier is renewed by its 401.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -44,17 +45,6 @@ impl Scheme {
             Self::Dpop => "bound to this process's key (DPoP)",
         }
     }
-}
-
-/// What the request for a token proved, and so which kind is taken (RFC 9449, section 5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proved {
-    /// It had no proof: a token that is bound to a key is bound to none of ours.
-    No,
-    /// It had a proof, and a token that is bound to nothing is good too, of an org that binds none.
-    Maybe,
-    /// It had a proof, and only a token that is bound to its key is good.
-    Must,
 }
 
 /// An access token. Debug does not show it.
