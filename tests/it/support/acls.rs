@@ -127,14 +127,7 @@ pub fn grant(bootstrap: &str, user: &str, permissions: &[Permission<'_>]) {
     let mut request = header(CREATE_ACLS);
     request.extend(i32::try_from(permissions.len()).unwrap().to_be_bytes());
     for (resource, operation) in permissions {
-        let (kind, name, pattern) = resource.pattern();
-        request.push(kind);
-        string(&mut request, name);
-        request.extend(pattern.to_be_bytes());
-        string(&mut request, &principal);
-        string(&mut request, "*");
-        request.push(*operation as u8);
-        request.extend(ALLOW.to_be_bytes());
+        allowed(&mut request, &principal, resource, *operation);
     }
     let mut stream = TcpStream::connect(bootstrap).unwrap();
     stream.set_read_timeout(Some(TIMEOUT)).unwrap();
@@ -148,15 +141,8 @@ pub fn grant(bootstrap: &str, user: &str, permissions: &[Permission<'_>]) {
     // The controller has them; the broker hears of them a little later, and in no order.
     let deadline = Instant::now() + TIMEOUT;
     for (resource, operation) in permissions {
-        let (kind, name, pattern) = resource.pattern();
         let mut request = header(DESCRIBE_ACLS);
-        request.push(kind);
-        string(&mut request, name);
-        request.extend(pattern.to_be_bytes());
-        string(&mut request, &principal);
-        string(&mut request, "*");
-        request.push(*operation as u8);
-        request.extend(ALLOW.to_be_bytes());
+        allowed(&mut request, &principal, resource, *operation);
         // Length, correlation id, throttle time, error code, a message, empty or null, and the count.
         while ask(&mut stream, &request)[16..] == [0, 0, 0, 0] {
             assert!(Instant::now() < deadline, "{permissions:?} do not come to hold");
@@ -164,6 +150,18 @@ pub fn grant(bootstrap: &str, user: &str, permissions: &[Permission<'_>]) {
             std::thread::yield_now();
         }
     }
+}
+
+/// One permission, which both requests spell in the same way.
+fn allowed(request: &mut Vec<u8>, principal: &str, resource: &Resource<'_>, operation: Operation) {
+    let (kind, name, pattern) = resource.pattern();
+    request.push(kind);
+    string(request, name);
+    request.extend(pattern.to_be_bytes());
+    string(request, principal);
+    string(request, "*");
+    request.push(operation as u8);
+    request.extend(ALLOW.to_be_bytes());
 }
 
 fn header(key: i16) -> Vec<u8> {
