@@ -142,7 +142,8 @@ fn judge(requests: &[RequestRecord], alone: &[Duration], beside: &[Duration], qu
     }
     // Its last look may be older than the last polls of the two.
     assert!(by_bulk >= 10.0 && found + 3 >= LIMIT / 2, "{result}");
-    assert!(busiest <= ALLOWED + (LIMIT - ALLOWED) / 2, "{result}");
+    // What each of the two others has open at that moment is in nobody's headers yet.
+    assert!(busiest <= ALLOWED + (LIMIT - ALLOWED) / 2 + 2, "{result}");
     prove::row(
         "rate-limit-processes",
         "Several processes with one token make no 429 of their own, and bulk work delays no poll",
