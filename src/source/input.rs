@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::okta::page::RawElement;
 use crate::okta::page_url::{PageUrl, PageUrlError};
 use crate::source::offset::SourceOffset;
-use crate::source::record::Sequence;
+use crate::source::record::{Element, Sequence};
 
 /// The time of one step, given from outside: the task has no clock and no dice.
 #[derive(Debug, Clone, Copy)]
@@ -27,11 +26,11 @@ pub struct RequestId(pub(super) u64);
 /// The page that Okta gave.
 #[derive(Debug, Clone)]
 pub struct PageAnswer {
-    /// Elements of the array, in order.
-    pub elements: Vec<RawElement>,
+    /// Elements of the array, converted, in order.
+    pub elements: Vec<Element>,
     /// The `next` link, checked (I3).
     pub next: Option<Result<PageUrl, PageUrlError>>,
-    /// Size of the body.
+    /// What it holds in memory: the body, and the values that were made of it.
     pub bytes: usize,
 }
 

@@ -1,7 +1,9 @@
 //! What one page becomes: events for the topic, dead letters for theirs, and the offset after it.
 
+use bytes::Bytes;
+
 use crate::dead_letter::DeadLetter;
-use crate::okta::page::{RawElement, RawEvent};
+use crate::okta::page::RawEvent;
 use crate::source::offset::SourceOffset;
 
 /// Place of a page among those of its connector: pages are committed in this order.
@@ -13,18 +15,77 @@ pub struct Sequence {
     pub number: u64,
 }
 
+/// An event with the value of its record: Okta's bytes stay beside it, since what Kafka refuses goes to the dead letter topic
+/// as Okta sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceRecord {
+    /// The event.
+    pub event: RawEvent,
+    /// The value, in the connector's format; none where it is Okta's bytes.
+    pub encoded: Option<Bytes>,
+    /// How many values of the event stand in its record's `unmapped`.
+    pub unmapped: usize,
+}
+
+impl SourceRecord {
+    /// The record's value.
+    pub fn value(&self) -> &[u8] {
+        self.encoded.as_ref().unwrap_or(&self.event.bytes)
+    }
+}
+
+/// One element of a page, converted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Element {
+    /// For the topic.
+    Record(SourceRecord),
+    /// For the dead letter topic.
+    DeadLetter {
+        /// The element as Okta sent it, and why.
+        letter: DeadLetter,
+        /// Its `published`, as written, where it is an RFC 3339 time.
+        published: Option<String>,
+    },
+}
+
+impl Element {
+    /// The `uuid`, where it is usable.
+    pub fn uuid(&self) -> Option<&str> {
+        match self {
+            Self::Record(record) => Some(&record.event.uuid),
+            Self::DeadLetter { letter, .. } => letter.uuid.as_deref(),
+        }
+    }
+
+    /// The `published` as written, where it is an RFC 3339 time.
+    pub fn published(&self) -> Option<&str> {
+        match self {
+            Self::Record(record) => record.event.published.as_ref().map(|published| published.text.as_str()),
+            Self::DeadLetter { published, .. } => published.as_deref(),
+        }
+    }
+
+    /// Bytes that it holds in memory beside the body of its page.
+    pub fn own_bytes(&self) -> usize {
+        match self {
+            Self::Record(SourceRecord { encoded: Some(value), .. }) => value.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// A whole page on its way to Kafka (I1): never split, never reordered.
 #[derive(Debug, Clone)]
 pub struct PageRecords {
     /// Place in the order of this connector's pages.
     pub sequence: Sequence,
     /// Events, in page order.
-    pub events: Vec<RawEvent>,
+    pub events: Vec<SourceRecord>,
     /// Elements that cannot be published: in page order, then those that Kafka does not take.
     pub dead_letters: Vec<DeadLetter>,
     /// The source offset after this page.
     pub offset: SourceOffset,
-    /// Size of the page's body in bytes: what this page holds in memory.
+    /// What this page holds in memory, in bytes: its body, and the values that were made of it.
     pub bytes: usize,
 }
 
@@ -32,7 +93,7 @@ impl PageRecords {
     /// Sorts a page's elements into events and dead letters; `before` is the offset that this page was asked from.
     pub fn new(
         sequence: Sequence,
-        elements: Vec<RawElement>,
+        elements: Vec<Element>,
         bytes: usize,
         checkpoint_url: String,
         before: &SourceOffset,
@@ -48,8 +109,8 @@ impl PageRecords {
         }
         for element in elements {
             match element {
-                RawElement::Event(event) => events.push(event),
-                RawElement::Refused(element) => dead_letters.push(element.into()),
+                Element::Record(record) => events.push(record),
+                Element::DeadLetter { letter, .. } => dead_letters.push(letter),
             }
         }
         // I10: every element of the page goes somewhere.

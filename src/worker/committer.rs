@@ -306,7 +306,7 @@ impl Committer<'_> {
             let connector = &self.connectors[page.owner];
             connector.metrics.events_committed.inc_by(page.records.events.len() as u64);
             for event in &page.records.events {
-                if let Some(published) = &event.published {
+                if let Some(published) = &event.event.published {
                     connector.metrics.event_age.observe((now - published.millis as f64 / 1000.0).max(0.0));
                 }
             }

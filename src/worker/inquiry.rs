@@ -25,7 +25,7 @@ use crate::kafka::deliveries::Undelivered;
 use crate::kafka::error::{self, Verdict, judge};
 use crate::kafka::transaction::{ProducerRecord, TransactionalProducer};
 use crate::metrics::TransactionResult;
-use crate::okta::page::RawEvent;
+use crate::source::record::SourceRecord;
 
 /// How long one trial may go without a record taken, and how long its producer may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -92,10 +92,10 @@ impl Committer<'_> {
         let to = &self.destinations[owner];
         let config = &self.connectors[owner].config;
         let now = to.limits.sending_time.now(self.now());
-        let events: Vec<&RawEvent> = events(pages).collect();
+        let events: Vec<&SourceRecord> = events(pages).collect();
         let suspects = || inquiry.suspects.iter().filter_map(|one| Some((one, *events.get(one.tag.index as usize)?)));
-        let sent_with_its_time = |event: &RawEvent| {
-            let published = event.published.as_ref()?.millis;
+        let sent_with_its_time = |record: &SourceRecord| {
+            let published = record.event.published.as_ref()?.millis;
             to.limits.record_time.of(published, now)
         };
         let times: Vec<(bool, i64)> = suspects()
@@ -218,9 +218,9 @@ impl Committer<'_> {
             return Step::End(self.renewed(message, Some(u32::try_from(bytes).unwrap_or(u32::MAX).max(1))));
         }
         let now = to.limits.sending_time.now(self.now());
-        let events: Vec<&RawEvent> = events(pages).collect();
+        let events: Vec<&SourceRecord> = events(pages).collect();
         let sent_time = |one: &Undelivered| {
-            let published = events.get(one.tag.index as usize)?.published.as_ref()?.millis;
+            let published = events.get(one.tag.index as usize)?.event.published.as_ref()?.millis;
             to.limits.record_time.of(published, now)
         };
         // A batch with several refused times names them only as invalid; one alone shows what they are.
@@ -232,7 +232,7 @@ impl Committer<'_> {
             if let Some(event) = events.get(*index as usize) {
                 let class = error::record_class(refused.code);
                 let reason = Reason::RefusedByKafka { class, topic: to.topic.clone(), bytes: to.event_bytes(event) };
-                to.limits.add_refused(event, reason);
+                to.limits.add_refused(&event.event, reason);
             }
         }
         let message = format!(
@@ -255,6 +255,6 @@ impl Committer<'_> {
 }
 
 /// The events of these pages, in the order in which they are numbered.
-fn events(pages: &VecDeque<OwnedPage>) -> impl Iterator<Item = &RawEvent> {
+fn events(pages: &VecDeque<OwnedPage>) -> impl Iterator<Item = &SourceRecord> {
     pages.iter().flat_map(|page| &page.records.events)
 }

@@ -3,8 +3,7 @@
 use super::publish::Destination;
 use super::topic_limits::MAX_MESSAGE_BYTES;
 use crate::dead_letter::{DeadLetter, Reason};
-use crate::okta::page::RawEvent;
-use crate::source::record::PageRecords;
+use crate::source::record::{PageRecords, SourceRecord};
 
 /// Turns events that the topic does not take into dead letters. Fails, with what to do, where the page can't be
 /// published at all: nothing of it may move then.
@@ -14,7 +13,7 @@ pub fn judge(page: &mut PageRecords, to: &Destination, shard: i32) -> Result<(),
         let bytes = to.event_bytes(event);
         match limit.filter(|limit| bytes > *limit) {
             Some(limit) => Some(Reason::RecordTooLarge { bytes, topic: to.topic.clone(), limit }),
-            None => to.limits.refusal_of(event),
+            None => to.limits.refusal_of(&event.event),
         }
     });
     let Some(first) = page.dead_letters.first() else { return Ok(()) };
@@ -38,7 +37,7 @@ pub fn judge(page: &mut PageRecords, to: &Destination, shard: i32) -> Result<(),
 }
 
 /// Makes dead letters of those events of the page that `why` gives a reason for (I10: none is dropped).
-fn set_aside(page: &mut PageRecords, mut why: impl FnMut(&RawEvent) -> Option<Reason>) {
+fn set_aside(page: &mut PageRecords, mut why: impl FnMut(&SourceRecord) -> Option<Reason>) {
     let reasons: Vec<Option<Reason>> = page.events.iter().map(&mut why).collect();
     if reasons.iter().all(Option::is_none) {
         return;
@@ -46,7 +45,7 @@ fn set_aside(page: &mut PageRecords, mut why: impl FnMut(&RawEvent) -> Option<Re
     let events = std::mem::take(&mut page.events);
     for (event, reason) in events.into_iter().zip(reasons) {
         match reason {
-            Some(reason) => page.dead_letters.push(DeadLetter::of_event(event, reason)),
+            Some(reason) => page.dead_letters.push(DeadLetter::of_event(event.event, reason)),
             None => page.events.push(event),
         }
     }
@@ -69,6 +68,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::convert::Converter;
     use crate::offsets::codec;
     use crate::okta::page;
     use crate::source::offset::{SourceOffset, SourcePartition};
@@ -96,6 +96,7 @@ mod tests {
     fn records(body: String) -> PageRecords {
         let length = body.len();
         let elements = page::split(&bytes::Bytes::from(body)).expect("an array");
+        let elements = elements.into_iter().map(|element| Converter::Json.convert(element)).collect();
         let before = SourceOffset::cold("before".to_owned(), "q".to_owned());
         PageRecords::new(Sequence::default(), elements, length, "after".to_owned(), &before)
     }
@@ -116,7 +117,7 @@ mod tests {
         ] {
             let mut page = mixed();
             judge(&mut page, &destination(limit, None, true), 3).expect("all goes somewhere");
-            let kept: String = page.events.iter().map(|event| event.uuid.as_str()).collect();
+            let kept: String = page.events.iter().map(|record| record.event.uuid.as_str()).collect();
             let classes: Vec<&str> = page.dead_letters.iter().map(|letter| letter.reason.class()).collect();
             assert_eq!((kept.as_str(), classes), (events, letters), "{limit:?}");
         }

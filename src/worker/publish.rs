@@ -13,7 +13,7 @@ use crate::kafka::transaction::ProducerRecord;
 use crate::offsets::codec;
 use crate::okta::page::RawEvent;
 use crate::source::offset::{SourceOffset, SourcePartition};
-use crate::source::record::PageRecords;
+use crate::source::record::{PageRecords, SourceRecord};
 
 /// A page of one of the shard's connectors.
 #[derive(Debug)]
@@ -65,10 +65,10 @@ impl Destination {
     }
 
     /// What the record of this event counts for, against `max.message.bytes`: key, value, headers and what Kafka adds.
-    pub fn event_bytes(&self, event: &RawEvent) -> u64 {
-        let (headers, count) = event_headers(event, self);
+    pub fn event_bytes(&self, record: &SourceRecord) -> u64 {
+        let (headers, count) = event_headers(&record.event, self);
         let headers = headers[..count].iter().map(|(name, value)| name.len() + value.len());
-        (event.uuid.len() + json::value(event).len() + headers.sum::<usize>() + OVERHEAD_BYTES) as u64
+        (record.event.uuid.len() + record.value().len() + headers.sum::<usize>() + OVERHEAD_BYTES) as u64
     }
 
     /// The same of a dead letter.
@@ -163,12 +163,13 @@ pub fn record_count(pages: &[OwnedPage]) -> usize {
 
 /// CloudEvents 1.0, Kafka binding, binary mode: a consumer routes without decoding.
 fn send_event(
-    event: &RawEvent,
+    record: &SourceRecord,
     to: &Destination,
     tag: Tag,
     monotonic: Duration,
     send: &mut dyn FnMut(ProducerRecord<'_>) -> bool,
 ) -> bool {
+    let event = &record.event;
     let (headers, count) = event_headers(event, to);
     let TopicLimits { record_time, sending_time, .. } = &*to.limits;
     let own = event.published.as_ref();
@@ -177,7 +178,7 @@ fn send_event(
         topic: &to.topic,
         partition: None,
         key: event.uuid.as_bytes(),
-        value: Some(json::value(event)),
+        value: Some(record.value()),
         timestamp: own.or_else(|| Some(sending_time.stamp(monotonic))),
         headers: &headers[..count],
         tag,
@@ -209,6 +210,7 @@ fn event_headers<'a>(event: &'a RawEvent, to: &'a Destination) -> ([(&'static st
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::convert::Converter;
     use crate::okta::page;
     use crate::source::offset::SourceOffset;
     use crate::source::record::Sequence;
@@ -229,6 +231,7 @@ mod tests {
 
     fn owned(owner: usize, number: u64, body: &'static str) -> OwnedPage {
         let elements = page::split(&bytes::Bytes::from_static(body.as_bytes())).expect("an array");
+        let elements = elements.into_iter().map(|element| Converter::Json.convert(element)).collect();
         let before = SourceOffset::cold("before".to_owned(), "q".to_owned());
         let sequence = Sequence { generation: 0, number };
         OwnedPage {

@@ -21,6 +21,7 @@ use super::topic_limits::TopicLimits;
 use super::turns::Turns;
 use crate::clock::{self, Clock};
 use crate::config::ConnectorConfig;
+use crate::convert::Converter;
 use crate::kafka::topics::Topics;
 use crate::metrics::ConnectorMetrics;
 use crate::okta::auth::credential::Credential;
@@ -32,13 +33,13 @@ use crate::okta::query::SystemLogQuery;
 use crate::source::action::{Action, ConnectorState};
 use crate::source::input::{Input, PageAnswer, Refusal, RequestId};
 use crate::source::offset::SourceOffset;
-use crate::source::record::Sequence;
+use crate::source::record::{Element, Sequence};
 use crate::source::task::{Task, TaskSettings};
 use crate::telemetry;
 
 /// Pages that a connector may ask for ahead of the commit.
 const AHEAD_PAGES: usize = 40;
-/// Bytes of page bodies that a connector may hold ahead of the commit: forty pages of a hundred events are 6 MB.
+/// Bytes that a connector may hold ahead of the commit: forty pages of a hundred events are 6 MB as JSON.
 const AHEAD_BYTES: usize = 8 * 1024 * 1024;
 /// Between two looks at the files of a failed connector's credential.
 const CREDENTIAL_LOOK: Duration = Duration::from_secs(15);
@@ -69,6 +70,8 @@ pub struct Runner {
     pub client: Client,
     /// What lets it in; others may share it.
     pub credential: Credential,
+    /// Makes its records' values.
+    pub converter: Converter,
     /// When it may ask.
     pub turns: Turns,
     /// Its topics.
@@ -262,7 +265,10 @@ impl Runner {
                 }
                 let published = page.elements.iter().rev().find_map(RawElement::published);
                 self.turns.page_ends(published, outcome.server_date);
-                let page = PageAnswer { elements: page.elements, next: page.next, bytes: page.body_bytes };
+                let elements: Vec<Element> =
+                    page.elements.into_iter().map(|element| self.converter.convert(element)).collect();
+                let bytes = page.body_bytes + elements.iter().map(Element::own_bytes).sum::<usize>();
+                let page = PageAnswer { elements, next: page.next, bytes };
                 Input::Page { request, page }
             }
             Err(error) => Input::Refused { request, refusal: self.refusal(&error) },

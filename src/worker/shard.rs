@@ -24,6 +24,7 @@ use super::shutdown::Stop;
 use super::topic_limits::{MAX_MESSAGE_BYTES, TopicLimits};
 use super::turns::Turns;
 use crate::config::ConnectorConfig;
+use crate::convert::Converter;
 use crate::kafka::group::GroupError;
 use crate::kafka::offset_log::{self, OffsetLog};
 use crate::kafka::transaction::TransactionalProducer;
@@ -312,6 +313,7 @@ impl Runners {
                 life: shard.lives,
                 client: access.client,
                 credential: access.credential,
+                converter: Converter::Json,
                 turns: Turns::new(access.gate, shard.context.clock),
                 topics: Arc::clone(&shard.context.topics),
                 metrics: Arc::clone(&connector.metrics),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use crate::convert::Converter;
 use crate::okta::origin::Origin;
 use crate::okta::page;
 use crate::okta::page_url::PageUrl;
@@ -13,7 +14,7 @@ use crate::okta::query::SystemLogQuery;
 use crate::source::action::{Action, ConnectorState};
 use crate::source::input::{Input, Now, PageAnswer, Refusal, RequestId};
 use crate::source::offset::SourceOffset;
-use crate::source::record::PageRecords;
+use crate::source::record::{Element, PageRecords};
 use crate::source::task::{Task, TaskSettings};
 
 pub const LIMIT: u16 = 10;
@@ -52,14 +53,16 @@ pub fn body(uuids: impl Iterator<Item = usize>) -> Bytes {
     Bytes::from(format!("[{}]", events.join(",")))
 }
 
+/// A page's elements, as the task gets them.
+pub fn elements(body: &Bytes) -> Vec<Element> {
+    let elements = page::split(body).expect("an array");
+    elements.into_iter().map(|element| Converter::Json.convert(element)).collect()
+}
+
 /// A page of `count` events that starts at `position`.
 pub fn answer(position: usize, count: usize) -> PageAnswer {
     let body = body(position..position + count);
-    PageAnswer {
-        elements: page::split(&body).expect("an array"),
-        next: Some(Ok(link(position + count))),
-        bytes: body.len(),
-    }
+    PageAnswer { elements: elements(&body), next: Some(Ok(link(position + count))), bytes: body.len() }
 }
 
 /// A task and all around it.
@@ -177,7 +180,7 @@ impl World {
     pub fn write(&mut self, pages: usize) -> Option<Input> {
         let mut through = None;
         for records in self.collected.drain(..pages.min(self.collected.len())) {
-            self.topic.extend(records.events.iter().map(|event| event.uuid.clone()));
+            self.topic.extend(records.events.iter().map(|record| record.event.uuid.clone()));
             self.stored = Some(records.offset);
             through = Some(records.sequence);
         }
