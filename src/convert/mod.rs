@@ -1,5 +1,6 @@
 //! From an event to a record's value.
 
+pub mod avro;
 pub mod json;
 
 use crate::dead_letter::DeadLetter;
