@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use self::oauth::{OauthArgs, ServiceApp};
-use crate::simulator::{Fault, Faults, Poison, Simulator, SimulatorConfig};
+use crate::simulator::{DriftFrom, Fault, Faults, Poison, Simulator, SimulatorConfig};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,6 +26,9 @@ Examples:
 
   An org that cannot answer for events 500 to 519 in time, unless it is asked for ten events or fewer:
     okta-kafka-source simulate --poison timeout:500-519:10
+
+  An org whose events change their shape after a minute, and of which one in twenty is odd:
+    okta-kafka-source simulate --live-rate 50 --drift-from 1m --awkward 0.05
 
   With a configuration that works with it:
     okta-kafka-source simulate --print-config > simulated.yaml &
@@ -63,6 +66,19 @@ pub struct SimulateArgs {
     /// Serve the lines of this file, byte for byte, instead of made-up events.
     #[arg(long, value_name = "FILE.ndjson")]
     pub events_file: Option<PathBuf>,
+    /// From when on events have another shape: new members, objects in the place of strings (userBehaviors), a new
+    /// outcome, a member less, numbers in the place of strings. An event's number, counted from 0, or a time after the
+    /// start, as in 30s.
+    #[arg(long, value_name = "N|DURATION", conflicts_with = "events_file")]
+    pub drift_from: Option<DriftFrom>,
+    /// The share of odd events, from 0 to 1: member names with /, ~ and dots, numbers beyond any type, values of other
+    /// types, objects in open maps, deep nesting, escapes.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, conflicts_with = "events_file")]
+    pub awkward: f64,
+    /// The share of events that cannot be published, from 0 to 1: without a uuid; and for `format: avro` also with a
+    /// member twice, or nested too deeply.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, conflicts_with = "events_file")]
+    pub unpublishable: f64,
     /// How long every answer takes, as in 200ms.
     #[arg(long, value_name = "DURATION", default_value = "0ms", value_parser = duration)]
     pub latency: Duration,
@@ -119,6 +135,9 @@ pub async fn run(args: SimulateArgs, shutdown: impl Future<Output = ()>) -> anyh
         events: args.events,
         events_file: args.events_file,
         live_rate,
+        drift_from: args.drift_from,
+        awkward: args.awkward,
+        unpublishable: args.unpublishable,
         latency: args.latency,
         rate_limit: args.rate_limit,
         concurrency_limit: args.concurrency_limit,
@@ -219,6 +238,9 @@ mod tests {
             (vec!["--latency=-1s"], "is negative"),
             (vec!["--latency", "soon"], "is not a duration"),
             (vec!["--poison", "timeout:5"], "is not KIND:FIRST-LAST:LIMIT"),
+            (vec!["--drift-from", "soon"], "is neither the number of an event nor a duration"),
+            (vec!["--awkward", "some"], "invalid float literal"),
+            (vec!["--awkward", "0.1", "--events-file", "f"], "cannot be used with"),
             (vec!["--events", "3", "--events-file", "f"], "cannot be used with"),
             (vec!["--dpop", "required"], "--oauth"),
             (vec!["--oauth", "--dpop", "maybe"], "possible values: required, off, auto"),

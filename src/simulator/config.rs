@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::drift::DriftFrom;
 use super::faults::Faults;
 use super::oauth::OauthConfig;
 use super::poison::Poison;
@@ -34,6 +35,12 @@ pub struct SimulatorConfig {
     pub live_rate: f64,
     /// No more new events than this; `None` goes on for ever.
     pub live_limit: Option<usize>,
+    /// From when on made events have another shape; `None` is never.
+    pub drift_from: Option<DriftFrom>,
+    /// The share of made events that are odd, from 0 to 1.
+    pub awkward: f64,
+    /// The share of made events that cannot be published, from 0 to 1.
+    pub unpublishable: f64,
     /// What goes wrong.
     pub faults: Faults,
     /// Events whose pages fail until they are small enough.
@@ -77,6 +84,9 @@ impl Default for SimulatorConfig {
             events_file: None,
             live_rate: 0.0,
             live_limit: None,
+            drift_from: None,
+            awkward: 0.0,
+            unpublishable: 0.0,
             faults: Faults::none(),
             poison: Vec::new(),
             latency: Duration::ZERO,
@@ -159,6 +169,15 @@ impl SimulatorConfig {
         let bad = |setting, value: String, expected| Err(SimulatorError::BadSetting { setting, value, expected });
         if !(0.0..=100_000.0).contains(&self.live_rate) {
             return bad("live-rate", self.live_rate.to_string(), "give events a second, from 0 to 100000");
+        }
+        for (setting, share) in [("awkward", self.awkward), ("unpublishable", self.unpublishable)] {
+            if !(0.0..=1.0).contains(&share) {
+                return bad(setting, share.to_string(), "give a share of the events, from 0 to 1");
+            }
+        }
+        if self.awkward + self.unpublishable > 1.0 {
+            let sum = (self.awkward + self.unpublishable).to_string();
+            return bad("awkward and unpublishable", sum, "give shares that are at most 1 together");
         }
         if self.rate_limit == 0 {
             return bad("rate-limit", "0".to_owned(), "give at least 1 request a window");

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::config::{SimulatorConfig, SimulatorError};
-use super::generator::EventGenerator;
+use super::drift::DriftFrom;
+use super::generator::{EventGenerator, EventKind, Shape};
 use super::store::{EventStore, NewEvent};
 
 /// One event in this many shares the millisecond of the one before it, so that the `_<n>` of cursors matters.
@@ -25,6 +26,9 @@ pub(super) struct Feed {
     live_rate: f64,
     live_limit: usize,
     live_made: usize,
+    pub(super) drift_from: Option<DriftFrom>,
+    awkward: f64,
+    unpublishable: f64,
     scratch: Vec<u8>,
 }
 
@@ -46,6 +50,9 @@ impl Feed {
             live_rate: config.live_rate,
             live_limit: config.live_limit.unwrap_or(usize::MAX),
             live_made: 0,
+            drift_from: config.drift_from,
+            awkward: config.awkward,
+            unpublishable: config.unpublishable,
             scratch: Vec::with_capacity(4096),
         };
         match &config.events_file {
@@ -98,11 +105,18 @@ impl Feed {
         let delay =
             if self.rng.u32(..LATE_ONE_IN) == 0 { self.rng.i64(1_000..MAX_LATE_MILLIS) } else { self.rng.i64(20..400) };
         self.scratch.clear();
-        let made = self.generator.write(millis - delay, &mut self.scratch);
+        let (number, after_start) = (self.store.events().len(), millis - self.started_millis);
+        let shape = Shape {
+            drifted: self.drift_from.map(|from| from.reached(number, after_start)),
+            awkward: self.awkward,
+            unpublishable: self.unpublishable,
+        };
+        let made = self.generator.write(millis - delay, shape, &mut self.scratch);
         let event = NewEvent {
-            uuid: Some(made.uuid),
+            uuid: made.uuid,
             published: Some(made.published),
             published_millis: Some(millis - delay),
+            kind: made.kind,
             raw: &self.scratch,
         };
         self.store.push(millis, event);
@@ -120,7 +134,7 @@ impl Feed {
             .as_deref()
             .and_then(|text| text.parse::<jiff::Timestamp>().ok())
             .map(|time| time.as_millisecond());
-        self.store.push(millis, NewEvent { uuid, published, published_millis, raw });
+        self.store.push(millis, NewEvent { uuid, published, published_millis, kind: EventKind::Given, raw });
     }
 
     /// The events.

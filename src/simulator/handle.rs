@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::clock;
 use super::config::{SimulatorConfig, SimulatorError};
 use super::connection::{CutSwitch, CuttableListener};
+use super::drift::DriftFrom;
 use super::faults::{FaultKind, Faults};
 use super::feed::Feed;
 use super::oauth::{OauthControl, OauthServer};
@@ -160,6 +161,14 @@ impl Simulator {
         for _ in 0..count {
             org.feed.generate_at(now);
         }
+    }
+
+    /// From the next made event on, events have the shape that they have behind [`SimulatorConfig::drift_from`].
+    pub fn drift(&self) {
+        let mut org = self.shared.org();
+        org.feed.catch_up(clock::now().as_millisecond());
+        let next = org.feed.store().events().len();
+        org.feed.drift_from = Some(DriftFrom::Event(next));
     }
 
     /// Every event there is by now, in persistence order: what a client that polls from the beginning must have got.

@@ -38,7 +38,8 @@
 //! is checked as strictly as is known of Okta, and refused in its words (`oauth`). SSWS goes on working beside them.
 //!
 //! *Events* have the member order, nulls, odd values and sizes of recorded ones (`generator`); a test holds the
-//! quantiles.
+//! quantiles. On request they have another shape from a moment on ([`DriftFrom`]), as happened at Okta, and some are odd
+//! or cannot be published ([`EventKind`]): every kind of value that somebody reported, and those that JSON allows besides.
 //!
 //! # What goes wrong
 //!
@@ -72,6 +73,7 @@ mod clock;
 mod config;
 mod connection;
 mod cursor;
+mod drift;
 mod error_body;
 mod faults;
 mod feed;
@@ -92,7 +94,9 @@ mod verbatim;
 
 pub use config::{SimulatorConfig, SimulatorError};
 pub use cursor::Cursor;
+pub use drift::{DriftFrom, DriftFromError};
 pub use faults::{Fault, FaultError, FaultKind, Faults};
+pub use generator::EventKind;
 pub use handle::Simulator;
 pub use oauth::{
     DpopMode, KeyKind, KeyPair, OauthConfig, OauthControl, OauthCounters, PublicKeyError, RegisteredKey,

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::cursor::Cursor;
+use super::generator::EventKind;
 
 /// Events are cut from blocks of this size, so that a hundred thousand of them are a few hundred allocations.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -18,6 +19,8 @@ pub struct StoredEvent {
     pub published: Option<Box<str>>,
     /// `published` in milliseconds since the Unix epoch, or the persistence time where it has none that is a time.
     pub published_millis: i64,
+    /// What kind of event it is.
+    pub kind: EventKind,
     /// The very bytes that answers hold.
     pub raw: Bytes,
 }
@@ -27,6 +30,7 @@ pub(super) struct NewEvent<'a> {
     pub(super) uuid: Option<Box<str>>,
     pub(super) published: Option<Box<str>>,
     pub(super) published_millis: Option<i64>,
+    pub(super) kind: EventKind,
     pub(super) raw: &'a [u8],
 }
 
@@ -58,6 +62,7 @@ impl EventStore {
             uuid: event.uuid,
             published: event.published,
             published_millis: event.published_millis.unwrap_or(cursor.millis),
+            kind: event.kind,
             raw: self.block.split().freeze(),
         });
     }
@@ -144,8 +149,13 @@ mod tests {
         let mut store = EventStore::default();
         for (persisted, published) in events {
             let raw = format!("{published}");
-            let event =
-                NewEvent { uuid: None, published: None, published_millis: Some(*published), raw: raw.as_bytes() };
+            let event = NewEvent {
+                uuid: None,
+                published: None,
+                published_millis: Some(*published),
+                kind: EventKind::Given,
+                raw: raw.as_bytes(),
+            };
             store.push(*persisted, event);
         }
         store
@@ -171,7 +181,8 @@ mod tests {
         assert_eq!(texts(store.published_between(4, 4)), [0_i64; 0]);
         let cursor = store.published_between(3, 5).cursor_of(2);
         assert_eq!(cursor.to_string(), "5_1");
-        let late = NewEvent { uuid: None, published: None, published_millis: Some(5), raw: b"late" };
+        let late =
+            NewEvent { uuid: None, published: None, published_millis: Some(5), kind: EventKind::Given, raw: b"late" };
         store.push(13, late);
         let mut rest = store.published_between(3, 5);
         rest.skip_to_after(cursor);
