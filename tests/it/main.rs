@@ -9,9 +9,10 @@
 // Processes, brokers, topics and readers. What more than one test needs belongs there.
 mod support;
 
-// What the design relies on in Kafka itself, and what holds for the sources and the binary as such.
+// What the design relies on in Kafka and in a schema registry, and what holds for the sources and the binary as such.
 mod kafka_itself;
 mod layers;
+mod registry_itself;
 mod self_contained;
 
 // Parts of the program through their public surface, without a broker.

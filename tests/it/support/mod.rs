@@ -34,6 +34,7 @@ pub mod producers;
 pub mod prove;
 pub mod raw_log;
 pub mod recorder;
+pub mod registry;
 pub mod report;
 pub mod rust_paths;
 pub mod secure_broker;
