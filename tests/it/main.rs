@@ -16,6 +16,7 @@ mod registry_itself;
 mod self_contained;
 
 // Parts of the program through their public surface, without a broker.
+mod avro_law;
 mod config;
 mod error_table;
 mod fuzz;

@@ -15,10 +15,15 @@ pub struct Published {
 impl Published {
     /// Reads an RFC 3339 time (section 5.6) with any number of fractional digits; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
-        let timestamp: Timestamp = comparable(text)?.parse().ok()?;
-        let millis = timestamp.as_nanosecond().div_euclid(1_000_000);
-        let millis = i64::try_from(millis).ok().filter(|&millis| millis > 0)?;
+        let millis = Self::instant(text).filter(|&millis| millis > 0)?;
         Some(Self { text: text.to_owned(), millis })
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z, rounded down, negative for a time before that; `None` for what is no RFC
+    /// 3339 time.
+    pub fn instant(text: &str) -> Option<i64> {
+        let timestamp: Timestamp = comparable(text)?.parse().ok()?;
+        i64::try_from(timestamp.as_nanosecond().div_euclid(1_000_000)).ok()
     }
 }
 

@@ -25,6 +25,7 @@ pub mod identity_provider;
 pub mod java_partitioner;
 pub mod kafka_script;
 pub mod kafka_wire;
+pub mod law;
 pub mod leak;
 pub mod metrics;
 pub mod org;
