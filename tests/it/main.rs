@@ -23,6 +23,7 @@ mod fuzz;
 mod gate;
 mod hostile;
 mod okta_client;
+mod schema_evolution;
 mod simulator;
 
 // The promises: the shipped binary, killed, frozen and lied to, against a real broker. One concept a file.
