@@ -17,6 +17,7 @@ mod self_contained;
 
 // Parts of the program through their public surface, without a broker.
 mod avro_law;
+mod avro_readers;
 mod config;
 mod error_table;
 mod fuzz;

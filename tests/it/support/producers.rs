@@ -81,3 +81,13 @@ fn send(
     producer.flush(CALL).unwrap();
     assert_eq!(producer.in_flight_count(), 0);
 }
+
+/// Writes records with these keys and values, and waits until the broker has them.
+pub fn write_all(bootstrap: &str, topic: &str, records: &[(&str, Vec<u8>)]) {
+    let producer: ThreadedProducer<DefaultProducerContext> =
+        ClientConfig::new().set("bootstrap.servers", bootstrap).create().unwrap();
+    for (key, value) in records {
+        producer.send(BaseRecord::to(topic).key(*key).payload(value)).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(CALL).unwrap();
+}

@@ -4,13 +4,12 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
+use super::python;
 use super::recorder::Exchange;
 use super::service_key::ServiceKey;
-use super::skip;
 
 /// A Python with jwcrypto.
 pub struct Verifier {
@@ -34,14 +33,7 @@ impl Verifier {
     /// The verifier, which is fetched at the first call. Where it can't be had, says which part is missing and gives
     /// `None`: the test returns.
     pub fn there() -> Option<Self> {
-        static FETCHED: LazyLock<Result<PathBuf, String>> = LazyLock::new(fetch);
-        match &*FETCHED {
-            Ok(python) => Some(Self { python }),
-            Err(missing) => {
-                skip::skip(missing);
-                None
-            }
-        }
+        python::there().map(|python| Self { python })
     }
 
     /// Verifies every assertion and every proof that a client sent in these exchanges, as the org at `origin` knows it.
@@ -170,15 +162,4 @@ pub fn unverified(token: &str, part: usize) -> Value {
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verifier")
-}
-
-fn fetch() -> Result<PathBuf, String> {
-    let script = folder().join("verifier.sh");
-    let output = Command::new(script).arg("fetch").output().map_err(|error| format!("bash ({error})"))?;
-    if output.status.success() {
-        return Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
-    }
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let reason = stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no reason given");
-    Err(format!("Python with jwcrypto, which could not be had: {}", reason.trim_start_matches("verifier.sh: ")))
 }

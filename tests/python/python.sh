@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# The independent check of the client's JWTs: a Python with jwcrypto, of the test suite's own making.
+# The Python of the tests' independent checks, of the test suite's own making: jwcrypto verifies what the client signs
+# (tests/verifier), confluent-kafka reads what lies in topics (tests/reader).
 #
-#   tests/verifier/verifier.sh fetch    makes it under target/verifier, once (some seconds), and prints its interpreter
+#   tests/python/python.sh fetch    makes it under target/python, once (some seconds), and prints its interpreter
 #
-# Needs Python 3.9 or newer with `venv` (Debian's package is python3-venv) or with pip.
+# Needs Python 3.10 or newer with `venv` (Debian's package is python3-venv) or with pip.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 requirements=$here/requirements.txt
 
 die() {
-  echo "verifier.sh: $*" >&2
+  echo "python.sh: $*" >&2
   exit 1
 }
 
@@ -18,26 +19,27 @@ install_into() {
   local home=$1 pip=(install --quiet --disable-pip-version-check --no-input --require-hashes --only-binary :all:)
   # A distribution may leave out `ensurepip`, and a machine pip: either will do.
   if "$python" -m venv "$home/venv" >/dev/null 2>&1; then
-    "$home/venv/bin/python" -m pip "${pip[@]}" -r "$requirements" >&2 || die "pip could not fetch jwcrypto: see above"
+    "$home/venv/bin/python" -m pip "${pip[@]}" -r "$requirements" >&2 || die "pip could not fetch what tests/python/requirements.txt names: see above"
     printf '#!/bin/sh\nexec "%s" "$@"\n' "$home/venv/bin/python" >"$home/python"
   elif "$python" -m pip --version >/dev/null 2>&1; then
-    "$python" -m pip "${pip[@]}" --target "$home/site" -r "$requirements" >&2 || die "pip could not fetch jwcrypto: see above"
+    "$python" -m pip "${pip[@]}" --target "$home/site" -r "$requirements" >&2 || die "pip could not fetch what tests/python/requirements.txt names: see above"
     printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s" "$@"\n' "$home/site" "$(command -v "$python")" >"$home/python"
   else
     die "Python's venv is missing: install it (Debian's package is python3-venv)"
   fi
   chmod +x "$home/python"
-  "$home/python" -c 'import jwcrypto.jwt' >&2 || die "jwcrypto was fetched, and cannot be loaded: see above"
+  "$home/python" -c 'import jwcrypto.jwt, confluent_kafka.schema_registry.avro' >&2 ||
+    die "jwcrypto or confluent-kafka was fetched, and cannot be loaded: see above"
 }
 
 fetch() {
   local python=${PYTHON:-python3} version key home
-  command -v "$python" >/dev/null || die "python3 is missing: install Python, 3.9 or newer"
-  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2]) if sys.version_info >= (3, 9) else sys.exit(1)') ||
-    die "$python is too old: install Python, 3.9 or newer"
+  command -v "$python" >/dev/null || die "python3 is missing: install Python, 3.10 or newer"
+  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2]) if sys.version_info >= (3, 10) else sys.exit(1)') ||
+    die "$python is too old: install Python, 3.10 or newer"
   # Another interpreter or other versions get another folder.
   key=$version-$(cksum <"$requirements" | cut -d ' ' -f 1)
-  home=${OKS_VERIFIER_HOME:-$here/../../target/verifier}/$key
+  home=${OKS_PYTHON_HOME:-$here/../../target/python}/$key
   mkdir -p "$home"
   home=$(cd "$home" && pwd)
   (
@@ -45,7 +47,7 @@ fetch() {
     if command -v flock >/dev/null; then flock 9; fi
     # A virtual environment knows its own path, so one that was moved is made again.
     if [ "$(cat "$home/complete" 2>/dev/null)" != "$home" ]; then
-      echo "verifier.sh: fetching jwcrypto with pip" >&2
+      echo "python.sh: fetching jwcrypto and confluent-kafka with pip" >&2
       rm -rf "$home/venv" "$home/site" "$home/python" "$home/complete"
       install_into "$home"
       echo "$home" >"$home/complete"
@@ -56,5 +58,5 @@ fetch() {
 
 case ${1:-} in
   fetch) fetch ;;
-  *) die "usage: verifier.sh fetch" ;;
+  *) die "usage: python.sh fetch" ;;
 esac
