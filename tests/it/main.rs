@@ -25,6 +25,8 @@ mod gate;
 mod hostile;
 mod okta_client;
 mod schema_evolution;
+mod schema_members;
+mod schema_readme;
 mod simulator;
 
 // The promises: the shipped binary, killed, frozen and lied to, against a real broker. One concept a file.
