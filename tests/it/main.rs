@@ -24,6 +24,7 @@ mod fuzz;
 mod gate;
 mod hostile;
 mod okta_client;
+mod schema_consumers;
 mod schema_evolution;
 mod schema_members;
 mod schema_readme;

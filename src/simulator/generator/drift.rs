@@ -5,8 +5,11 @@
 
 use super::edit::{add, remove, set};
 
-/// What an org serves that has not drifted yet, but will: `userBehaviors` as strings.
+/// What an org serves that has not drifted yet, but will: `userBehaviors` as strings, in every second event.
 pub(super) fn before(text: &mut String, rng: &mut fastrand::Rng) {
+    if rng.bool() {
+        return;
+    }
     let result = ["POSITIVE", "NEGATIVE"][rng.usize(..2)];
     let _ = set(text, "securityContext/userBehaviors", &format!(r#"["New Device={result}","New IP=NEGATIVE"]"#));
 }
@@ -14,15 +17,14 @@ pub(super) fn before(text: &mut String, rng: &mut fastrand::Rng) {
 /// What it serves from then on.
 pub(super) fn after(text: &mut String, rng: &mut fastrand::Rng) {
     // Strings turn into objects; one of two has a member that no description of them has.
-    let result = ["POSITIVE", "NEGATIVE"][rng.usize(..2)];
-    let _ = set(
-        text,
-        "securityContext/userBehaviors",
-        &format!(
+    if rng.bool() {
+        let result = ["POSITIVE", "NEGATIVE"][rng.usize(..2)];
+        let behaviors = format!(
             r#"[{{"id":"beh4f2k9qx7r0","name":"New Device","result":"{result}"}},{{"id":"beh4f2k9qx7r1","name":"New IP","result":"UNKNOWN","score":0.{}}}]"#,
             rng.u8(1..100)
-        ),
-    );
+        );
+        let _ = set(text, "securityContext/userBehaviors", &behaviors);
+    }
     // New members: in the event, in what it holds, and in the elements of arrays.
     let _ = add(
         text,
