@@ -8,14 +8,15 @@
 //! Dependencies point inwards, from what talks to what decides:
 //!
 //! ```text
-//! main → cli → worker, check, demo → okta::client, kafka, http → source, offsets, convert, dead_letter, okta's parsers
+//! main → cli → worker, check, demo → okta::client, kafka, registry, http → source, offsets, convert, dead_letter, okta's parsers
 //! ```
 //!
 //! * Pure, so that every rule is a table test: [`source`] (the state machine of one connector), [`offsets`] (Kafka
 //!   Connect's bytes, and the fold of a log into its last values), [`convert`] (an event into a record's value),
 //!   [`dead_letter`], and [`okta`] but for its client and its credentials. They take bytes and times, and name no tokio,
 //!   no rdkafka, no reqwest, no clock and no dice.
-//! * Input and output: [`okta::client`] (one request, one page), [`kafka`] (the only folder that names rdkafka), [`http`].
+//! * Input and output: [`okta::client`] (one request, one page), [`kafka`] (the only folder that names rdkafka), [`registry`]
+//!   (the id of the schema), [`http`].
 //! * What puts them together: [`worker`] (membership, shards, runners), [`check`] (what `run` needs, tried beforehand),
 //!   [`cli`] (one file a command), [`config`].
 //! * For trying and testing: [`simulator`], which shares no code with the rest, and [`demo`].
@@ -64,6 +65,7 @@ pub mod kafka;
 pub mod metrics;
 pub mod offsets;
 pub mod okta;
+pub mod registry;
 pub mod simulator;
 pub mod source;
 pub mod telemetry;

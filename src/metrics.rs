@@ -15,6 +15,7 @@ use prometheus::{
 
 use crate::dead_letter::Stage;
 use crate::okta::error::RetryReason;
+use crate::registry::RequestResult;
 use crate::source::action::{ConnectorState, PageKind};
 
 /// Seconds of a request to Okta: from a page out of a cache to Okta's own time-out of 30 s.
@@ -54,6 +55,7 @@ struct Families {
     rate_limit_reset: IntGaugeVec,
     rate_limit_wait: CounterVec,
     retries: IntCounterVec,
+    schema_registry_requests: IntCounterVec,
     connector_state: IntGaugeVec,
 }
 
@@ -191,6 +193,12 @@ impl Families {
                 "Second tries, by what the first one met; where it was at the access token, its like for that",
                 &["connector", "reason"],
             )?,
+            schema_registry_requests: counters(
+                registry,
+                "schema_registry_requests_total",
+                "Requests to the schema registry, by how they came out",
+                &["connector", "result"],
+            )?,
             connector_state: int_gauges(
                 registry,
                 "connector_state",
@@ -263,6 +271,9 @@ impl ConnectorMetrics {
         for reason in RetryReason::ALL.map(RetryReason::as_str).into_iter().chain([RETRY_KAFKA]) {
             let _ = families.retries.with_label_values(&[name, reason]);
         }
+        for result in RequestResult::ALL {
+            let _ = families.schema_registry_requests.with_label_values(&[name, result.as_str()]);
+        }
         for code in ["200", "error"] {
             let _ = families.okta_requests.with_label_values(&[name, code]);
         }
@@ -315,6 +326,11 @@ impl ConnectorMetrics {
         self.families.retries.with_label_values(&[self.name.as_str(), reason]).inc();
     }
 
+    /// Counts a request to the schema registry. A connector whose format is `json` has the series too, at 0.
+    pub fn schema_registry_request(&self, result: RequestResult) {
+        self.families.schema_registry_requests.with_label_values(&[self.name.as_str(), result.as_str()]).inc();
+    }
+
     /// Sets the state's series to 1 and all others to 0.
     pub fn state(&self, state: ConnectorState) {
         for each in ConnectorState::ALL {
@@ -329,7 +345,15 @@ impl Drop for ConnectorMetrics {
     fn drop(&mut self) {
         let name = self.name.as_str();
         let f = &self.families;
-        for vec in [&f.events_committed, &f.okta_requests, &f.dead_letters, &f.pages, &f.transactions, &f.retries] {
+        for vec in [
+            &f.events_committed,
+            &f.okta_requests,
+            &f.dead_letters,
+            &f.pages,
+            &f.transactions,
+            &f.retries,
+            &f.schema_registry_requests,
+        ] {
             remove_counters(vec, name);
         }
         for vec in [&f.okta_request_duration, &f.transaction_duration, &f.event_age] {
@@ -379,6 +403,7 @@ mod tests {
             r#"okta_kafka_source_events_committed_total{connector="acme"} 0"#,
             r#"okta_kafka_source_dead_letters_total{connector="acme",stage="KEY_CONVERTER"} 0"#,
             r#"okta_kafka_source_transactions_total{connector="acme",result="fenced"} 0"#,
+            r#"okta_kafka_source_schema_registry_requests_total{connector="acme",result="unavailable"} 0"#,
             r#"okta_kafka_source_connector_state{connector="acme",state="starting"} 1"#,
             r#"okta_kafka_source_okta_requests_total{code="429",connector="acme"} 1"#,
             r#"okta_kafka_source_poll_interval_seconds{connector="acme"} 60"#,

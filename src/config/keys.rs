@@ -4,12 +4,26 @@ use super::kafka::librdkafka;
 use super::topic_settings;
 
 /// Of the file itself.
-pub(super) const FILE: &[&str] =
-    &["kafka", "group_id", "group_instance_id", "offsets", "okta_http", "http", "connector_defaults", "connectors"];
+pub(super) const FILE: &[&str] = &[
+    "kafka",
+    "group_id",
+    "group_instance_id",
+    "offsets",
+    "schema_registry",
+    "okta_http",
+    "http",
+    "connector_defaults",
+    "connectors",
+];
 /// Of the file, in a later version.
-pub(super) const FILE_LATER: &[&str] = &["schema_registry", "email"];
+pub(super) const FILE_LATER: &[&str] = &["email"];
 /// Of `offsets`.
 pub(super) const OFFSETS: &[&str] = &["topic", "partitions", "replication_factor"];
+/// Of `schema_registry`.
+pub(super) const SCHEMA_REGISTRY: &[&str] =
+    &["url", "basic_auth", "bearer_token", "ca_file", "auto_register", "subject_strategy"];
+/// Of `schema_registry.basic_auth`.
+pub(super) const BASIC_AUTH: &[&str] = &["username", "password"];
 /// Of `okta_http`.
 pub(super) const OKTA_HTTP: &[&str] = &["proxy_url", "ca_file"];
 /// Of `http`.
@@ -45,13 +59,15 @@ pub(super) const TOPIC: &[&str] = &["name", "partitions", "replication_factor", 
 /// Where a key that stands in the wrong place belongs.
 pub(super) fn home_of(key: &str) -> Option<&'static str> {
     // The order decides for keys that several maps have, as `topic`.
-    let homes: [(&[&str], &str); 8] = [
+    let homes: [(&[&str], &str); 10] = [
         (FILE, "the top level of the file"),
         (CONNECTOR, "a connector, or `connector_defaults`"),
         (AUTH, "the connector's `auth`"),
         (OAUTH, "the connector's `auth.oauth`"),
         (HTTP, "`http`"),
         (OKTA_HTTP, "`okta_http`"),
+        (SCHEMA_REGISTRY, "`schema_registry`"),
+        (BASIC_AUTH, "`basic_auth` of `schema_registry`"),
         (OFFSETS, "`offsets`, or a connector's `topic`"),
         (TOPIC, "the connector's `topic`"),
     ];

@@ -17,6 +17,8 @@ mod oauth;
 mod okta_http;
 mod problem;
 mod rate_limit;
+mod schema_registry;
+mod secret;
 mod section;
 mod ssws;
 mod synonyms;
@@ -41,6 +43,8 @@ pub use kafka::oidc::{Oidc, TokenProxy};
 pub use look::Look;
 pub use oauth::{Dpop, OauthApp, OauthError};
 pub use problem::{ConfigError, Problem};
+pub use schema_registry::{RegistryAuth, RegistryUrl, SchemaRegistryConfig, SubjectStrategy};
+pub use secret::Secret;
 pub use ssws::{Ssws, SswsError};
 pub use time::Since;
 pub use topic::TopicConfig;
@@ -65,7 +69,9 @@ pub struct Config {
     pub group_instance_id: Option<String>,
     /// Where source offsets are kept.
     pub offsets: OffsetsConfig,
-    /// The way to the orgs and the token endpoint: `okta_http`, and the environment's proxy.
+    /// Where the schemas of Avro records are.
+    pub schema_registry: Option<SchemaRegistryConfig>,
+    /// The way to the orgs, the token endpoint and the schema registry: `okta_http`, and the environment's proxy.
     pub okta_http: Network,
     /// Metrics and health.
     pub http: HttpConfig,
@@ -167,11 +173,14 @@ fn read(context: &mut Context<'_>, root: &yaml::Node) -> Option<Config> {
     };
     let group_instance_id =
         file.get("group_instance_id").map_or(Some(None), |field| topic::read_name(context, field).map(Some));
+    let schema_registry = schema_registry::read(context, &file);
     let okta_http = okta_http::read(context, &file);
     let http = read_http(context, &file);
     let connectors = read_connectors(context, &file, offsets.as_ref());
     let endpoint = kafka.as_ref().and_then(|kafka| Origin::of(&kafka.oidc()?.token_endpoint));
-    let orgs = connectors.iter().flatten().map(|connector| &connector.org).chain(&endpoint);
+    let registry = schema_registry.iter().flatten().flat_map(|registry| &registry.urls);
+    let registry: Vec<Origin> = registry.filter_map(RegistryUrl::origin).collect();
+    let orgs = connectors.iter().flatten().map(|connector| &connector.org).chain(&endpoint).chain(&registry);
     let okta_http = okta_http.and_then(|read| read.for_orgs(context, orgs));
     if let (Some(kafka), Some(network)) = (&mut kafka, &okta_http) {
         kafka.set_proxy(network);
@@ -181,6 +190,7 @@ fn read(context: &mut Context<'_>, root: &yaml::Node) -> Option<Config> {
         group_id: group_id?,
         group_instance_id: group_instance_id?,
         offsets: offsets?,
+        schema_registry: schema_registry?,
         okta_http: okta_http?,
         http: http?,
         connectors: connectors?,

@@ -108,7 +108,7 @@ fn read_proxy(context: &mut Context<'_>, field: &Field<'_>) -> Option<Option<Pro
     }
 }
 
-fn read_ca(context: &mut Context<'_>, field: &Field<'_>) -> Option<Option<CaFile>> {
+pub(super) fn read_ca(context: &mut Context<'_>, field: &Field<'_>) -> Option<Option<CaFile>> {
     let text = context.text(field)?;
     if text.value.is_empty() {
         return Some(None);

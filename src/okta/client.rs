@@ -27,7 +27,7 @@ use super::page_url::{PageUrl, PageUrlError};
 use super::proxy::{Network, Proxy};
 use super::rate_limit::RateLimit;
 
-mod diagnosis;
+pub(crate) mod diagnosis;
 pub mod gate;
 pub(super) mod token_request;
 

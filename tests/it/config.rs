@@ -5,6 +5,7 @@ mod kafka;
 mod okta_http;
 mod planted;
 mod rules;
+mod schema_registry;
 mod secrets;
 
 use std::path::Path;

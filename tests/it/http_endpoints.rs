@@ -79,6 +79,7 @@ fn the_metrics_have_the_contracts_names() {
         ("okta_requests_total", "code", &["200", "error"]),
         ("pages_total", "kind", &["full", "short", "empty"]),
         ("transactions_total", "result", &["aborted", "fenced"]),
+        ("schema_registry_requests_total", "result", &["ok", "refused", "unavailable"]),
         ("retries_total", "reason", &["http_5xx", "timeout", "connection", "rate_limit", "concurrency", "kafka"]),
         ("connector_state", "state", &["starting", "waiting", "recovering", "failed"]),
     ] {

@@ -62,6 +62,7 @@ mod rate_limits;
 mod refused_by_broker;
 mod refused_size;
 mod refused_topics;
+mod schema_registry;
 mod service_app;
 mod shutdown;
 mod status;

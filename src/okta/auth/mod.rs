@@ -11,7 +11,7 @@ pub mod credential;
 pub mod crypto;
 pub mod dpop;
 pub mod exchange;
-mod files;
+pub(crate) mod files;
 mod jwt;
 pub mod refusal;
 pub mod renewal;

@@ -143,7 +143,7 @@ fn any_cause(error: &reqwest::Error, holds: impl Fn(&(dyn Error + 'static)) -> b
 }
 
 /// The TLS library's own error, where it is the cause.
-fn tls_error(error: &reqwest::Error) -> Option<&TlsError> {
+pub(crate) fn tls_error(error: &reqwest::Error) -> Option<&TlsError> {
     let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(error) = cause {
         if let Some(tls) = error.downcast_ref::<TlsError>() {
@@ -159,7 +159,7 @@ fn tls_error(error: &reqwest::Error) -> Option<&TlsError> {
 }
 
 /// The error with all its causes, each said once, without the URL: it is long and known.
-pub(super) fn causes(error: reqwest::Error) -> String {
+pub(crate) fn causes(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut problem = error.to_string();
     let mut cause = error.source();

@@ -17,7 +17,7 @@ const PLANTED: &str = "Pl4nted-s3cret";
 const FROM_OUTSIDE: &str = "0uts1de-s3cret";
 
 /// Keys that have a secret for their value; some are of later versions, or of other programs.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "ssws",
     "auth",
     "sasl.password",
@@ -30,6 +30,7 @@ const KEYS: [&str; 12] = [
     "basic_auth",
     "password",
     "client_secret",
+    "bearer_token",
 ];
 
 /// Spellings of a key and its secret: `K` and `S` stand for them.
@@ -58,12 +59,15 @@ const SPELLINGS: [&str; 20] = [
 ];
 
 /// Proxies carry their login in the URL.
-const URLS: [&str; 5] = [
+const URLS: [&str; 8] = [
     "org: https://u:S@acme.okta.com",
     "org: u:S@acme",
     "okta_http: {proxy_url: \"http://u:S@proxy:3128\"}",
     "sasl.oauthbearer.token.endpoint.url: https://u:S@idp.example/token",
     "listen: http://u:S@127.0.0.1:1",
+    "schema_registry: {url: \"https://a.example, https://u:S@registry.example\"}",
+    "schema_registry: {url: \"https://registry.example?S\", basic_auth: u:S}",
+    "schema_registry: {url: \"https://registry.example\", basic_auth: {username: \"u:S\", password: \"S${env:NOPE}\"}, bearer_token: \"S S\"}",
 ];
 
 /// A private key under a key of a service app that is none of its own: a JWK, and the body of a PEM file.

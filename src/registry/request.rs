@@ -1,0 +1,272 @@
+//! Asks a registry: one URL after the other, until one answers.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, Method, Response};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use url::{Host, Url};
+
+use super::error::RegistryError;
+use super::reach;
+use crate::config::{RegistryAuth, RegistryUrl, SchemaRegistryConfig};
+use crate::okta::auth::files;
+use crate::okta::client::diagnosis;
+use crate::okta::excerpt::excerpt;
+use crate::okta::origin::Origin;
+use crate::okta::proxy::{Network, Proxy};
+
+/// Longest time for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time for an answer: a registry that forwards to its leader asks twice.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// Longest answer: a schema of ours has some 30 KB.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/vnd.schemaregistry.v1+json");
+const ACCEPTED: HeaderValue = HeaderValue::from_static("application/vnd.schemaregistry.v1+json, application/json");
+
+/// The value of the label `result` of `schema_registry_requests_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestResult {
+    /// It answered, also that something is not there.
+    Ok,
+    /// It answered that it will not: the login, the permission, the schema.
+    Refused,
+    /// No answer, or 5xx, or 429.
+    Unavailable,
+}
+
+impl RequestResult {
+    /// All values.
+    pub const ALL: [Self; 3] = [Self::Ok, Self::Refused, Self::Unavailable];
+
+    /// The label's value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// Who is told of each request.
+pub(super) type Count<'c> = &'c (dyn Fn(RequestResult) + Send + Sync);
+
+/// A question: method, path below the base URL, query, body.
+pub(super) struct Question<'q> {
+    pub method: Method,
+    pub path: &'q [&'q str],
+    pub query: Option<&'q str>,
+    pub body: Option<String>,
+}
+
+/// An answer of a registry, whatever its status.
+pub(super) struct Answer {
+    /// The base URL that gave it.
+    pub url: String,
+    pub status: u16,
+    /// Null where it is no JSON.
+    pub body: Value,
+    /// Status and message, short, and without what was sent.
+    pub said: String,
+}
+
+impl Answer {
+    /// Confluent's `error_code`.
+    pub fn code(&self) -> Option<u64> {
+        self.body["error_code"].as_u64()
+    }
+
+    /// 404 of a registry: it is a registry, and has no such thing.
+    pub fn is_absent(&self) -> bool {
+        self.status == 404 && self.code().is_some_and(|code| code == 404 || code / 100 == 404)
+    }
+
+    fn result(&self) -> RequestResult {
+        match self.status {
+            200..300 => RequestResult::Ok,
+            _ if self.is_absent() => RequestResult::Ok,
+            429 | 500.. => RequestResult::Unavailable,
+            _ => RequestResult::Refused,
+        }
+    }
+}
+
+/// The URLs of a registry, and by what it lets us in.
+pub(super) struct Requests {
+    targets: Vec<Target>,
+    auth: RegistryAuth,
+    /// The one that answered last is asked first.
+    first: AtomicUsize,
+}
+
+struct Target {
+    url: RegistryUrl,
+    origin: Origin,
+    proxy: Option<Proxy>,
+    http: Client,
+}
+
+impl Requests {
+    pub fn new(config: &SchemaRegistryConfig, network: &Network) -> Result<Self, RegistryError> {
+        let targets = config.urls.iter().filter_map(|url| {
+            // Never left out: every such URL has a host.
+            let origin = url.origin()?;
+            let proxy = network.proxy_for(&origin).cloned();
+            let http = client(config, &origin, proxy.as_ref());
+            Some(http.map(|http| Target { url: url.clone(), origin, proxy, http }))
+        });
+        let setup = |error| RegistryError::Client { problem: diagnosis::causes(error) };
+        let targets = targets.collect::<Result<Vec<_>, _>>().map_err(setup)?;
+        Ok(Self { targets, auth: config.auth.clone(), first: AtomicUsize::new(0) })
+    }
+
+    /// Asks each URL until one answers. A secret that is refused is read again, and the question asked once more.
+    pub async fn ask(&self, question: &Question<'_>, count: Count<'_>) -> Result<Answer, RegistryError> {
+        let answer = self.ask_each(question, count).await?;
+        if answer.status == 401 && self.secrets_changed().await {
+            return self.ask_each(question, count).await;
+        }
+        Ok(answer)
+    }
+
+    async fn ask_each(&self, question: &Question<'_>, count: Count<'_>) -> Result<Answer, RegistryError> {
+        let first = self.first.load(Ordering::Relaxed);
+        let mut tried = Vec::new();
+        for at in (0..self.targets.len()).map(|offset| (first + offset) % self.targets.len()) {
+            let target = &self.targets[at];
+            let problem = match self.ask_one(target, question).await {
+                Ok(answer) => {
+                    count(answer.result());
+                    if answer.result() != RequestResult::Unavailable {
+                        self.first.store(at, Ordering::Relaxed);
+                        return Ok(answer);
+                    }
+                    reach::busy(answer.status, &answer.said)
+                }
+                Err(problem) => {
+                    count(RequestResult::Unavailable);
+                    problem
+                }
+            };
+            tried.push(format!("`{}`: {problem}", target.url));
+        }
+        Err(RegistryError::Unavailable { tried: tried.join("; ") })
+    }
+
+    async fn ask_one(&self, target: &Target, question: &Question<'_>) -> Result<Answer, String> {
+        let mut request = target.http.request(question.method.clone(), address(target.url.url(), question));
+        request = request.header(ACCEPT, ACCEPTED);
+        let secrets = match self.header() {
+            Some((header, secrets)) => {
+                request = request.header(AUTHORIZATION, header);
+                secrets
+            }
+            None => Vec::new(),
+        };
+        if let Some(body) = &question.body {
+            request = request.header(CONTENT_TYPE, JSON).body(body.clone());
+        }
+        let failed = |error| reach::problem(error, &target.origin, target.proxy.as_ref(), TIMEOUT);
+        let response = request.send().await.map_err(failed)?;
+        let status = response.status();
+        let Some(bytes) = body(response).await.map_err(failed)? else {
+            return Err(format!("its answer is longer than {MAX_BYTES} bytes: check `schema_registry.url`"));
+        };
+        let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let message = body["message"].as_str().map(excerpt).unwrap_or_default();
+        // Also a part of what was sent is not repeated.
+        let is_safe = !secrets.iter().any(|secret| message.contains(secret.as_str()));
+        let said = match status.is_success() || message.is_empty() || !is_safe {
+            true => status.to_string(),
+            false => format!("{}: {message}", status.as_u16()),
+        };
+        Ok(Answer { url: target.url.to_string(), status: status.as_u16(), body, said })
+    }
+
+    /// The value of `Authorization`, marked as a secret, and what no message may repeat.
+    fn header(&self) -> Option<(HeaderValue, Vec<String>)> {
+        let (scheme, text, secret) = match &self.auth {
+            RegistryAuth::None => return None,
+            RegistryAuth::Basic { username, password } => {
+                let (username, password) = (username.value(), password.value());
+                let pair = format!("{}:{}", username.expose_secret(), password.expose_secret());
+                ("Basic", STANDARD.encode(pair), password)
+            }
+            RegistryAuth::Bearer(token) => ("Bearer", token.value().expose_secret().to_owned(), token.value()),
+        };
+        let mut header = HeaderValue::from_str(&format!("{scheme} {text}")).ok()?;
+        header.set_sensitive(true);
+        Some((header, vec![text, secret.expose_secret().to_owned()]))
+    }
+
+    /// Reads the files of the secrets again.
+    async fn secrets_changed(&self) -> bool {
+        let secrets: Vec<_> = self.auth.secrets().filter(|secret| secret.has_file()).cloned().collect();
+        if secrets.is_empty() {
+            return false;
+        }
+        let reload = move || secrets.iter().fold(false, |changed, secret| secret.reload() | changed);
+        files::away(reload).await.unwrap_or(false)
+    }
+}
+
+/// A client that follows no redirect, since the login goes with the request. On this machine neither proxies nor name servers
+/// are asked, as `okta::client` has it.
+fn client(config: &SchemaRegistryConfig, origin: &Origin, proxy: Option<&Proxy>) -> reqwest::Result<Client> {
+    let is_https = origin.url().scheme() == "https";
+    let mut builder = Client::builder()
+        .redirect(Policy::none())
+        .referer(false)
+        .https_only(is_https)
+        .user_agent(concat!("okta-kafka-source/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TIMEOUT)
+        // It is asked some times at a start, and then never again.
+        .pool_idle_timeout(Duration::from_secs(10))
+        // The environment was read with the configuration.
+        .no_proxy();
+    if let Some(proxy) = proxy {
+        builder = builder.proxy(reqwest::Proxy::https(proxy.url().expose_secret())?);
+    }
+    if origin.is_loopback()
+        && let Some(Host::Domain(name)) = origin.url().host()
+    {
+        let addresses = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
+        builder = builder.resolve_to_addrs(name, &addresses);
+    }
+    let authorities = config.ca.iter().flat_map(|ca| ca.certificates.iter());
+    let authorities = authorities.map(|der| Certificate::from_der(der)).collect::<reqwest::Result<Vec<_>>>()?;
+    builder = if is_https { builder.tls_certs_merge(authorities) } else { builder.tls_certs_only([]) };
+    builder.build()
+}
+
+/// The base URL with the question's path, each part of which is one segment, whatever is in it.
+fn address(base: &Url, question: &Question<'_>) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(question.path);
+    }
+    url.set_query(question.query);
+    url
+}
+
+/// `None` where it is too long.
+async fn body(mut response: Response) -> reqwest::Result<Option<Vec<u8>>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_BYTES {
+            return Ok(None);
+        }
+    }
+    Ok(Some(body))
+}

@@ -1,0 +1,151 @@
+//! One subject: whether our schema is there, whether it may be, and putting it there.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::answer::{self, Version};
+use super::error::RegistryError;
+use super::request::{Answer, Count, Question, Requests};
+use super::schema::{self, Relation};
+use crate::convert::avro::schema::SCHEMA_JSON;
+
+/// How many versions are looked at, the newest first, to name what a registry objects to.
+const LOOKED_AT: usize = 20;
+
+/// What there is under a subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Our schema.
+    Registered {
+        /// Its id.
+        id: u32,
+        /// Its version; 0 where the registry does not say.
+        version: u64,
+    },
+    /// Nothing yet; ours may be registered.
+    Nothing,
+    /// Other versions of our schema, with which ours gets on.
+    OtherVersions {
+        /// The latest.
+        latest: u64,
+    },
+}
+
+/// The id of our schema: what is there, else registered, where `may_register`.
+pub(super) async fn obtain(
+    requests: &Requests,
+    subject: &str,
+    may_register: bool,
+    count: Count<'_>,
+) -> Result<u32, RegistryError> {
+    if let Found::Registered { id, .. } = look(requests, subject, may_register, count).await? {
+        return Ok(id);
+    }
+    let answer = post(requests, &["subjects", subject, "versions"], None, count).await?;
+    answer::registered(&answer, subject)
+}
+
+/// What there is. An error where ours is not there and would not be taken, or must not be registered.
+pub(super) async fn look(
+    requests: &Requests,
+    subject: &str,
+    may_register: bool,
+    count: Count<'_>,
+) -> Result<Found, RegistryError> {
+    // Confluent's registry compares parsed schemas in any case; Apicurio does so only when it is asked to normalize, and
+    // Confluent's then finds only what was registered normalized. So both are asked.
+    for query in [None, Some("normalize=true")] {
+        let answer = post(requests, &["subjects", subject], query, count).await?;
+        match answer::version(&answer, subject)? {
+            Some(version) if is_same(&version) => return Ok(version.into()),
+            // No other way of writing it will be found where there is no subject.
+            None if answer.code() == Some(40401) => break,
+            Some(_) | None => {}
+        }
+    }
+    let latest = get(requests, &["subjects", subject, "versions", "latest"], count).await?;
+    let found = match answer::version(&latest, subject)? {
+        None => Found::Nothing,
+        Some(latest) => match of(&latest) {
+            // Written in a way that neither look-up found.
+            Relation::Same => return Ok(latest.into()),
+            Relation::Foreign(found) => return Err(RegistryError::Foreign { subject: subject.to_owned(), found }),
+            Relation::Incompatible(differences) => return Err(incompatible(subject, latest.number, differences)),
+            Relation::Compatible => Found::OtherVersions { latest: latest.number },
+        },
+    };
+    if !may_register {
+        return Err(RegistryError::NotRegistered { subject: subject.to_owned() });
+    }
+    if found != Found::Nothing {
+        ask_compatibility(requests, subject, count).await?;
+    }
+    Ok(found)
+}
+
+/// By the registry's own rule, and against the versions that this rule is about.
+async fn ask_compatibility(requests: &Requests, subject: &str, count: Count<'_>) -> Result<(), RegistryError> {
+    let path = ["compatibility", "subjects", subject, "versions"];
+    let answer = post(requests, &path, Some("verbose=true"), count).await?;
+    let Err(differences) = answer::compatibility(&answer, subject)? else { return Ok(()) };
+    if !differences.is_empty() {
+        return Err(RegistryError::Incompatible {
+            subject: subject.to_owned(),
+            with: "the versions".to_owned(),
+            differences: format!("the registry says {differences}"),
+        });
+    }
+    // Not every registry gives its reason.
+    let versions = get(requests, &["subjects", subject, "versions"], count).await?;
+    for number in answer::numbers(&versions).into_iter().rev().take(LOOKED_AT) {
+        let text = number.to_string();
+        let answer = get(requests, &["subjects", subject, "versions", &text], count).await?;
+        match answer::version(&answer, subject)?.as_ref().map(of) {
+            Some(Relation::Incompatible(differences)) => return Err(incompatible(subject, number, differences)),
+            Some(Relation::Foreign(found)) => {
+                let found = format!("in its version {number}: {found}");
+                return Err(RegistryError::Foreign { subject: subject.to_owned(), found });
+            }
+            Some(Relation::Same | Relation::Compatible) | None => {}
+        }
+    }
+    Err(RegistryError::Incompatible {
+        subject: subject.to_owned(),
+        with: "the versions".to_owned(),
+        differences: "the registry's rule refuses it and gives no reason".to_owned(),
+    })
+}
+
+fn incompatible(subject: &str, version: u64, differences: String) -> RegistryError {
+    RegistryError::Incompatible { subject: subject.to_owned(), with: format!("version {version}"), differences }
+}
+
+/// What was looked up is ours, unless its text says otherwise.
+fn is_same(version: &Version) -> bool {
+    version.schema.is_none() || of(version) == Relation::Same
+}
+
+fn of(version: &Version) -> Relation {
+    schema::relation(version.schema.as_deref().unwrap_or_default(), &version.kind)
+}
+
+impl From<Version> for Found {
+    fn from(version: Version) -> Self {
+        Self::Registered { id: version.id, version: version.number }
+    }
+}
+
+/// With our schema as the body. Avro is what a registry takes it for without `schemaType`.
+async fn post(
+    requests: &Requests,
+    path: &[&str],
+    query: Option<&str>,
+    count: Count<'_>,
+) -> Result<Answer, RegistryError> {
+    let body = Some(json!({ "schema": SCHEMA_JSON }).to_string());
+    requests.ask(&Question { method: Method::POST, path, query, body }, count).await
+}
+
+async fn get(requests: &Requests, path: &[&str], count: Count<'_>) -> Result<Answer, RegistryError> {
+    requests.ask(&Question { method: Method::GET, path, query: None, body: None }, count).await
+}
