@@ -26,14 +26,15 @@ pub fn every_version_reads_what_every_other_wrote(versions: &[Version]) -> usize
     compared
 }
 
-fn write(version: &Version, json: &Value) -> Vec<u8> {
+/// The record of a version that holds `json`.
+pub fn write(version: &Version, json: &Value) -> Vec<u8> {
     let schema = version.schema();
     let value = AvroValue::try_from(json.clone()).unwrap().resolve(&schema).unwrap();
     GenericDatumWriter::builder(&schema).build().unwrap().write_value_to_vec(value).unwrap()
 }
 
 /// What a reader sees, as JSON without nulls.
-fn read(writer: &Version, reader: &Version, bytes: &[u8]) -> Value {
+pub fn read(writer: &Version, reader: &Version, bytes: &[u8]) -> Value {
     let (writers, readers) = (writer.schema(), reader.schema());
     let datum = GenericDatumReader::builder(&writers).reader_schema(&readers).build().unwrap();
     let mut rest = bytes;
