@@ -3,7 +3,7 @@
 //! `harness` holds the client of these tests, a deliberately naive one that shares no code with the program's own;
 //! `queries` is about pages, links and errors, `faults` about what goes wrong on request, `oauth` about access tokens
 //! and `dpop` about bound ones; `service_app` asks for them, `signer` makes the assertions and proofs.
-//! `command` is `simulate --oauth`.
+//! `command` is `simulate --oauth`, `shapes` is about what events hold.
 
 mod command;
 mod dpop;
@@ -12,6 +12,7 @@ mod harness;
 mod oauth;
 mod queries;
 mod service_app;
+mod shapes;
 mod signer;
 
 use std::fs;
