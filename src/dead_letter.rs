@@ -1,5 +1,8 @@
 //! A dead letter: an element that cannot be published, kept byte for byte with the reason, in Connect's words.
 
+pub mod ranges;
+pub mod receipt;
+
 use std::fmt;
 
 use bytes::Bytes;

@@ -8,7 +8,7 @@
 //! Dependencies point inwards, from what talks to what decides:
 //!
 //! ```text
-//! main → cli → worker, check, demo → okta::client, kafka, registry, http → source, offsets, convert, dead_letter, okta's parsers
+//! main → cli → worker, check, replay, demo → okta::client, kafka, registry, http → source, offsets, convert, dead_letter, okta's parsers
 //! ```
 //!
 //! * Pure, so that every rule is a table test: [`source`] (the state machine of one connector), [`offsets`] (Kafka
@@ -18,6 +18,7 @@
 //! * Input and output: [`okta::client`] (one request, one page), [`kafka`] (the only folder that names rdkafka), [`registry`]
 //!   (the id of the schema), [`http`].
 //! * What puts them together: [`worker`] (membership, shards, runners), [`check`] (what `run` needs, tried beforehand),
+//!   [`replay`] (dead letters, published again),
 //!   [`cli`] (one file a command), [`config`].
 //! * For trying and testing: [`simulator`], which shares no code with the rest, and [`demo`].
 //!
@@ -66,6 +67,7 @@ pub mod metrics;
 pub mod offsets;
 pub mod okta;
 pub mod registry;
+pub mod replay;
 pub mod simulator;
 pub mod source;
 pub mod telemetry;

@@ -1,4 +1,6 @@
-//! `dead-letters`: what could not be published, as it lies in the dead letter topic.
+//! `dead-letters`: what could not be published, as it lies in the dead letter topic; `replay` has a file of its own.
+
+mod replay;
 
 use std::cell::Cell;
 use std::io::{self, Write, stdout};
@@ -12,8 +14,9 @@ use serde_json::Serializer;
 use serde_json::ser::Formatter;
 use serde_json::value::RawValue;
 
-use super::{ConfigArg, offsets};
+use super::{ConfigArg, interruptible, offsets};
 use crate::clock::Clock;
+use crate::config::{Config, ConnectorConfig};
 use crate::dead_letter::{self, header};
 use crate::kafka::authorized_operations::Operation;
 use crate::kafka::record_reader::{self, Record, RecordReaderError};
@@ -28,12 +31,18 @@ One JSON object a line, in the order of each partition. An element that is not U
 /// How long nothing may come before the end: longer than a transaction that a dying worker leaves open.
 const SILENCE: Duration = Duration::from_secs(90);
 
+const EXAMPLES: &str = "Examples:
+  okta-kafka-source dead-letters list acme -c connectors.yaml | jq -c '[.key, .reason, .bytes]'
+  okta-kafka-source dead-letters replay acme --dry-run -c connectors.yaml | jq -c '[.key, .result, .reason]'";
+
 /// Subcommands of `dead-letters`.
 #[derive(Subcommand)]
-#[command(after_help = EXAMPLE)]
+#[command(after_help = EXAMPLES)]
 pub enum DeadLettersCommand {
     /// Print one connector's dead letters, one JSON object a line
     List(ListArgs),
+    /// Publish again what today's version and settings can publish, exactly once; the rest stays
+    Replay(replay::ReplayArgs),
 }
 
 /// Arguments of `dead-letters list`.
@@ -99,7 +108,7 @@ impl Embedded {
 
 impl<'a> Line<'a> {
     fn of(topic: &'a str, connector: &'a str, record: &'a Record) -> Self {
-        let text = |name| find(record, name).map(|value| String::from_utf8_lossy(value).into_owned());
+        let text = |name| record.header(name).map(|value| String::from_utf8_lossy(value).into_owned());
         let value = record.value.as_deref();
         let readable = value.and_then(|value| std::str::from_utf8(value).ok());
         let time = record.timestamp.and_then(|millis| Timestamp::from_millisecond(millis).ok());
@@ -124,35 +133,49 @@ impl<'a> Line<'a> {
     }
 }
 
-fn find<'r>(record: &'r Record, name: &str) -> Option<&'r [u8]> {
-    record.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice())
-}
-
 /// Runs the subcommand.
 pub async fn run(command: DeadLettersCommand) -> anyhow::Result<()> {
-    let DeadLettersCommand::List(args) = command;
-    // All of it calls librdkafka, which blocks.
-    tokio::task::spawn_blocking(move || list(&args)).await.context("the command's thread ended early")?
+    match command {
+        DeadLettersCommand::List(args) => {
+            // All of it calls librdkafka, which blocks.
+            let listed = tokio::task::spawn_blocking(move || list(&args));
+            interruptible(async { listed.await.context("the command's thread ended early")? }).await
+        }
+        DeadLettersCommand::Replay(args) => replay::run(args).await,
+    }
+}
+
+/// The connector of that name in the file.
+fn connector<'c>(config: &'c Config, name: &str) -> anyhow::Result<&'c ConnectorConfig> {
+    let Some(connector) = config.connectors.iter().find(|connector| connector.name == name) else {
+        let names = offsets::names(config.connectors.iter().map(|connector| connector.name.as_str()));
+        bail!("no connector `{name}` in the file, which says its dead letter topic; there are: {names}");
+    };
+    Ok(connector)
+}
+
+/// Partitions of the connector's dead letter topic; none, and a word of it, where it is not there yet.
+fn partitions(topics: &Topics, connector: &ConnectorConfig) -> anyhow::Result<Option<i32>> {
+    let ConnectorConfig { name, dead_letter_topic: topic, .. } = connector;
+    if let Some(&count) = topics.partitions()?.get(topic) {
+        return Ok(Some(i32::try_from(count)?));
+    }
+    // A topic that we may not see looks like one that is not there.
+    if topics.allowed(topic).is_some_and(|allowed| !allowed.contains(&Operation::Read)) {
+        bail!("dead letter topic `{topic}` is not shown: grant READ on it");
+    }
+    tracing::info!("no dead letter topic yet: `{topic}` is made when `run` starts connector `{name}`");
+    Ok(None)
 }
 
 fn list(args: &ListArgs) -> anyhow::Result<()> {
     let config = args.config.load()?;
     let name = &args.name;
-    let Some(connector) = config.connectors.iter().find(|connector| connector.name == *name) else {
-        let names = offsets::names(config.connectors.iter().map(|connector| connector.name.as_str()));
-        bail!("no connector `{name}` in the file, which says its dead letter topic; there are: {names}");
-    };
+    let connector = connector(&config, name)?;
     let topic = &connector.dead_letter_topic;
     let topics = Topics::new(&config.kafka)?;
-    let Some(&count) = topics.partitions()?.get(topic) else {
-        // A topic that we may not see looks like one that is not there.
-        if topics.allowed(topic).is_some_and(|allowed| !allowed.contains(&Operation::Read)) {
-            bail!("dead letter topic `{topic}` is not shown: grant READ on it");
-        }
-        tracing::info!("no dead letter topic yet: `{topic}` is made when `run` starts connector `{name}`");
-        return Ok(());
-    };
-    let partitions: Vec<i32> = (0..i32::try_from(count)?).collect();
+    let Some(count) = partitions(&topics, connector)? else { return Ok(()) };
+    let partitions: Vec<i32> = (0..count).collect();
     let mut out = stdout().lock();
     let (mut listed, mut failure) = (0, None);
     let is_done = Cell::new(false);
@@ -160,7 +183,7 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
     let last = Cell::new(clock.elapsed());
     let is_silent = || clock.elapsed().saturating_sub(last.get()) > SILENCE;
     let each = |record: Record| {
-        if !is_done.get() && find(&record, header::CONNECTOR) == Some(name.as_bytes()) {
+        if !is_done.get() && record.header(header::CONNECTOR) == Some(name.as_bytes()) {
             failure = print(&mut out, &Line::of(topic, name, &record)).err();
             listed += 1;
             is_done.set(failure.is_some() || args.limit.is_some_and(|limit| listed >= limit));
@@ -183,7 +206,7 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
     }
 }
 
-fn print(out: &mut impl Write, line: &Line<'_>) -> io::Result<()> {
+fn print(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
     line.serialize(&mut Serializer::with_formatter(&mut *out, Plain)).map_err(io::Error::from)?;
     out.write_all(b"\n")
 }

@@ -11,6 +11,7 @@ use crate::kafka::offset_writer::OffsetWriteError;
 use crate::kafka::record_reader::RecordReaderError;
 use crate::kafka::topics::TopicError;
 use crate::kafka::transaction::InitError;
+use crate::replay::ReplayError;
 use crate::worker::WorkerError;
 
 /// Bad command line or configuration.
@@ -53,6 +54,7 @@ pub fn code(result: anyhow::Result<()>) -> ExitCode {
         return ExitCode::from(USAGE);
     }
     let is_fenced = matches!(error.downcast_ref::<OffsetWriteError>(), Some(OffsetWriteError::Fenced { .. }))
+        || matches!(error.downcast_ref::<ReplayError>(), Some(ReplayError::Fenced { .. }))
         || matches!(error.downcast_ref::<WorkerError>(), Some(WorkerError::Group(GroupError::InstanceFenced(_))));
     if is_fenced { ExitCode::from(FENCED) } else { ExitCode::FAILURE }
 }
@@ -64,6 +66,10 @@ fn is_configuration(error: &anyhow::Error) -> bool {
         || matches!(error.downcast_ref(), Some(RecordReaderError::Config(_)))
         || matches!(error.downcast_ref(), Some(GroupReportError::Config(_)))
         || matches!(error.downcast_ref(), Some(OffsetWriteError::Init(InitError::Config(_))))
+        || matches!(
+            error.downcast_ref(),
+            Some(ReplayError::Init(InitError::Config(_)) | ReplayError::Reader(RecordReaderError::Config(_)))
+        )
         || matches!(
             error.downcast_ref(),
             Some(WorkerError::Topics(TopicError::Config(_)) | WorkerError::Group(GroupError::Config(_)))
@@ -82,6 +88,8 @@ mod tests {
             RecordReaderError::Config(why()).into(),
             GroupReportError::Config(why()).into(),
             OffsetWriteError::from(InitError::Config(why())).into(),
+            ReplayError::from(InitError::Config(why())).into(),
+            ReplayError::from(RecordReaderError::Config(why())).into(),
             WorkerError::from(TopicError::Config(why())).into(),
             WorkerError::from(GroupError::Config(why())).into(),
         ] {

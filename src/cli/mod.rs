@@ -48,7 +48,7 @@ enum Command {
     /// Look at the stored checkpoints, and change them
     #[command(subcommand)]
     Offsets(offsets::OffsetsCommand),
-    /// Look at what could not be published
+    /// Look at what could not be published, and publish it again
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
     /// Serve a simulated org, as a development tool
@@ -104,7 +104,7 @@ pub fn main() -> ExitCode {
             Command::Demo(args) => demo::run(args).await,
             Command::Status(args) => interruptible(status::run(args)).await,
             Command::Offsets(command) => interruptible(offsets::run(command)).await,
-            Command::DeadLetters(command) => interruptible(dead_letters::run(command)).await,
+            Command::DeadLetters(command) => dead_letters::run(command).await,
             Command::Simulate(args) => simulate::run(*args, signals::any()).await,
         }
     });

@@ -47,6 +47,19 @@ pub fn judge(code: RDKafkaErrorCode) -> Verdict {
     }
 }
 
+/// Whether a group's offsets may not be committed.
+pub fn is_group_refused(code: RDKafkaErrorCode) -> bool {
+    code == Code::GroupAuthorizationFailed
+}
+
+/// What to do about that.
+pub fn group_advice(group_id: &str) -> String {
+    format!(
+        "Kafka refuses to commit offsets of group `{group_id}` ({}): grant READ on it",
+        Code::GroupAuthorizationFailed
+    )
+}
+
 /// Whether no broker took a record within `message.timeout.ms`.
 pub fn is_timeout(code: RDKafkaErrorCode) -> bool {
     code == Code::MessageTimedOut

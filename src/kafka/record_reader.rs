@@ -13,11 +13,12 @@ use thiserror::Error;
 use super::client_config::{self, Isolation};
 use super::connection::{self, Connection};
 use super::error::code_of;
+use super::topic_reading::TopicReading;
 use crate::clock::Clock;
 use crate::config::KafkaProperties;
 
 /// One wait inside librdkafka.
-const SLICE: Duration = Duration::from_millis(100);
+pub(super) const SLICE: Duration = Duration::from_millis(100);
 /// How long a broker may take to say where a partition ends.
 const END_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -78,7 +79,12 @@ pub struct Record {
 }
 
 impl Record {
-    fn from_message(message: &BorrowedMessage<'_>) -> Self {
+    /// The value of the first header of that name.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_slice())
+    }
+
+    pub(super) fn from_message(message: &BorrowedMessage<'_>) -> Self {
         let headers = message.headers().map_or_else(Vec::new, |headers| {
             let header = |header: rdkafka::message::Header<'_, &[u8]>| {
                 (header.key.to_owned(), header.value.unwrap_or_default().to_vec())
@@ -136,11 +142,8 @@ impl RecordReader {
 }
 
 /// Gives `each` every committed record that these partitions hold at the moment of the call, by partition in order, and
-/// returns where each partition ended then. Blocks.
-///
-/// The end is asked for with a read-uncommitted client: the end that a read-committed one is told is the last stable
-/// offset, which an open transaction holds back, and reading to that could miss what is committed behind it. An open
-/// transaction is waited for, at most `timeout` for everything, and never taken for the end.
+/// returns where each partition ended then. An open transaction is waited for, at most `timeout` for everything, and never
+/// taken for the end. Blocks.
 pub fn read_to_end(
     kafka: &KafkaProperties,
     group_id: &str,
@@ -156,51 +159,18 @@ pub fn read_to_end(
         now if now < timeout => Ok(()),
         _ => Err(RecordReaderError::TimedOut { topic: topic.to_owned(), seconds: timeout.as_secs() }),
     };
-    let uncommitted = consumer(kafka, group_id, Isolation::ReadUncommitted)?;
-    let mut ends = BTreeMap::new();
-    let mut unread = BTreeMap::new();
-    for &partition in partitions {
-        let (begin, end) = watermarks(&uncommitted, topic, partition)?;
-        let _ = ends.insert(partition, end);
-        if begin < end {
-            let _ = unread.insert(partition, end);
-        }
-    }
-    if unread.is_empty() {
-        return Ok(ends);
-    }
-    let reader =
-        RecordReader { consumer: consumer(kafka, group_id, Isolation::ReadCommitted)?, topic: topic.to_owned() };
-    // From here on every fetch sees at least these ends as stable, so that an end of a partition is its end.
-    for (&partition, &end) in &unread {
-        while watermarks(&reader.consumer, topic, partition)?.1 < end {
-            go_on()?;
-            // Nothing is assigned yet: this only waits.
-            let _ = reader.poll()?;
-        }
-    }
-    reader.assign(unread.keys().copied())?;
-    while !unread.is_empty() {
+    let mut reading = TopicReading::look(kafka, group_id, topic, partitions, &go_on)?;
+    reading.begin(&BTreeMap::new())?;
+    while !reading.is_at_end() {
         go_on()?;
-        reader.consumer.context().feed(reader.consumer.client());
-        match reader.consumer.poll(SLICE) {
-            Some(Ok(message)) => {
-                // Where somebody goes on writing, the end of the partition may be announced long after this end was reached.
-                let partition = message.partition();
-                if unread.get(&partition).is_some_and(|end| message.offset() + 1 >= *end) {
-                    let _ = unread.remove(&partition);
-                }
-                each(Record::from_message(&message));
-            }
-            Some(Err(KafkaError::PartitionEOF(partition))) => drop(unread.remove(&partition)),
-            Some(Err(error)) if !is_passing(&error) => return Err(refused(topic, &error)),
-            Some(Err(_)) | None => {}
+        if let Some(record) = reading.poll()? {
+            each(record);
         }
     }
-    Ok(ends)
+    Ok(reading.into_ends())
 }
 
-fn consumer(
+pub(super) fn consumer(
     kafka: &KafkaProperties,
     group_id: &str,
     isolation: Isolation,
@@ -209,7 +179,7 @@ fn consumer(
     connection::consumer(kafka, &config).map_err(|error| RecordReaderError::Config(client_config::refused(&error)))
 }
 
-fn watermarks(
+pub(super) fn watermarks(
     consumer: &BaseConsumer<Connection>,
     topic: &str,
     partition: i32,
@@ -224,12 +194,12 @@ fn watermarks(
     })
 }
 
-fn refused(topic: &str, error: &KafkaError) -> RecordReaderError {
+pub(super) fn refused(topic: &str, error: &KafkaError) -> RecordReaderError {
     RecordReaderError::Refused { topic: topic.to_owned(), code: code_of(error) }
 }
 
 /// The end of a partition, and errors that librdkafka mends by itself.
-fn is_passing(error: &KafkaError) -> bool {
+pub(super) fn is_passing(error: &KafkaError) -> bool {
     let code = code_of(error);
     matches!(error, KafkaError::PartitionEOF(_))
         || matches!(

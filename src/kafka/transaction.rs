@@ -11,6 +11,7 @@ use thiserror::Error;
 use tracing::{trace, warn};
 
 use super::client_config;
+use super::consumed_offsets::ConsumedOffsets;
 use super::deliveries::{Deliveries, Reports, Tag, Undelivered, Waited};
 use super::error::{self, Verdict, code_of, is_swept_along, judge};
 use super::event_thread::{self, EventThread};
@@ -167,12 +168,27 @@ impl TransactionalProducer {
         patience: Option<Duration>,
         give_up: &dyn Fn() -> bool,
     ) -> TransactionEnd {
+        self.publish_consumed(expected, records, None, patience, give_up)
+    }
+
+    /// [`TransactionalProducer::publish`], with how far a group has read as a part of the transaction.
+    pub fn publish_consumed(
+        &self,
+        expected: usize,
+        records: impl FnOnce(&mut dyn FnMut(ProducerRecord<'_>) -> bool),
+        consumed: Option<&ConsumedOffsets<'_>>,
+        patience: Option<Duration>,
+        give_up: &dyn Fn() -> bool,
+    ) -> TransactionEnd {
         match self.send_all(records, patience, give_up) {
             // Before anything can be seen: what is not confirmed by count is not committed.
             Ok(reports) if reports.delivered != expected => {
                 TransactionEnd::Miscounted { expected, delivered: reports.delivered }
             }
             Ok(reports) => {
+                if let Some(end) = consumed.and_then(|consumed| self.send_offsets(consumed, give_up)) {
+                    return end;
+                }
                 let offset_record = reports.last_offset_record;
                 *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(AskedToCommit { offset_record });
                 // The marker that the commit writes takes one offset more.
@@ -325,6 +341,25 @@ impl TransactionalProducer {
         }
     }
 
+    /// Makes these offsets a part of the transaction; gives how it ended where that can't be done.
+    fn send_offsets(&self, consumed: &ConsumedOffsets<'_>, give_up: &dyn Fn() -> bool) -> Option<TransactionEnd> {
+        let clock = Clock::new();
+        let mut said = Duration::ZERO;
+        let offsets = consumed.list();
+        loop {
+            let error = self.producer.send_offsets_to_transaction(&offsets, &consumed.group.0, SLICE).err()?;
+            let code = code_of(&error);
+            match outcome(&error) {
+                Outcome::Fenced => return Some(TransactionEnd::Fenced { code, undelivered: Vec::new() }),
+                Outcome::Retriable if !give_up() && clock.elapsed() < GIVE_UP => say_waiting(&clock, &mut said, code),
+                Outcome::RequiresAbort => return Some(self.abort(Vec::new(), code, give_up)),
+                Outcome::Retriable | Outcome::Other => {
+                    return Some(TransactionEnd::Unknown { code, undelivered: Vec::new() });
+                }
+            }
+        }
+    }
+
     /// Calls `commit_transaction` until it is confirmed: while the outcome is unknown it is asked again, never aborted.
     fn commit(&self, delivered: usize, end: Option<i64>, give_up: &dyn Fn() -> bool) -> TransactionEnd {
         let clock = Clock::new();
@@ -433,7 +468,7 @@ fn is_retriable(error: &KafkaError) -> bool {
 fn init_advice(code: RDKafkaErrorCode) -> &'static str {
     match code {
         RDKafkaErrorCode::TransactionalIdAuthorizationFailed => {
-            "grant WRITE and DESCRIBE on this transactional id (a prefix ACL on the offsets topic's name will do)"
+            "grant WRITE and DESCRIBE on this transactional id (on those of `run` by a prefix, the offsets topic's name)"
         }
         RDKafkaErrorCode::InvalidTransactionTimeout => {
             "the broker's `transaction.max.timeout.ms` is below 60 s: raise it"

@@ -8,14 +8,7 @@ use crate::source::record::{PageRecords, SourceRecord};
 /// Turns events that the topic does not take into dead letters. Fails, with what to do, where the page can't be
 /// published at all: nothing of it may move then.
 pub fn judge(page: &mut PageRecords, to: &Destination, shard: i32) -> Result<(), String> {
-    let limit = to.limits.event_bytes();
-    set_aside(page, |event| {
-        let bytes = to.event_bytes(event);
-        match limit.filter(|limit| bytes > *limit) {
-            Some(limit) => Some(Reason::RecordTooLarge { bytes, topic: to.topic.clone(), limit }),
-            None => to.limits.refusal_of(&event.event),
-        }
-    });
+    set_aside(page, |record| too_large(record, to).or_else(|| to.limits.refusal_of(&record.event)));
     let Some(first) = page.dead_letters.first() else { return Ok(()) };
     if !to.tolerates_errors {
         return Err(format!(
@@ -34,6 +27,13 @@ pub fn judge(page: &mut PageRecords, to: &Destination, shard: i32) -> Result<(),
         }
         None => Ok(()),
     }
+}
+
+/// Why the topic does not take this record, by what is known of its size.
+pub fn too_large(record: &SourceRecord, to: &Destination) -> Option<Reason> {
+    let bytes = to.event_bytes(record);
+    let limit = to.limits.event_bytes().filter(|limit| bytes > *limit)?;
+    Some(Reason::RecordTooLarge { bytes, topic: to.topic.clone(), limit })
 }
 
 /// Makes dead letters of those events of the page that `why` gives a reason for (I10: none is dropped).

@@ -161,8 +161,8 @@ pub fn record_count(pages: &[OwnedPage]) -> usize {
     elements + owners.len()
 }
 
-/// CloudEvents 1.0, Kafka binding, binary mode: a consumer routes without decoding.
-fn send_event(
+/// Gives the record of one event to `send`. CloudEvents 1.0, Kafka binding, binary mode: a consumer routes without decoding.
+pub fn send_event(
     record: &SourceRecord,
     to: &Destination,
     tag: Tag,

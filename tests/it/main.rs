@@ -39,6 +39,7 @@ mod check_okta;
 mod clock;
 mod dead_letters;
 mod dead_letters_list;
+mod dead_letters_replay;
 mod events_once;
 mod exit_codes;
 mod foreign_origin;

@@ -120,6 +120,14 @@ pub fn delete_topics(bootstrap: &str, topics: &[&str]) {
     let _ = block_on(client.delete_topics(topics, &options)).unwrap();
 }
 
+/// Deletes a group and all that it committed.
+pub fn delete_group(bootstrap: &str, group_id: &str) {
+    let (client, options) = admin(bootstrap);
+    for result in block_on(client.delete_groups(&[group_id], &options)).unwrap() {
+        let _ = result.unwrap_or_else(|(group, code)| panic!("group {group} was not deleted: {code}"));
+    }
+}
+
 /// Changes a topic: it has these settings from now on, and the broker's defaults for all others but `retention.ms=-1`.
 pub fn alter_topic(bootstrap: &str, topic: &str, config: &[(&str, &str)]) {
     let mut resource = AlterConfig::new(ResourceSpecifier::Topic(topic));

@@ -1,0 +1,235 @@
+//! `dead-letters replay`: its arguments, its lines and its last word.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, StdoutLock, stderr, stdout};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::cli::ConfigArg;
+use crate::cli::signals::{self, Signal};
+use crate::config::ConnectorConfig;
+use crate::convert::Converter;
+use crate::kafka::authorized_operations::Operation;
+use crate::kafka::error;
+use crate::kafka::topics::Topics;
+use crate::replay::letter::Letter;
+use crate::replay::{self, Fate, Listener, Replay, ReplayError};
+use crate::worker::connector_topics;
+use crate::worker::publish::Destination;
+use crate::worker::shutdown::Stop;
+use crate::worker::topic_limits::TopicLimits;
+
+const EXAMPLE: &str = "Examples:
+  okta-kafka-source dead-letters replay acme --dry-run -c connectors.yaml | jq -c '[.result, .reason]' | sort | uniq -c
+  okta-kafka-source dead-letters replay acme -c connectors.yaml > replayed.jsonl
+
+One JSON object a line for each letter: its `result` is `published`, `left`, or with --dry-run `publishable`. What was published by
+an earlier replay is not published again, and has no line. Exit code 0 also where some are left. Run it as often as you like, also
+beside `run`.";
+
+/// How long the open transaction may take to end after a signal.
+const LAST_TRANSACTION: Duration = Duration::from_secs(6);
+
+/// Arguments of `dead-letters replay`.
+#[derive(Args)]
+#[command(after_help = EXAMPLE)]
+pub struct ReplayArgs {
+    /// The connector's name
+    name: String,
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Say what would be published and what would be left, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// One line: the contract of `dead-letters replay`'s JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    topic: &'a str,
+    partition: i32,
+    offset: i64,
+    key: Option<&'a str>,
+    connector: &'a str,
+    /// `published`, `publishable` or `left`.
+    result: &'static str,
+    /// The topic that it went, or would go, to; null where it is left.
+    published_to: Option<&'a str>,
+    /// Why it is left, as `dead-letters list` has it; null where it is not.
+    reason: Option<&'a str>,
+    message: Option<&'a str>,
+}
+
+/// Runs the command until its end or a signal, which lets the open transaction end.
+pub(super) async fn run(args: ReplayArgs) -> anyhow::Result<()> {
+    let stop = Stop::new();
+    let signal = signals::first();
+    let stopped = stop.clone();
+    // All of it calls librdkafka, which blocks.
+    let mut replayed = tokio::task::spawn_blocking(move || replay(&args, stopped));
+    tokio::select! {
+        done = &mut replayed => done.context("the command's thread ended early")?,
+        signal = signal => {
+            stop.stop();
+            // What it has to say is said by itself; what does not end in time is as if it was killed.
+            let _ = tokio::time::timeout(LAST_TRANSACTION, replayed).await;
+            Err(Signal::into_error(signal))
+        }
+    }
+}
+
+fn replay(args: &ReplayArgs, stop: Stop) -> anyhow::Result<()> {
+    let config = args.config.load()?;
+    let connector = super::connector(&config, &args.name)?;
+    let topics = Topics::new(&config.kafka)?;
+    let Some(partitions) = super::partitions(&topics, connector)? else { return Ok(()) };
+    check_topics(&topics, connector, args.dry_run)?;
+    let limits = TopicLimits::default();
+    limits.set(&connector_topics::settings(&topics, connector));
+    let replay = Replay {
+        kafka: &config.kafka,
+        group_id: replay::group_id(&config.group_id),
+        to: Destination::of(connector, Arc::new(limits)),
+        converter: Converter::Json,
+        partitions,
+        dry_run: args.dry_run,
+        stop,
+    };
+    let mut report = Report::new(connector, args.dry_run);
+    let ended = replay.run(&mut report);
+    report.bar.finish_and_clear();
+    match ended {
+        Ok(()) => tracing::info!("{}", report.summary()),
+        // Whoever reads our output has enough.
+        Err(ReplayError::Output(error)) => return Err(error.into()),
+        Err(error) => {
+            tracing::warn!("ended early: {}", report.counts());
+            if matches!(error, ReplayError::Stopped) {
+                tracing::warn!("{error}");
+            }
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+/// What would stall a transaction, or end it, is better said before.
+fn check_topics(topics: &Topics, connector: &ConnectorConfig, dry_run: bool) -> anyhow::Result<()> {
+    let (data, dead_letters) = (&connector.topic.name, &connector.dead_letter_topic);
+    if let Some(trouble) = topics.trouble(data)? {
+        bail!("{trouble}");
+    }
+    let allowed = topics.all_allowed(&[data, dead_letters]);
+    for (topic, operations) in &allowed {
+        if !dry_run && !operations.contains(&Operation::Write) {
+            bail!("{}", error::advice(error::TOPIC_REFUSED, topic));
+        }
+    }
+    if allowed.get(dead_letters).is_some_and(|operations| !operations.contains(&Operation::Read)) {
+        bail!("dead letter topic `{dead_letters}` may not be read: grant READ on it");
+    }
+    Ok(())
+}
+
+/// Prints and counts.
+struct Report<'a> {
+    connector: &'a ConnectorConfig,
+    dry_run: bool,
+    out: StdoutLock<'static>,
+    bar: ProgressBar,
+    published: u64,
+    /// Those that are left, by reason.
+    left: BTreeMap<String, u64>,
+    /// Topics that letters were meant for, and do not go to.
+    elsewhere: BTreeSet<String>,
+}
+
+impl<'a> Report<'a> {
+    fn new(connector: &'a ConnectorConfig, dry_run: bool) -> Self {
+        // Lines would run through the bar.
+        let shows_bar = stderr().is_terminal() && !stdout().is_terminal();
+        let target = if shows_bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {bar:40} {pos} of {len}") {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        Self {
+            connector,
+            dry_run,
+            out: stdout().lock(),
+            bar,
+            published: 0,
+            left: BTreeMap::new(),
+            elsewhere: BTreeSet::new(),
+        }
+    }
+
+    /// `published 12, left 3 (2 MissingUuid, 1 RecordTooLarge)`.
+    fn counts(&self) -> String {
+        let left: u64 = self.left.values().sum();
+        let mut text =
+            format!("{} {}, left {left}", if self.dry_run { "publishable" } else { "published" }, self.published);
+        if left > 0 {
+            let reasons: Vec<String> = self.left.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+            let _ = write!(text, " ({})", reasons.join(", "));
+        }
+        text
+    }
+
+    fn summary(&self) -> String {
+        let (counts, topic) = (self.counts(), &self.connector.dead_letter_topic);
+        match (self.left.is_empty(), self.dry_run) {
+            (true, false) => counts,
+            (true, true) => format!("{counts}; nothing was written"),
+            (false, true) => format!("{counts}; nothing was written; what is left says why in `message`"),
+            (false, false) => format!(
+                "{counts}; what is left stays in `{topic}`: mend what its `message` names, and replay again, which tries it once more"
+            ),
+        }
+    }
+}
+
+impl Listener for Report<'_> {
+    fn begins(&mut self, letters: u64) {
+        self.bar.set_message(if self.dry_run { "looking at" } else { "replaying" });
+        self.bar.set_length(letters);
+    }
+
+    fn hear(&mut self, letter: &Letter, fate: &Fate) -> io::Result<()> {
+        self.bar.inc(1);
+        let (result, left) = match fate {
+            Fate::Published => ("published", None),
+            Fate::Publishable => ("publishable", None),
+            Fate::Left(left) => ("left", Some(left)),
+        };
+        let to = &self.connector.topic.name;
+        match left {
+            Some(left) => *self.left.entry(left.reason.clone()).or_default() += 1,
+            None => self.published += 1,
+        }
+        let intended = letter.intended_topic.as_ref().filter(|intended| left.is_none() && *intended != to);
+        if let Some(intended) = intended
+            && self.elsewhere.insert(intended.clone())
+        {
+            tracing::warn!("letters that were meant for topic `{intended}` go to `{to}`, the connector's topic today");
+        }
+        let line = Line {
+            topic: &self.connector.dead_letter_topic,
+            partition: letter.partition,
+            offset: letter.offset,
+            key: letter.key.as_deref(),
+            connector: &self.connector.name,
+            result,
+            published_to: left.is_none().then_some(to),
+            reason: left.map(|left| left.reason.as_str()),
+            message: left.map(|left| left.message.as_str()),
+        };
+        super::print(&mut self.out, &line)
+    }
+}

@@ -1,0 +1,183 @@
+//! `dead-letters replay`: publishes again what today's version and settings can publish, exactly once (docs/adr/0048).
+//!
+//! What was published stands in receipts ([`receipt`](crate::dead_letter::receipt)), each in the transaction of what it is
+//! about. So the order is that of I4: take the transactional id, then read what receipts there are, then publish.
+
+mod error;
+pub mod letter;
+mod publisher;
+mod receipts;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+pub use self::error::ReplayError;
+use self::letter::{Left, Letter};
+use self::publisher::{Pending, Publisher};
+use crate::clock::Clock;
+use crate::config::KafkaProperties;
+use crate::convert::Converter;
+use crate::dead_letter::ranges::OffsetRanges;
+use crate::kafka::record_reader::{Record, RecordReaderError};
+use crate::kafka::topic_reading::TopicReading;
+use crate::worker::publish::Destination;
+use crate::worker::shutdown::Stop;
+
+/// How long nothing may come from the dead letter topic before its end: longer than a transaction that a dying worker leaves
+/// open.
+const SILENCE: Duration = Duration::from_secs(90);
+/// Letters in a transaction, at most.
+const BATCH_LETTERS: usize = 500;
+/// Bytes of their values, at most, but for a single one.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// What became of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is in the topic, for good.
+    Published,
+    /// It would be published; nothing was written.
+    Publishable,
+    /// It stays.
+    Left(Left),
+}
+
+/// Hears what becomes of each letter.
+pub trait Listener {
+    /// So many letters of the connector were not published again before.
+    fn begins(&mut self, letters: u64);
+    /// A letter's fate is known. An error ends the replay.
+    fn hear(&mut self, letter: &Letter, fate: &Fate) -> io::Result<()>;
+}
+
+/// One connector's replay.
+pub struct Replay<'a> {
+    /// librdkafka's properties.
+    pub kafka: &'a KafkaProperties,
+    /// [`group_id`].
+    pub group_id: String,
+    /// Where records go, and what that takes.
+    pub to: Destination,
+    /// Makes their values.
+    pub converter: Converter,
+    /// Partitions of the dead letter topic.
+    pub partitions: i32,
+    /// Whether nothing is to be written.
+    pub dry_run: bool,
+    /// Ends it between two transactions.
+    pub stop: Stop,
+}
+
+/// The group whose committed offsets show how far dead letter topics were looked at.
+pub fn group_id(group_id: &str) -> String {
+    format!("{group_id}-dlq-replay")
+}
+
+/// The transactional id: one for each dead letter topic, since its receipts are one log.
+pub fn transactional_id(dead_letter_topic: &str) -> String {
+    format!("{dead_letter_topic}-replay")
+}
+
+impl Replay<'_> {
+    /// Publishes what can be published of what the dead letter topic holds now. Blocks.
+    pub fn run(&self, listener: &mut dyn Listener) -> Result<(), ReplayError> {
+        let mut publisher = Publisher::new(self);
+        if !self.dry_run {
+            publisher.own()?;
+        }
+        let mut reading = self.look()?;
+        publisher.reads_with(reading.group());
+        let (from, letters) = self.survey(&mut reading, &mut publisher)?;
+        listener.begins(letters);
+        reading.begin(&from)?;
+        let mut batch: Vec<Pending> = Vec::new();
+        let mut bytes = 0;
+        while let Some(mut record) = self.next(&mut reading)? {
+            let (partition, offset) = (record.partition, record.offset);
+            publisher.looked_at(partition, offset + 1);
+            if !letter::is_of(&record, &self.to.connector) || publisher.has_published(partition, offset) {
+                continue;
+            }
+            let letter = Letter::of(&record);
+            match letter::convert(&mut record, &self.to, &self.converter) {
+                Ok(_) if self.dry_run => listener.hear(&letter, &Fate::Publishable)?,
+                Ok(record) => {
+                    bytes += record.value().len();
+                    batch.push(Pending { letter, record });
+                }
+                Err(left) => listener.hear(&letter, &Fate::Left(left))?,
+            }
+            if batch.len() >= BATCH_LETTERS || bytes >= BATCH_BYTES {
+                publisher.publish(&std::mem::take(&mut batch), listener)?;
+                bytes = 0;
+            }
+        }
+        if self.dry_run {
+            return Ok(());
+        }
+        for (&partition, &end) in reading.ends() {
+            publisher.looked_at(partition, end);
+        }
+        publisher.publish(&batch, listener)
+    }
+
+    /// Reads all of it once: the receipts, and where the connector's letters are. Gives where the first open one of each
+    /// partition is, and how many there are.
+    fn survey(
+        &self,
+        reading: &mut TopicReading,
+        publisher: &mut Publisher<'_>,
+    ) -> Result<(BTreeMap<i32, i64>, u64), ReplayError> {
+        let mut letters: BTreeMap<i32, OffsetRanges> = BTreeMap::new();
+        reading.begin(&BTreeMap::new())?;
+        while let Some(record) = self.next(reading)? {
+            publisher.receipts.take(&self.to.dead_letter_topic, &record)?;
+            if letter::is_of(&record, &self.to.connector) {
+                letters.entry(record.partition).or_default().insert(record.offset);
+            }
+        }
+        publisher.has_read(reading.ends());
+        // What holds no open letter is not read again.
+        let mut from = reading.ends().clone();
+        let mut count = 0;
+        for (partition, letters) in &letters {
+            let open = publisher.receipts.open(*partition, letters);
+            count += open.count();
+            if let Some(first) = open.first() {
+                let _ = from.insert(*partition, first);
+            }
+        }
+        Ok((from, count))
+    }
+
+    /// The dead letter topic as it is now.
+    fn look(&self) -> Result<TopicReading, ReplayError> {
+        let partitions: Vec<i32> = (0..self.partitions).collect();
+        let clock = Clock::new();
+        let topic = &self.to.dead_letter_topic;
+        let looked = TopicReading::look(self.kafka, &self.group_id, topic, &partitions, &|| match clock.elapsed() {
+            _ if self.stop.is_stopped() => Err(RecordReaderError::Stopped),
+            waited if waited < SILENCE => Ok(()),
+            _ => Err(RecordReaderError::TimedOut { topic: topic.clone(), seconds: SILENCE.as_secs() }),
+        });
+        Ok(looked?)
+    }
+
+    /// The next record, or none where all of it was read.
+    fn next(&self, reading: &mut TopicReading) -> Result<Option<Record>, ReplayError> {
+        let clock = Clock::new();
+        while !reading.is_at_end() {
+            if self.stop.is_stopped() {
+                return Err(ReplayError::Stopped);
+            }
+            if let Some(record) = reading.poll()? {
+                return Ok(Some(record));
+            }
+            if clock.elapsed() > SILENCE {
+                return Err(ReplayError::Silent { topic: self.to.dead_letter_topic.clone() });
+            }
+        }
+        Ok(None)
+    }
+}
