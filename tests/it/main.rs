@@ -28,6 +28,7 @@ mod schema_consumers;
 mod schema_evolution;
 mod schema_members;
 mod schema_readme;
+mod schema_size;
 mod simulator;
 
 // The promises: the shipped binary, killed, frozen and lied to, against a real broker. One concept a file.
