@@ -88,3 +88,11 @@ fn the_readmes_pointers_are_where_values_go() {
         assert_eq!(decoded.unmapped, [((*pointer).to_owned(), (*text).to_owned())], "{event}");
     }
 }
+
+#[test]
+fn the_readme_names_every_record() {
+    let records = schema::SCHEMA_JSON.split("\"name\": \"Log").skip(1).map(|rest| rest.split('"').next().unwrap());
+    for record in records {
+        assert!(README.contains(&format!("`Log{record}`")), "Log{record}");
+    }
+}
