@@ -9,7 +9,7 @@
 pub mod clock;
 #[path = "../../src/config/mod.rs"]
 pub mod config;
-#[path = "../../src/dead_letter.rs"]
+#[path = "../../src/dead_letter/mod.rs"]
 pub mod dead_letter;
 #[path = "../../src/offsets/mod.rs"]
 pub mod offsets;
