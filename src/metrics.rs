@@ -40,6 +40,7 @@ pub struct Metrics {
 struct Families {
     events_committed: IntCounterVec,
     dead_letters: IntCounterVec,
+    unmapped_fields: IntCounterVec,
     okta_requests: IntCounterVec,
     okta_request_duration: HistogramVec,
     pages: IntCounterVec,
@@ -122,6 +123,12 @@ impl Families {
                 "dead_letters_total",
                 "Elements in the dead letter topic, by the step that refused them",
                 &["connector", "stage"],
+            )?,
+            unmapped_fields: counters(
+                registry,
+                "unmapped_fields_total",
+                "Values of committed events that the schema has no place for, kept in `unmapped`",
+                &c,
             )?,
             okta_requests: counters(
                 registry,
@@ -236,6 +243,8 @@ pub struct ConnectorMetrics {
     name: String,
     /// Events in committed transactions.
     pub events_committed: IntCounter,
+    /// Values in `unmapped` of committed records.
+    pub unmapped_fields: IntCounter,
     /// Time of requests.
     pub okta_request_duration: Histogram,
     /// Time of transactions.
@@ -280,6 +289,7 @@ impl ConnectorMetrics {
         families.poll_interval.with_label_values(&l).set(interval_seconds);
         let metrics = Self {
             events_committed: families.events_committed.with_label_values(&l),
+            unmapped_fields: families.unmapped_fields.with_label_values(&l),
             okta_request_duration: families.okta_request_duration.with_label_values(&l),
             transaction_duration: families.transaction_duration.with_label_values(&l),
             caught_up: families.caught_up.with_label_values(&l),
@@ -347,6 +357,7 @@ impl Drop for ConnectorMetrics {
         let f = &self.families;
         for vec in [
             &f.events_committed,
+            &f.unmapped_fields,
             &f.okta_requests,
             &f.dead_letters,
             &f.pages,
@@ -401,6 +412,7 @@ mod tests {
         for line in [
             r#"okta_kafka_source_access_token_expires_timestamp_seconds{connector="acme"} 0"#,
             r#"okta_kafka_source_events_committed_total{connector="acme"} 0"#,
+            r#"okta_kafka_source_unmapped_fields_total{connector="acme"} 0"#,
             r#"okta_kafka_source_dead_letters_total{connector="acme",stage="KEY_CONVERTER"} 0"#,
             r#"okta_kafka_source_transactions_total{connector="acme",result="fenced"} 0"#,
             r#"okta_kafka_source_schema_registry_requests_total{connector="acme",result="unavailable"} 0"#,

@@ -7,10 +7,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::bare_loop;
-use crate::support::config_yaml::ConfigYaml;
+use crate::support::config_yaml::{ConfigYaml, ConnectorYaml};
 use crate::support::connector::{ConfigFile, Connector};
 use crate::support::org::Org;
 use crate::support::process::Process;
+use crate::support::registry::Registry;
 use crate::support::tail::Tail;
 use crate::support::topics::{Isolation, create_topic, delete_topics};
 use crate::usage;
@@ -62,12 +63,24 @@ pub struct Setting<'a> {
 impl<'a> Setting<'a> {
     /// All of the org's events into topics on this broker.
     pub fn new(bootstrap: &str, org: &'a Org) -> Self {
-        let connector = org.connector(CONNECTOR).extra("limit: 100");
+        Self::of(ConfigYaml::new(bootstrap), org.connector(CONNECTOR), org)
+    }
+
+    /// The same as Avro.
+    pub fn avro(bootstrap: &str, org: &'a Org, registry: &Registry) -> Self {
+        let mut config = ConfigYaml::new(bootstrap);
+        config.extra.push(format!("schema_registry: {{url: {}}}", registry.url()));
+        Self::of(config, org.connector(CONNECTOR).extra("format: avro"), org)
+    }
+
+    fn of(config: ConfigYaml, connector: ConnectorYaml, org: &'a Org) -> Self {
+        let connector = connector.extra("limit: 100");
+        let bootstrap = config.bootstrap.clone();
         let partitions = i32::try_from(connector.topic_partitions).unwrap();
-        create_topic(bootstrap, &connector.topic, partitions, &[]);
-        let config = ConfigYaml::new(bootstrap).connector(connector);
+        create_topic(&bootstrap, &connector.topic, partitions, &[]);
+        let config = config.connector(connector);
         let shards = i32::try_from(config.offsets_partitions).unwrap();
-        create_topic(bootstrap, &config.offsets_topic, shards, &[("cleanup.policy", "compact")]);
+        create_topic(&bootstrap, &config.offsets_topic, shards, &[("cleanup.policy", "compact")]);
         Self { config, org, events: org.event_count() }
     }
 

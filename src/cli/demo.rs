@@ -38,7 +38,9 @@ Examples:
     okta-kafka-source demo
 
   Into a Kafka of your own, and on until Ctrl-C, to look at topics and metrics:
-    okta-kafka-source demo --bootstrap localhost:9092 --keep-running";
+    okta-kafka-source demo --bootstrap localhost:9092 --keep-running
+
+Values are the org's JSON (`format: json`): Avro needs a schema registry, which the demo does not bring.";
 
 /// Arguments of `demo`.
 #[derive(Args)]

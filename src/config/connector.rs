@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::auth::{self, Auth};
+use super::format::{self, Format};
 use super::rate_limit::{self, DEFAULT_BULK_RESERVE, DEFAULT_SHARE};
 use super::section::{Context, Field, Section};
 use super::text;
@@ -36,6 +37,8 @@ pub struct ConnectorConfig {
     pub auth: Auth,
     /// Where the events go.
     pub topic: TopicConfig,
+    /// What a record's value is.
+    pub format: Format,
     /// From the end of the last interval's last page to the next; more than 0, at most a day.
     pub interval: Duration,
     /// Page size: 10-100, with `large_pages` up to 1000.
@@ -63,6 +66,7 @@ pub(super) struct ConnectorRead {
     pub name: Option<String>,
     pub org: Option<Origin>,
     pub topic: Option<String>,
+    pub format: Option<Format>,
     pub dead_letter_topic: Option<String>,
     pub allow_overlap: Option<bool>,
     /// `None` after a problem with any of the keys.
@@ -124,21 +128,22 @@ impl<'n> ConnectorFields<'n> {
         });
         let allow_overlap = self.optional("allow_overlap", false, |field| context.boolean(field));
         let tolerates_errors = self.optional("errors_tolerance", true, |field| read_tolerance(context, field));
-        let format = self.optional("format", (), |field| read_format(context, field));
+        let format = self.optional("format", Format::Json, |field| format::read(context, field));
         let dead_letter_topic = self.dead_letter_topic(context, topic.as_ref());
         ConnectorRead {
             name: name.clone(),
             org: org.clone(),
             topic: topic.as_ref().map(|topic| topic.name.clone()),
+            format,
             dead_letter_topic: dead_letter_topic.clone(),
             allow_overlap,
             config: try_all(|| {
-                format?;
                 Some(ConnectorConfig {
                     name: name?,
                     org: org?,
                     auth: auth?,
                     topic: topic?,
+                    format: format?,
                     interval: interval?,
                     limit: limit?,
                     since: since?,
@@ -311,16 +316,5 @@ fn read_tolerance(context: &mut Context<'_>, field: &Field<'_>) -> Option<bool> 
     }
     let message = "sets elements that can't be published aside, or fails at the first: write `all` or `none`";
     context.refuse(field, format!("`{}` is neither: it {message}", text.shown()));
-    None
-}
-
-fn read_format(context: &mut Context<'_>, field: &Field<'_>) -> Option<()> {
-    let text = context.text(field)?;
-    let refused = match text.value.as_str() {
-        "json" => return Some(()),
-        "avro" => "is not supported by this version: write `json`, or remove the key",
-        _ => "is not a format: write `json`",
-    };
-    context.refuse(field, format!("`{}` {refused}", text.shown()));
     None
 }

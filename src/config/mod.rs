@@ -8,6 +8,7 @@ mod auth;
 mod connector;
 mod cross;
 mod findings;
+mod format;
 mod interpolation;
 mod kafka;
 mod keys;
@@ -37,6 +38,7 @@ use jiff::Timestamp;
 
 pub use auth::Auth;
 pub use connector::ConnectorConfig;
+pub use format::Format;
 pub use interpolation::InterpolationError;
 pub use kafka::KafkaProperties;
 pub use kafka::oidc::{Oidc, TokenProxy};
@@ -268,6 +270,7 @@ fn read_connectors(
         read.push(fields.read(context));
     }
     cross::check(context, &fields, &read, offsets);
+    format::check(context, &fields, &read, file.get("schema_registry").is_some());
     read.into_iter().map(|read| read.config).collect()
 }
 

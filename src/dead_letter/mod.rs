@@ -17,7 +17,7 @@ use crate::source::offset::{SourceOffset, SourcePartition};
 pub enum Stage {
     /// The uuid, which is the record's key, is missing or unusable.
     KeyConverter,
-    /// The element is no event.
+    /// The element is no event, or none that the schema's rules can hold.
     ValueConverter,
     /// Kafka does not take the record.
     KafkaProduce,
@@ -42,6 +42,13 @@ impl Stage {
 pub enum Reason {
     /// It is no event, or has no key.
     Element(RefusalReason),
+    /// No Avro record can hold it.
+    Unencodable {
+        /// A stable name, such as `DuplicateMember`.
+        class: &'static str,
+        /// Why, without anything of the event but names of members.
+        problem: String,
+    },
     /// Its record is larger than the topic takes, by our own count.
     RecordTooLarge {
         /// Bytes of key, value and headers, and what Kafka adds to them at most.
@@ -71,7 +78,7 @@ impl Reason {
         match self {
             Self::Element(reason) => reason.as_str(),
             Self::RecordTooLarge { .. } => RECORD_TOO_LARGE,
-            Self::RefusedByKafka { class, .. } => class,
+            Self::RefusedByKafka { class, .. } | Self::Unencodable { class, .. } => class,
         }
     }
 
@@ -79,7 +86,7 @@ impl Reason {
     pub fn stage(&self) -> Stage {
         match self {
             Self::Element(RefusalReason::MissingUuid { .. }) => Stage::KeyConverter,
-            Self::Element(_) => Stage::ValueConverter,
+            Self::Element(_) | Self::Unencodable { .. } => Stage::ValueConverter,
             Self::RecordTooLarge { .. } | Self::RefusedByKafka { .. } => Stage::KafkaProduce,
         }
     }
@@ -89,6 +96,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Element(reason) => reason.fmt(f),
+            Self::Unencodable { problem, .. } => f.write_str(problem),
             Self::RecordTooLarge { bytes, topic, limit } => {
                 write!(f, "the record has {bytes} bytes, and topic `{topic}` takes {limit} (`max.message.bytes`)")
             }
@@ -117,7 +125,7 @@ impl From<RefusedElement> for DeadLetter {
 }
 
 impl DeadLetter {
-    /// Of an event that Kafka does not take.
+    /// Of an event whose record can't be made, or that Kafka does not take.
     pub fn of_event(event: RawEvent, reason: Reason) -> Self {
         Self { bytes: event.bytes, uuid: Some(event.uuid), reason }
     }

@@ -82,7 +82,7 @@ pub fn convert(record: &mut Record, to: &Destination, converter: &Converter) -> 
     }
     let bytes = Bytes::from(record.value.take().unwrap_or_default());
     let element: RawElement = log_event::read(&bytes).into();
-    match converter.convert(element) {
+    match converter.convert(element, &mut |_| {}) {
         Element::Record(record) => match judgement::too_large(&record, to) {
             None => Ok(record),
             Some(reason) => Err(Left::of(&reason)),
@@ -107,6 +107,7 @@ mod tests {
             connector: "acme".to_owned(),
             source: "https://acme.okta.com".to_owned(),
             topic: "events".to_owned(),
+            content_type: "application/json",
             dead_letter_topic: "events.dlq".to_owned(),
             partition: SourcePartition { org: "acme.okta.com".to_owned() },
             offset_key: Vec::new(),

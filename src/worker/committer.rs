@@ -305,6 +305,8 @@ impl Committer<'_> {
         for page in pages {
             let connector = &self.connectors[page.owner];
             connector.metrics.events_committed.inc_by(page.records.events.len() as u64);
+            let unmapped: usize = page.records.events.iter().map(|event| event.unmapped).sum();
+            connector.metrics.unmapped_fields.inc_by(unmapped as u64);
             for event in &page.records.events {
                 if let Some(published) = &event.event.published {
                     connector.metrics.event_age.observe((now - published.millis as f64 / 1000.0).max(0.0));

@@ -15,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::okta::auth::credential::Credential;
 use crate::okta::client::Client;
 use crate::okta::client::gate::Gate;
+use crate::registry::Registry;
 
 /// How a connector asks its org.
 #[derive(Debug, Clone)]
@@ -49,6 +50,8 @@ pub struct WorkerContext {
     pub stagger: Arc<Stagger>,
     /// This worker's name in reports.
     pub worker: String,
+    /// What knows the schemas; there where a connector writes Avro.
+    pub registry: Option<Registry>,
     /// How each connector asks its org, by name.
     pub clients: BTreeMap<String, OrgAccess>,
 }

@@ -67,6 +67,8 @@ pub fn nowhere_to_go(to: &Destination, what: &str) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
+    use bytes::Bytes;
+
     use super::*;
     use crate::convert::Converter;
     use crate::offsets::codec;
@@ -88,6 +90,7 @@ mod tests {
             dead_letter_topic: "events.dlq".to_owned(),
             offset_key: codec::encode_key("acme", &partition),
             partition,
+            content_type: "application/json",
             limits: limits.into(),
             tolerates_errors,
         }
@@ -96,7 +99,7 @@ mod tests {
     fn records(body: String) -> PageRecords {
         let length = body.len();
         let elements = page::split(&bytes::Bytes::from(body)).expect("an array");
-        let elements = elements.into_iter().map(|element| Converter::Json.convert(element)).collect();
+        let elements = elements.into_iter().map(|element| Converter::Json.convert(element, &mut |_| {})).collect();
         let before = SourceOffset::cold("before".to_owned(), "q".to_owned());
         PageRecords::new(Sequence::default(), elements, length, "after".to_owned(), &before)
     }
@@ -136,6 +139,18 @@ mod tests {
             judge(&mut page, &destination(Some(limit), None, true), 3).expect("fits somewhere");
             assert_eq!(page.dead_letters.len(), letters);
         }
+    }
+
+    /// By the value that is sent, whatever Okta's JSON has; and what is too large goes as Okta's JSON all the same.
+    #[test]
+    fn the_size_is_that_of_the_record_s_value_and_a_dead_letter_is_okta_s_bytes() {
+        let event = |name: &str| format!(r#"{{"uuid":"{name}","x":"{}"}}"#, "x".repeat(1000));
+        let mut page = records(format!("[{},{}]", event("small"), event("large")));
+        page.events[0].encoded = Some(Bytes::from_static(b"\0\0\0\0\x01small"));
+        page.events[1].encoded = Some(Bytes::from(vec![0; 5000]));
+        judge(&mut page, &destination(Some(1_500), None, true), 3).expect("all goes somewhere");
+        assert_eq!((page.events.len(), page.events[0].event.uuid.as_str()), (1, "small"));
+        assert_eq!(page.dead_letters[0].bytes, event("large").as_bytes());
     }
 
     #[test]

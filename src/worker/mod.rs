@@ -29,6 +29,7 @@ pub mod stagger;
 pub mod topic_limits;
 pub mod turn_wait;
 pub mod turns;
+mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,7 +46,7 @@ use self::ownership::Ownership;
 use self::shutdown::Stop;
 use self::stagger::Stagger;
 use crate::clock::Clock;
-use crate::config::{Config, ConnectorConfig};
+use crate::config::{Config, ConnectorConfig, Format, SchemaRegistryConfig};
 use crate::http::{self, HttpError, Readiness};
 use crate::kafka::group::{GroupError, Membership};
 use crate::kafka::topics::{TopicError, Topics};
@@ -55,6 +56,7 @@ use crate::okta::auth::credential::{Credential, Credentials};
 use crate::okta::client::gate::Gate;
 use crate::okta::client::{Client, ClientError, ClientOptions};
 use crate::okta::proxy::Network;
+use crate::registry::{Registry, RegistryError};
 use crate::source::offset::SourcePartition;
 
 /// The longest that a stop may take: then the process ends all the same, and the next one starts at I4.
@@ -80,6 +82,9 @@ pub enum WorkerError {
         /// Why.
         error: ClientError,
     },
+    /// No client for the schema registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// Two metrics of one name; a bug.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -114,6 +119,7 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
     let context = Arc::new(WorkerContext {
         topics: Arc::new(Topics::new(&config.kafka)?),
         clients: clients(&connectors, &config.okta_http)?,
+        registry: registry(&connectors, config.schema_registry.as_ref(), &config.okta_http)?,
         kafka: config.kafka,
         group_id: config.group_id.clone(),
         group: GroupHandle::default(),
@@ -182,6 +188,15 @@ fn clients(connectors: &[Arc<ConnectorConfig>], network: &Network) -> Result<BTr
         Ok((name, OrgAccess { client, credential, gate }))
     };
     connectors.iter().map(client).collect()
+}
+
+fn registry(
+    connectors: &[Arc<ConnectorConfig>],
+    config: Option<&SchemaRegistryConfig>,
+    network: &Network,
+) -> Result<Option<Registry>, RegistryError> {
+    let is_needed = connectors.iter().any(|connector| connector.format == Format::Avro);
+    config.filter(|_| is_needed).map(|config| Registry::new(config, network)).transpose()
 }
 
 /// Host and process: enough to find a worker that has no name of its own.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::topic_limits::TopicLimits;
 use crate::config::ConnectorConfig;
-use crate::convert::json;
+use crate::convert;
 use crate::dead_letter::DeadLetter;
 use crate::kafka::deliveries::{RecordKind, Tag};
 use crate::kafka::transaction::ProducerRecord;
@@ -39,6 +39,8 @@ pub struct Destination {
     pub partition: SourcePartition,
     /// The offset record's key, in bytes.
     pub offset_key: Vec<u8>,
+    /// `content-type` of the topic's records.
+    pub content_type: &'static str,
     /// What the two topics take.
     pub limits: Arc<TopicLimits>,
     /// `errors_tolerance: all`.
@@ -59,6 +61,7 @@ impl Destination {
             dead_letter_topic: connector.dead_letter_topic.clone(),
             offset_key: codec::encode_key(&connector.name, &partition),
             partition,
+            content_type: convert::content_type(connector.format),
             limits,
             tolerates_errors: connector.tolerates_errors,
         }
@@ -202,7 +205,7 @@ fn event_headers<'a>(event: &'a RawEvent, to: &'a Destination) -> ([(&'static st
     if let Some(published) = &event.published {
         add("ce_time", published.text.as_bytes());
     }
-    add("content-type", json::CONTENT_TYPE.as_bytes());
+    add("content-type", to.content_type.as_bytes());
     add("okta_connector", to.connector.as_bytes());
     (headers, count)
 }
@@ -224,6 +227,7 @@ mod tests {
             dead_letter_topic: format!("{connector}-dlq"),
             offset_key: codec::encode_key(connector, &partition),
             partition,
+            content_type: "application/json",
             limits: Arc::default(),
             tolerates_errors: true,
         }
@@ -231,7 +235,7 @@ mod tests {
 
     fn owned(owner: usize, number: u64, body: &'static str) -> OwnedPage {
         let elements = page::split(&bytes::Bytes::from_static(body.as_bytes())).expect("an array");
-        let elements = elements.into_iter().map(|element| Converter::Json.convert(element)).collect();
+        let elements = elements.into_iter().map(|element| Converter::Json.convert(element, &mut |_| {})).collect();
         let before = SourceOffset::cold("before".to_owned(), "q".to_owned());
         let sequence = Sequence { generation: 0, number };
         OwnedPage {

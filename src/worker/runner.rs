@@ -19,15 +19,14 @@ use super::shard::ShardInput;
 use super::stagger::Stagger;
 use super::topic_limits::TopicLimits;
 use super::turns::Turns;
+use super::values::Values;
 use crate::clock::{self, Clock};
 use crate::config::ConnectorConfig;
-use crate::convert::Converter;
 use crate::kafka::topics::Topics;
 use crate::metrics::ConnectorMetrics;
 use crate::okta::auth::credential::Credential;
 use crate::okta::client::{Client, Outcome};
 use crate::okta::error::{RequestError, RetryReason, Severity};
-use crate::okta::page::RawElement;
 use crate::okta::page_url::PageUrl;
 use crate::okta::query::SystemLogQuery;
 use crate::source::action::{Action, ConnectorState};
@@ -71,7 +70,7 @@ pub struct Runner {
     /// What lets it in; others may share it.
     pub credential: Credential,
     /// Makes its records' values.
-    pub converter: Converter,
+    pub values: Arc<Values>,
     /// When it may ask.
     pub turns: Turns,
     /// Its topics.
@@ -117,7 +116,15 @@ pub struct Held {
     pub state: ConnectorState,
 }
 
-type OpenRequest = Pin<Box<dyn Future<Output = (RequestId, Outcome)> + Send>>;
+/// What came of a request.
+struct Answered {
+    request: RequestId,
+    outcome: Outcome,
+    /// The page's elements, converted; none without a page.
+    elements: Vec<Element>,
+}
+
+type OpenRequest = Pin<Box<dyn Future<Output = Answered> + Send>>;
 
 impl Runner {
     /// Runs until stopped. `stored` is what the offsets topic holds for the connector, or why that can't be read.
@@ -163,9 +170,9 @@ impl Runner {
                 renewed = None;
             }
             input = tokio::select! {
-                (request, outcome) = finished(&mut open) => {
+                answered = finished(&mut open) => {
                     open = None;
-                    self.answer(request, outcome)
+                    self.answer(answered)
                 }
                 Some(said) = self.from_shard.recv() => match said {
                     FromShard::Committed(through) => Input::Committed { through },
@@ -224,7 +231,9 @@ impl Runner {
         let credential = self.credential.clone();
         let turn = self.turns.next(&self.connector, &self.metrics, &self.status);
         let reload = std::mem::take(&mut self.reload);
+        let values = Arc::clone(&self.values);
         Box::pin(async move {
+            let converter = values.ready().await;
             if let Some(stagger) = stagger {
                 stagger.turn(&connector.name, clock).await;
             }
@@ -232,14 +241,17 @@ impl Runner {
                 credential.read_again(&connector.org, &connector.name).await;
             }
             let permit = turn.await;
-            let outcome = client.get(&url, &credential).await;
+            let mut outcome = client.get(&url, &credential).await;
             permit.answered(&outcome);
-            (request, outcome)
+            let page = outcome.result.as_mut().map(|page| std::mem::take(&mut page.elements));
+            let elements = values.convert(&converter, page.unwrap_or_default()).await;
+            Answered { request, outcome, elements }
         })
     }
 
     /// Counts an answer and gives it to the task in its own terms.
-    fn answer(&mut self, request: RequestId, outcome: Outcome) -> Input {
+    fn answer(&mut self, answered: Answered) -> Input {
+        let Answered { request, outcome, elements } = answered;
         let metrics = &self.metrics;
         if outcome.was_sent {
             metrics.request(&outcome.code());
@@ -263,10 +275,8 @@ impl Runner {
                 if let Some(since) = self.corrected_start(outcome.server_date) {
                     return Input::BeganTooLate { since };
                 }
-                let published = page.elements.iter().rev().find_map(RawElement::published);
+                let published = elements.iter().rev().find_map(Element::published);
                 self.turns.page_ends(published, outcome.server_date);
-                let elements: Vec<Element> =
-                    page.elements.into_iter().map(|element| self.converter.convert(element)).collect();
                 let bytes = page.body_bytes + elements.iter().map(Element::own_bytes).sum::<usize>();
                 let page = PageAnswer { elements, next: page.next, bytes };
                 Input::Page { request, page }
@@ -412,7 +422,7 @@ impl Runner {
 }
 
 /// The answer to the open request; never, where there is none.
-async fn finished(open: &mut Option<(RequestId, OpenRequest)>) -> (RequestId, Outcome) {
+async fn finished(open: &mut Option<(RequestId, OpenRequest)>) -> Answered {
     match open {
         Some((_, request)) => request.await,
         None => pending().await,

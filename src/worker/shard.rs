@@ -23,8 +23,8 @@ use super::runner::{FromShard, Held, Runner};
 use super::shutdown::Stop;
 use super::topic_limits::{MAX_MESSAGE_BYTES, TopicLimits};
 use super::turns::Turns;
+use super::values::Values;
 use crate::config::ConnectorConfig;
-use crate::convert::Converter;
 use crate::kafka::group::GroupError;
 use crate::kafka::offset_log::{self, OffsetLog};
 use crate::kafka::transaction::TransactionalProducer;
@@ -65,6 +65,8 @@ pub struct ShardConnector {
     pub metrics: Arc<ConnectorMetrics>,
     /// Its part of the report.
     pub status: Arc<ConnectorStatus>,
+    /// Makes its records' values.
+    pub values: Arc<Values>,
     /// What its topics take.
     pub limits: Arc<TopicLimits>,
     /// Its runner, in this life.
@@ -102,13 +104,19 @@ impl Shard {
         channel: (mpsc::Sender<ShardInput>, mpsc::Receiver<ShardInput>),
     ) -> Self {
         let (outbox, inbox) = channel;
-        let connectors = connectors.iter().map(|config| ShardConnector {
-            config: Arc::clone(config),
-            metrics: Arc::new(context.metrics.connector(&config.name, config.interval.as_secs_f64())),
-            status: Arc::default(),
-            limits: Arc::default(),
-            runner: None,
-            held: None,
+        let connectors = connectors.iter().map(|config| {
+            let metrics = Arc::new(context.metrics.connector(&config.name, config.interval.as_secs_f64()));
+            let status = Arc::default();
+            let values = Values::new(config, context.registry.as_ref(), &metrics, &status, context.clock);
+            ShardConnector {
+                values: Arc::new(values),
+                config: Arc::clone(config),
+                metrics,
+                status,
+                limits: Arc::default(),
+                runner: None,
+                held: None,
+            }
         });
         let connectors: Vec<ShardConnector> = connectors.collect();
         let limits = connectors.iter().map(|connector| Arc::clone(&connector.limits));
@@ -313,7 +321,7 @@ impl Runners {
                 life: shard.lives,
                 client: access.client,
                 credential: access.credential,
-                converter: Converter::Json,
+                values: Arc::clone(&connector.values),
                 turns: Turns::new(access.gate, shard.context.clock),
                 topics: Arc::clone(&shard.context.topics),
                 metrics: Arc::clone(&connector.metrics),

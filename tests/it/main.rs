@@ -33,6 +33,7 @@ mod simulator;
 
 // The promises: the shipped binary, killed, frozen and lied to, against a real broker. One concept a file.
 mod authorized_operations;
+mod avro;
 mod broker_frozen;
 mod broker_restarted;
 mod check;
@@ -64,6 +65,7 @@ mod rate_limits;
 mod refused_by_broker;
 mod refused_size;
 mod refused_topics;
+mod registry_away;
 mod schema_registry;
 mod service_app;
 mod shutdown;

@@ -10,14 +10,17 @@ use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use tokio::runtime::Handle;
 
 use crate::cli::ConfigArg;
 use crate::cli::signals::{self, Signal};
-use crate::config::ConnectorConfig;
+use crate::config::{Config, ConnectorConfig, Format};
 use crate::convert::Converter;
+use crate::convert::avro::Encoder;
 use crate::kafka::authorized_operations::Operation;
 use crate::kafka::error;
 use crate::kafka::topics::Topics;
+use crate::registry::Registry;
 use crate::replay::letter::Letter;
 use crate::replay::{self, Fate, Listener, Replay, ReplayError};
 use crate::worker::connector_topics;
@@ -96,7 +99,7 @@ fn replay(args: &ReplayArgs, stop: Stop) -> anyhow::Result<()> {
         kafka: &config.kafka,
         group_id: replay::group_id(&config.group_id),
         to: Destination::of(connector, Arc::new(limits)),
-        converter: Converter::Json,
+        converter: converter(&config, connector, args.dry_run)?,
         partitions,
         dry_run: args.dry_run,
         stop,
@@ -117,6 +120,20 @@ fn replay(args: &ReplayArgs, stop: Stop) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What makes the values. Where they are Avro, by the schema that the registry has, as `run` does; nothing is asked or
+/// registered for values that nobody is to see.
+fn converter(config: &Config, connector: &ConnectorConfig, dry_run: bool) -> anyhow::Result<Converter> {
+    let (Format::Avro, Some(registry)) = (connector.format, &config.schema_registry) else {
+        return Ok(Converter::Json);
+    };
+    let topic = &connector.topic.name;
+    let id = match dry_run {
+        true => 0,
+        false => Handle::current().block_on(Registry::new(registry, &config.okta_http)?.schema_id(topic, &|_| ()))?,
+    };
+    Ok(Converter::Avro(Arc::new(Encoder::new(id))))
 }
 
 /// What would stall a transaction, or end it, is better said before.

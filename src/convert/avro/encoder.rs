@@ -57,6 +57,11 @@ impl Encoder {
     /// absent and numbers are the same that are the same number. What can't keep it is an error. No value of the
     /// event is in that.
     pub fn encode(&self, event: &[u8]) -> Result<Encoded, Unencodable> {
+        self.encode_telling(event, &mut |_| ())
+    }
+
+    /// As [`encode`](Self::encode); `tell` is given the JSON Pointer of each value that no field could hold.
+    pub fn encode_telling(&self, event: &[u8], tell: &mut dyn FnMut(&str)) -> Result<Encoded, Unencodable> {
         let text = std::str::from_utf8(event).map_err(|error| Unencodable::NotJson { at: error.valid_up_to() })?;
         let mut json = Reader::new(text);
         let mut unmapped = Unmapped::default();
@@ -75,6 +80,7 @@ impl Encoder {
         let instant = record.published.as_deref().and_then(Published::instant);
         record.published_at = instant.map(|millis| Derived(Millis(millis)));
         let count = unmapped.len();
+        unmapped.pointers().for_each(tell);
         record.unmapped = unmapped.into_field();
 
         let mut value = Vec::with_capacity(event.len());

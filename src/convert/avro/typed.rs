@@ -75,6 +75,11 @@ impl<'a> Unmapped<'a> {
         self.0.len()
     }
 
+    /// The JSON Pointer of each.
+    pub(super) fn pointers(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(pointer, _)| pointer.as_ref())
+    }
+
     /// The field `unmapped`: null where everything fits.
     pub(super) fn into_field(self) -> Option<Derived<OpenMap<'a>>> {
         (!self.0.is_empty()).then_some(Derived(OpenMap(self.0)))

@@ -56,7 +56,7 @@ pub fn body(uuids: impl Iterator<Item = usize>) -> Bytes {
 /// A page's elements, as the task gets them.
 pub fn elements(body: &Bytes) -> Vec<Element> {
     let elements = page::split(body).expect("an array");
-    elements.into_iter().map(|element| Converter::Json.convert(element)).collect()
+    elements.into_iter().map(|element| Converter::Json.convert(element, &mut |_| {})).collect()
 }
 
 /// A page of `count` events that starts at `position`.

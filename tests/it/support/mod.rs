@@ -10,6 +10,7 @@
 
 pub mod acls;
 pub mod authorizer;
+pub mod avro;
 pub mod broker;
 pub mod certificates;
 pub mod checkpoint;

@@ -1,0 +1,149 @@
+//! A connector's record values: made where a page arrives, by the schema that the registry knows.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::report::ConnectorStatus;
+use crate::clock::Clock;
+use crate::config::{ConnectorConfig, Format};
+use crate::convert::Converter;
+use crate::convert::avro::Encoder;
+use crate::convert::drift::{Drift, News};
+use crate::metrics::ConnectorMetrics;
+use crate::okta::page::RawElement;
+use crate::registry::{Registry, RegistryError, Severity};
+use crate::source::action::ConnectorState;
+use crate::source::record::Element;
+use crate::source::task::FAILED_RETRY;
+use crate::telemetry;
+
+/// First and longest rest between two questions to a registry that does not answer.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// Between two questions to a registry that refuses: somebody has to act there, and it costs the org nothing.
+const REFUSED_RETRY: Duration = Duration::from_secs(15);
+/// After so many bytes of a page others have a turn on the thread: ten milliseconds' work.
+const TURN_BYTES: usize = 1024 * 1024;
+
+/// Makes one connector's values, for as long as its shard is ours.
+pub struct Values {
+    connector: Arc<ConnectorConfig>,
+    registry: Option<Registry>,
+    metrics: Arc<ConnectorMetrics>,
+    status: Arc<ConnectorStatus>,
+    clock: Clock,
+    converter: OnceLock<Converter>,
+    drift: Mutex<Drift>,
+}
+
+impl Values {
+    /// Of a connector; `registry` is there where it writes Avro.
+    pub fn new(
+        connector: &Arc<ConnectorConfig>,
+        registry: Option<&Registry>,
+        metrics: &Arc<ConnectorMetrics>,
+        status: &Arc<ConnectorStatus>,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            connector: Arc::clone(connector),
+            registry: registry.cloned(),
+            metrics: Arc::clone(metrics),
+            status: Arc::clone(status),
+            clock,
+            converter: OnceLock::new(),
+            drift: Mutex::default(),
+        }
+    }
+
+    /// What makes the values. Where it is the registry that says how, waits until it did: nothing is asked of the org that
+    /// could not be published.
+    pub async fn ready(&self) -> Converter {
+        if let Some(converter) = self.converter.get() {
+            return converter.clone();
+        }
+        let made = match (self.connector.format, &self.registry) {
+            (Format::Avro, Some(registry)) => Converter::Avro(Arc::new(Encoder::new(self.schema_id(registry).await))),
+            // The configuration has no Avro without a registry.
+            (Format::Json | Format::Avro, _) => Converter::Json,
+        };
+        self.converter.get_or_init(|| made).clone()
+    }
+
+    /// A page's elements as Kafka gets them.
+    pub async fn convert(&self, converter: &Converter, elements: Vec<RawElement>) -> Vec<Element> {
+        let mut converted = Vec::with_capacity(elements.len());
+        let mut bytes = 0;
+        for element in elements {
+            bytes += element.bytes().len();
+            converted.push(converter.convert(element, &mut |pointer| self.tell_drift(pointer)));
+            if bytes >= TURN_BYTES {
+                bytes = 0;
+                tokio::task::yield_now().await;
+            }
+        }
+        converted
+    }
+
+    /// The schema's id, however long it takes. A refusal is said at once and then as seldom as that of an org.
+    async fn schema_id(&self, registry: &Registry) -> u32 {
+        let connector = &self.connector;
+        let mut said: Option<(String, Duration)> = None;
+        let mut rest = RETRY.0;
+        loop {
+            let problem = match registry
+                .schema_id(&connector.topic.name, &|result| self.metrics.schema_registry_request(result))
+                .await
+            {
+                Ok(id) => {
+                    if said.is_some() {
+                        info!(connector = connector.name, schema_id = id, "the schema registry knows the schema now");
+                        self.set_state(ConnectorState::Running);
+                    }
+                    return id;
+                }
+                Err(problem) => problem,
+            };
+            let passes = problem.severity() == Severity::Retry;
+            let retry = match problem {
+                _ if passes => rest,
+                // So as to lock no account.
+                RegistryError::Unauthorized { .. } => FAILED_RETRY,
+                _ => REFUSED_RETRY,
+            };
+            rest = (rest * 2).min(RETRY.1);
+            self.set_state(if passes { ConnectorState::Recovering } else { ConnectorState::Failed });
+            let (text, now) = (problem.to_string(), self.clock.elapsed());
+            self.status.set_trouble(&text);
+            if said.as_ref().is_none_or(|(last, at)| *last != text || now >= *at + FAILED_RETRY) {
+                let retry_in = telemetry::shown(retry);
+                if passes {
+                    warn!(connector = connector.name, org = %connector.org, ?retry_in, "{text}");
+                } else {
+                    error!(connector = connector.name, org = %connector.org, ?retry_in, "connector failed: {text}");
+                }
+                said = Some((text, now));
+            }
+            tokio::time::sleep(retry).await;
+        }
+    }
+
+    fn set_state(&self, state: ConnectorState) {
+        self.metrics.state(state);
+        self.status.set_state(state);
+    }
+
+    fn tell_drift(&self, pointer: &str) {
+        let (connector, org) = (&self.connector.name, &self.connector.org);
+        match self.drift.lock().unwrap_or_else(PoisonError::into_inner).note(pointer) {
+            Some(News::Kind(member)) => {
+                info!(connector, %org, member, "the schema has no place for this member as Okta sends it: it is kept in `unmapped`");
+            }
+            Some(News::NoMore) => {
+                info!(connector, %org, "more members have no place in the schema than are named here: all are kept in `unmapped`");
+            }
+            None => {}
+        }
+    }
+}
