@@ -76,6 +76,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ),
     ("/securityContext/userBehaviors", r#"["New Device"]"#, r#""securityContext":{"userBehaviors":["New Device"]}"#),
     ("/displayMessage", r#""\ud83d""#, r#""displayMessage":"\ud83d""#),
+    ("/actor", r#"{"id":"a","\ud800":2}"#, r#""actor":{"id":"a","\ud800":2}"#),
 ];
 
 #[test]
@@ -86,6 +87,21 @@ fn the_readmes_pointers_are_where_values_go() {
         let encoded = Encoder::new(1).encode(event.as_bytes()).unwrap();
         let decoded = law::decode(schema::schema(), &encoded.value).unwrap();
         assert_eq!(decoded.unmapped, [((*pointer).to_owned(), (*text).to_owned())], "{event}");
+    }
+}
+
+#[test]
+fn what_the_readme_says_cannot_be_encoded_cannot() {
+    let deep = |levels: usize| format!(r#""new":{}{}"#, "[".repeat(levels), "]".repeat(levels));
+    assert!(README.contains("deeper than 64 levels"));
+    let encode = |members: &str| Encoder::new(1).encode(format!(r#"{{"uuid":"u",{members}}}"#).as_bytes());
+    // The event itself is the first level.
+    assert!(encode(&deep(63)).is_ok());
+    for (class, members) in
+        [("DuplicateMember", r#""new":{"a":1,"a":1}"#), ("TooDeep", &deep(64)), ("NameNotUnicode", r#""\ud800":1"#)]
+    {
+        assert!(README.contains(&format!("| `{class}` |")), "{class}");
+        assert_eq!(encode(members).unwrap_err().as_str(), class);
     }
 }
 
