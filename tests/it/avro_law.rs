@@ -7,6 +7,8 @@ use okta_kafka_source::convert::avro::{Encoder, Unencodable, schema};
 
 use crate::support::law;
 
+mod invented;
+
 /// Encodes an event, and shows `unmapped` after the law was checked.
 fn unmapped(event: &str) -> Vec<(String, String)> {
     let encoded = Encoder::new(7).encode(event.as_bytes()).unwrap_or_else(|error| panic!("{error}: {event}"));

@@ -39,3 +39,12 @@ fn scientific(text: &str) -> Option<(bool, String, i128)> {
     let power = power.checked_add(i128::try_from(integer.len()).ok()? - i128::try_from(first).ok()?)?;
     Some((negative, all[first..].trim_end_matches('0').to_owned(), power))
 }
+
+/// The integer of 64 bits that `number` is, if it is one.
+pub fn as_long(number: &str) -> Option<i64> {
+    let (negative, digits, power) = scientific(number)?;
+    let zeros = usize::try_from(power - i128::try_from(digits.len()).ok()?).ok();
+    let (digits, zeros) =
+        if digits.is_empty() { ("0".to_owned(), 0) } else { (digits, zeros.filter(|zeros| *zeros < 20)?) };
+    format!("{}{digits}{}", if negative { "-" } else { "" }, "0".repeat(zeros)).parse().ok()
+}

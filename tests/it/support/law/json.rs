@@ -1,8 +1,11 @@
 //! JSON as a tree that loses nothing: numbers stay as they are written, and texts are UTF-16 code units, since JSON allows half a surrogate pair.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::decimal;
+
+/// The deepest nesting that is read: the reader calls itself.
+pub const MAX_LEVELS: usize = 500;
 
 /// A JSON value.
 #[derive(Debug, Clone)]
@@ -14,7 +17,8 @@ pub enum Json {
     /// UTF-16 code units.
     Text(Vec<u16>),
     Array(Vec<Json>),
-    Object(BTreeMap<Vec<u16>, Json>),
+    /// Members in their order; a name may be there twice.
+    Object(Vec<(Vec<u16>, Json)>),
 }
 
 impl Json {
@@ -27,15 +31,36 @@ impl Json {
     }
 
     /// The member `name` of an object.
-    pub fn get(&self, name: &str) -> Option<&Json> {
+    pub fn get(&self, name: &[u16]) -> Option<&Json> {
         match self {
-            Self::Object(members) => members.get(&name.encode_utf16().collect::<Vec<_>>()),
+            Self::Object(members) => members.iter().find(|(other, _)| other == name).map(|(_, value)| value),
             _ => None,
+        }
+    }
+
+    /// How many levels of arrays and objects it has.
+    pub fn levels(&self) -> usize {
+        match self {
+            Self::Array(elements) => 1 + elements.iter().map(Self::levels).max().unwrap_or_default(),
+            Self::Object(members) => 1 + members.iter().map(|(_, value)| value.levels()).max().unwrap_or_default(),
+            _ => 0,
+        }
+    }
+
+    /// Whether an object in it has a name twice.
+    pub fn has_duplicates(&self) -> bool {
+        match self {
+            Self::Array(elements) => elements.iter().any(Self::has_duplicates),
+            Self::Object(members) => {
+                let names: BTreeSet<_> = members.iter().map(|(name, _)| name).collect();
+                names.len() < members.len() || members.iter().any(|(_, value)| value.has_duplicates())
+            }
+            _ => false,
         }
     }
 }
 
-/// The place of a value that differs between two events by the law; `None` where they are the same.
+/// The place of a value that differs between two events by the law; `None` where they are the same. Neither has a name twice.
 pub fn difference(a: &Json, b: &Json) -> Option<String> {
     match (a, b) {
         (Json::Null, Json::Null) => None,
@@ -46,22 +71,24 @@ pub fn difference(a: &Json, b: &Json) -> Option<String> {
             let mut pairs = a.iter().zip(b).enumerate();
             pairs.find_map(|(index, (a, b))| Some(format!("/{index}{}", difference(a, b)?)))
         }
-        (Json::Object(a), Json::Object(b)) => {
-            let names = a.keys().chain(b.keys().filter(|name| !a.contains_key(*name)));
-            let member = |object: &BTreeMap<_, _>, name| object.get(name).cloned().unwrap_or(Json::Null);
+        (Json::Object(of_a), Json::Object(of_b)) => {
+            // Each name once: to compare twice at every level would be to compare for ever.
+            let more = of_b.iter().filter(|(name, _)| a.get(name).is_none());
+            let names = of_a.iter().chain(more).map(|(name, _)| name);
+            let of = |object: &Json, name: &[u16]| object.get(name).cloned().unwrap_or(Json::Null);
             names
-                .map(|name| (name, member(a, name), member(b, name)))
+                .map(|name| (name, of(a, name), of(b, name)))
                 .find_map(|(name, a, b)| Some(format!("/{}{}", String::from_utf16_lossy(name), difference(&a, &b)?)))
         }
         _ => Some(String::new()),
     }
 }
 
-/// Reads `text`; fails where it is not JSON, where an object has a name twice, and beyond 500 levels.
+/// Reads `text`; fails where it is not JSON, and beyond [`MAX_LEVELS`].
 pub fn parse(text: &[u8]) -> Result<Json, String> {
     let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
     let mut parser = Parser { rest: text };
-    let value = parser.value(500)?;
+    let value = parser.value(MAX_LEVELS)?;
     parser.space();
     if parser.rest.is_empty() { Ok(value) } else { Err(parser.problem("the end")) }
 }
@@ -115,7 +142,7 @@ impl Parser<'_> {
             }
         }
         if self.takes("{") {
-            let mut members = BTreeMap::new();
+            let mut members = Vec::new();
             if self.takes("}") {
                 return Ok(Json::Object(members));
             }
@@ -123,10 +150,7 @@ impl Parser<'_> {
                 self.expect("\"")?;
                 let name = self.text()?;
                 self.expect(":")?;
-                let value = self.value(levels)?;
-                if members.insert(name, value).is_some() {
-                    return Err(self.problem("each name once"));
-                }
+                members.push((name, self.value(levels)?));
                 if self.takes("}") {
                     return Ok(Json::Object(members));
                 }

@@ -11,7 +11,9 @@ use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
 
 pub mod decimal;
+pub mod invent;
 pub mod json;
+pub mod model;
 
 pub use json::Json;
 
@@ -79,6 +81,33 @@ pub fn holds(schema: &Schema, event: &[u8], value: &[u8]) -> Result<Decoded, Str
     }
 }
 
+/// What an encoder made of an event: the value and how many members are in `unmapped`, or the class of its refusal.
+pub type Made<'a> = Result<(&'a [u8], usize), &'a str>;
+
+/// Fails if an encoder made something else of `event` than it should: the value by the law, with in `unmapped` what has no place
+/// and nothing else, as it was written; and a refusal only for one of the reasons that there are. `max_depth` is its own.
+pub fn check(schema: &Schema, max_depth: usize, event: &[u8], made: Made<'_>) -> Result<(), String> {
+    let reasons = model::refusals(event, max_depth);
+    let (value, count) = match made {
+        Err(class) if reasons.contains(&class) => return Ok(()),
+        Err(class) => return Err(format!("refused as {class}, and the reasons are {reasons:?}")),
+        Ok(_) if !reasons.is_empty() => return Err(format!("not refused, for all of {reasons:?}")),
+        Ok(made) => made,
+    };
+    let decoded = holds(schema, event, value)?;
+    let text = std::str::from_utf8(event).map_err(|error| error.to_string())?;
+    let found: Vec<&str> = decoded.unmapped.iter().map(|(pointer, _)| pointer.as_str()).collect();
+    let mut expected = model::unmapped(schema, &json::parse(event)?);
+    expected.sort();
+    if found != expected || count != found.len() {
+        return Err(format!("{count} values are unmapped, at {found:?} in the place of {expected:?}"));
+    }
+    match decoded.unmapped.iter().find(|(_, json)| !text.contains(json)) {
+        Some((pointer, _)) => Err(format!("unmapped `{pointer}` is not as it was written")),
+        None => Ok(()),
+    }
+}
+
 fn texts(map: &HashMap<String, Value>) -> Result<Vec<(String, String)>, String> {
     let mut texts = Vec::new();
     for (pointer, text) in map {
@@ -129,7 +158,10 @@ fn put(event: &mut Json, pointer: &str, value: Json) -> Result<(), String> {
     let (last, way) = tokens.split_last().ok_or_else(|| problem("empty"))?;
     for token in way {
         parent = match parent {
-            Json::Object(members) => members.get_mut(&name(token)).ok_or_else(|| problem("a parent is missing"))?,
+            Json::Object(members) => {
+                let found = members.iter_mut().find(|(member, _)| *member == name(token));
+                found.map(|(_, value)| value).ok_or_else(|| problem("a parent is missing"))?
+            }
             Json::Array(elements) => {
                 let index: usize = token.parse().map_err(|_| problem("no index"))?;
                 elements.get_mut(index).ok_or_else(|| problem("an element is missing"))?
@@ -137,11 +169,12 @@ fn put(event: &mut Json, pointer: &str, value: Json) -> Result<(), String> {
             _ => return Err(problem("a parent has no members")),
         };
     }
-    let Json::Object(members) = parent else { return Err(problem("its parent is no object")) };
-    match members.insert(name(last), value) {
-        None => Ok(()),
-        Some(_) => Err(problem("is in the typed part, too")),
+    if parent.get(&name(last)).is_some() {
+        return Err(problem("is in the typed part, too"));
     }
+    let Json::Object(members) = parent else { return Err(problem("its parent is no object")) };
+    members.push((name(last), value));
+    Ok(())
 }
 
 fn name(token: &str) -> Vec<u16> {
