@@ -3,6 +3,7 @@
 //! The targets call these with what the fuzzer invents; tests/it/fuzz.rs calls them in `make test` with the seeds and
 //! with what the fuzzer found before. A `check` panics where the property does not hold.
 
+pub mod avro;
 pub mod config;
 pub mod link;
 pub mod offsets;

@@ -9,6 +9,8 @@
 pub mod clock;
 #[path = "../../src/config/mod.rs"]
 pub mod config;
+#[path = "../../src/convert/mod.rs"]
+pub mod convert;
 #[path = "../../src/dead_letter/mod.rs"]
 pub mod dead_letter;
 #[path = "../../src/offsets/mod.rs"]

@@ -14,12 +14,13 @@ mod properties;
 /// A target's name, its property, and folders of inputs beside its own.
 type Target = (&'static str, fn(&[u8]), &'static [&'static str]);
 
-const TARGETS: [Target; 5] = [
+const TARGETS: [Target; 6] = [
     ("link", properties::link::check, &[]),
     ("okta_error", properties::okta_error::check, &[]),
     ("page", properties::page::check, &[]),
     ("offsets", properties::offsets::check, &[]),
     ("config", properties::config::check, &["tests/it/config/bad"]),
+    ("avro", properties::avro::check, &["fuzz/seeds/page"]),
 ];
 
 #[test]

@@ -8,6 +8,8 @@
 
 // Processes, brokers, topics and readers. What more than one test needs belongs there.
 mod support;
+// fuzz/properties/avro.rs takes it from the root of its crate.
+use support::law;
 
 // What the design relies on in Kafka and in a schema registry, and what holds for the sources and the binary as such.
 mod kafka_itself;
