@@ -9,6 +9,7 @@ pub mod line;
 pub mod org;
 pub mod permission;
 pub mod reserve;
+pub mod schema;
 pub mod share;
 pub mod span;
 pub mod topics;
@@ -21,6 +22,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use self::line::Line;
 use self::reserve::Window;
+use self::schema::Deed;
 use self::share::Need;
 use crate::clock::Clock;
 use crate::config::{Config, ConnectorConfig};
@@ -33,7 +35,7 @@ const ORGS_WITHIN: Duration = Duration::from_secs(20);
 const ALL_WITHIN: Duration = Duration::from_secs(28);
 
 /// Looks at all that the network is needed for, and says each line when its turn has come: connectors in the file's
-/// order, then Kafka. Takes at most half a minute. Must be called within a tokio runtime.
+/// order, then Kafka, then the schema registry. Takes at most half a minute. Must be called within a tokio runtime.
 ///
 /// `waiting` is told what is waited for meanwhile.
 pub async fn all<E>(
@@ -45,6 +47,12 @@ pub async fn all<E>(
     let deadline = tokio::time::Instant::now() + ALL_WITHIN;
     let orgs_deadline = tokio::time::Instant::now() + ORGS_WITHIN;
     let mut of_connectors = ask_orgs(&connectors, &config.okta_http);
+    let (sender, mut of_registry) = unbounded_channel();
+    let of_schemas = config.clone();
+    drop(tokio::spawn(async move {
+        // Nobody there any more: then the command is over.
+        let _ = schema::lines(&of_schemas, Deed::Look, |line| sender.send(line)).await;
+    }));
     let (sender, mut of_kafka) = unbounded_channel();
     // librdkafka blocks. What is still open at the deadline is left to the end of the process.
     drop(tokio::task::spawn_blocking(move || broker::check(&config, &mut |line| drop(sender.send(line)))));
@@ -62,11 +70,25 @@ pub async fn all<E>(
     loop {
         match tokio::time::timeout_at(deadline, of_kafka.recv()).await {
             Ok(Some(line)) => say(line)?,
+            Ok(None) => break,
+            Err(_) => {
+                say(Line::fail(
+                    "broker",
+                    "it answers too slowly for the rest to be looked at; look at the brokers' load and logs, and run `check` again",
+                ))?;
+                break;
+            }
+        }
+    }
+    waiting("asking the schema registry");
+    loop {
+        match tokio::time::timeout_at(deadline, of_registry.recv()).await {
+            Ok(Some(line)) => say(line)?,
             Ok(None) => return Ok(()),
             Err(_) => {
                 return say(Line::fail(
-                    "broker",
-                    "it answers too slowly for the rest to be looked at; look at the brokers' load and logs, and run `check` again",
+                    "schema registry",
+                    "it answers too slowly for the rest to be looked at; look at its load and log, and run `schema check`",
                 ));
             }
         }

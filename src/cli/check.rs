@@ -68,7 +68,7 @@ fn of_file(arg: &ConfigArg, config: &Config) -> Vec<Line> {
 }
 
 /// Prints lines as they come, and counts what failed.
-struct Report {
+pub(super) struct Report {
     progress: ProgressBar,
     lines: usize,
     failed: usize,
@@ -76,7 +76,7 @@ struct Report {
 }
 
 impl Report {
-    fn new() -> Self {
+    pub fn new() -> Self {
         // Drawn on stderr, and only where that is a terminal.
         let progress = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
@@ -86,7 +86,17 @@ impl Report {
         Self { progress, lines: 0, failed: 0, is_configuration: false }
     }
 
-    fn say(&mut self, line: Line) -> std::io::Result<()> {
+    /// Shows what is waited for.
+    pub fn wait_for(&self, what: &str) {
+        self.progress.set_message(what.to_owned());
+    }
+
+    /// Whether nothing was said yet.
+    pub fn is_empty(&self) -> bool {
+        self.lines == 0
+    }
+
+    pub fn say(&mut self, line: Line) -> std::io::Result<()> {
         self.lines += 1;
         self.failed += usize::from(line.is_failure());
         self.is_configuration |= line.is_configuration;
@@ -97,7 +107,7 @@ impl Report {
         })
     }
 
-    fn end(self) -> anyhow::Result<()> {
+    pub fn end(self) -> anyhow::Result<()> {
         self.progress.finish_and_clear();
         match self.failed {
             0 => Ok(()),

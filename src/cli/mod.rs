@@ -6,6 +6,7 @@ pub mod demo;
 pub mod exit;
 pub mod offsets;
 pub mod run;
+pub mod schema;
 pub mod signals;
 pub mod simulate;
 pub mod status;
@@ -51,6 +52,9 @@ enum Command {
     /// Look at what could not be published, and publish it again
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
+    /// Print the Avro schema of the records, register it, or look at what the registry has of it
+    #[command(subcommand)]
+    Schema(schema::SchemaCommand),
     /// Serve a simulated org, as a development tool
     Simulate(Box<simulate::SimulateArgs>),
 }
@@ -105,6 +109,7 @@ pub fn main() -> ExitCode {
             Command::Status(args) => interruptible(status::run(args)).await,
             Command::Offsets(command) => interruptible(offsets::run(command)).await,
             Command::DeadLetters(command) => dead_letters::run(command).await,
+            Command::Schema(command) => interruptible(schema::run(command)).await,
             Command::Simulate(args) => simulate::run(*args, signals::any()).await,
         }
     });

@@ -93,6 +93,12 @@ pub(super) fn compatibility(answer: &Answer, subject: &str) -> Result<Result<(),
     }
 }
 
+/// A rule of compatibility, as `BACKWARD`.
+pub(super) fn rule(answer: &Answer) -> Option<String> {
+    let level = answer.body["compatibilityLevel"].as_str().filter(|_| answer.status == 200)?;
+    Some(excerpt(level))
+}
+
 /// The numbers of a subject's versions.
 pub(super) fn numbers(answer: &Answer) -> Vec<u64> {
     answer.body.as_array().into_iter().flatten().filter_map(Value::as_u64).collect()

@@ -113,6 +113,11 @@ impl Registry {
         subject::look(&self.inner.requests, &self.subject(topic), self.inner.auto_register, &|_| ()).await
     }
 
+    /// The rule of compatibility that the registry says it has for the subject of `topic`; `None` where it does not say.
+    pub async fn rule(&self, topic: &str) -> Option<String> {
+        subject::rule(&self.inner.requests, &self.subject(topic)).await
+    }
+
     /// Registers our schema for `topic`, also where `auto_register` is false: `schema register`.
     ///
     /// # Errors

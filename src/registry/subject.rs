@@ -52,26 +52,28 @@ pub(super) async fn look(
     may_register: bool,
     count: Count<'_>,
 ) -> Result<Found, RegistryError> {
-    // Confluent's registry compares parsed schemas in any case; Apicurio does so only when it is asked to normalize, and
-    // Confluent's then finds only what was registered normalized. So both are asked.
-    for query in [None, Some("normalize=true")] {
-        let answer = post(requests, &["subjects", subject], query, count).await?;
-        match answer::version(&answer, subject)? {
-            Some(version) if is_same(&version) => return Ok(version.into()),
-            // No other way of writing it will be found where there is no subject.
-            None if answer.code() == Some(40401) => break,
-            Some(_) | None => {}
-        }
+    let as_it_is = post(requests, &["subjects", subject], None, count).await?;
+    if let Some(version) = answer::version(&as_it_is, subject)?.filter(is_same) {
+        return Ok(version.into());
     }
     let latest = get(requests, &["subjects", subject, "versions", "latest"], count).await?;
     let found = match answer::version(&latest, subject)? {
         None => Found::Nothing,
         Some(latest) => match of(&latest) {
-            // Written in a way that neither look-up found.
+            // Written down in a way that the look-up did not find.
             Relation::Same => return Ok(latest.into()),
             Relation::Foreign(found) => return Err(RegistryError::Foreign { subject: subject.to_owned(), found }),
             Relation::Incompatible(differences) => return Err(incompatible(subject, latest.number, differences)),
-            Relation::Compatible => Found::OtherVersions { latest: latest.number },
+            Relation::Compatible => {
+                // An older version may be ours, written down otherwise. Confluent's registry found it already, as it compares
+                // parsed schemas; Apicurio does so only when it is asked to normalize, and answers 500 to that where
+                // the subject holds a schema that is no Avro: so that is asked last.
+                let normalized = post(requests, &["subjects", subject], Some("normalize=true"), count).await?;
+                if let Some(version) = answer::version(&normalized, subject)?.filter(is_same) {
+                    return Ok(version.into());
+                }
+                Found::OtherVersions { latest: latest.number }
+            }
         },
     };
     if !may_register {
@@ -81,6 +83,17 @@ pub(super) async fn look(
         ask_compatibility(requests, subject, count).await?;
     }
     Ok(found)
+}
+
+/// The subject's rule, else the one for all.
+pub(super) async fn rule(requests: &Requests, subject: &str) -> Option<String> {
+    for path in [&["config", subject][..], &["config"]] {
+        let answer = get(requests, path, &|_| ()).await.ok()?;
+        if let Some(rule) = answer::rule(&answer) {
+            return Some(rule);
+        }
+    }
+    None
 }
 
 /// By the registry's own rule, and against the versions that this rule is about.

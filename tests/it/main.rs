@@ -68,6 +68,7 @@ mod refused_by_broker;
 mod refused_size;
 mod refused_topics;
 mod registry_away;
+mod schema_command;
 mod schema_registry;
 mod service_app;
 mod shutdown;

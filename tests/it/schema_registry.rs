@@ -10,6 +10,7 @@ use okta_kafka_source::registry::{Registry, RegistryError, RequestResult, Severi
 
 use crate::support::ports::free_port;
 use crate::support::registry::{self, shared_registry};
+use crate::support::registry_front::RegistryFront;
 
 /// The section of a file that has these keys in it.
 fn config(keys: &str) -> SchemaRegistryConfig {
@@ -90,4 +91,46 @@ fn connectors_of_one_topic_ask_once() {
         });
         assert_eq!(results.into_inner().unwrap(), expected);
     }
+}
+
+/// Contract: secrets from files are read again on a 401, before anything fails.
+#[test]
+fn a_login_that_was_renewed_is_read_again() {
+    let Some(registry) = shared_registry() else { return };
+    let front = RegistryFront::with_login(registry.address(), "Bearer new");
+    let token = tempfile::NamedTempFile::new().unwrap();
+    let write = |text: &str| std::fs::write(token.path(), text).unwrap();
+    write("old\n");
+    let client = client(&format!("url: '{}', bearer_token: '${{file:{}}}'", front.url(), token.path().display()));
+    let (error, asked) = schema_id(&client, "renewed");
+    let error = error.unwrap_err();
+    assert!(matches!(error, RegistryError::Unauthorized { .. }), "{error}");
+    // The front repeats what it was given, and the message does not.
+    assert_eq!((error.severity(), asked), (Severity::Failed, vec!["refused"]));
+    assert!(!error.to_string().contains("old"), "{error}");
+    write("new\n");
+    let (id, asked) = schema_id(&client, "renewed");
+    assert_eq!(asked, ["refused", "ok", "ok", "ok"]);
+    assert_eq!(registry.latest("renewed-value").map(|(id, _)| id), id.ok());
+}
+
+/// What two processes do at the same moment, as when a fleet starts: one version, one id.
+#[test]
+fn processes_that_register_at_once_get_one_id() {
+    let Some(registry) = shared_registry() else { return };
+    let keys = format!("url: '{}'", registry.url());
+    let started: Vec<_> = (0..4)
+        .map(|_| {
+            let client = client(&keys);
+            std::thread::spawn(move || schema_id(&client, "race").0)
+        })
+        .collect();
+    let ids: Vec<_> = started.into_iter().map(|thread| thread.join().unwrap()).collect();
+    let (id, _) = registry.latest("race-value").unwrap();
+    // A registry may answer who comes second in a registration with an error; asked again, it has the id.
+    let second = schema_id(&client(&keys), "race").0;
+    assert_eq!(second, Ok(id));
+    assert!(ids.iter().flatten().all(|found| *found == id), "{ids:?}");
+    assert_eq!(registry.versions("race-value"), [1], "{ids:?}");
+    println!("{ids:?}");
 }

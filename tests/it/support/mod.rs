@@ -39,6 +39,7 @@ pub mod raw_log;
 pub mod readers;
 pub mod recorder;
 pub mod registry;
+pub mod registry_front;
 pub mod report;
 pub mod rust_paths;
 pub mod secure_broker;

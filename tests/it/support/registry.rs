@@ -118,7 +118,7 @@ impl Registry {
         answer["schema"].as_str().unwrap().to_owned()
     }
 
-    /// Sets a subject's rule, as `FULL_TRANSITIVE`; also before there is such a subject.
+    /// Sets a subject's rule, as `FULL_TRANSITIVE`; that also before there is such a subject, `NONE` not.
     pub fn set_compatibility(&self, subject: &str, level: &str) {
         let (status, answer) =
             self.request("PUT", &format!("/config/{subject}"), Some(&json!({ "compatibility": level })));
