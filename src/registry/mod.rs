@@ -105,6 +105,12 @@ impl Registry {
         }
     }
 
+    /// Waits until a file that the login is in says something else, looking at it every so often; for ever where it is in
+    /// no file.
+    pub async fn until_login_changed(&self, every: Duration) {
+        self.inner.requests.until_login_changed(every).await;
+    }
+
     /// What there is for `topic`, without changing anything: `schema check`.
     ///
     /// # Errors

@@ -208,6 +208,15 @@ impl Requests {
         Some((header, vec![text, secret.expose_secret().to_owned()]))
     }
 
+    /// Waits until a file of the login's says something else; for ever where it is in none.
+    pub async fn until_login_changed(&self, every: Duration) {
+        let then = self.header();
+        while self.header() == then {
+            files::rest(every).await;
+            let _ = self.secrets_changed().await;
+        }
+    }
+
     /// Reads the files of the secrets again.
     async fn secrets_changed(&self) -> bool {
         let secrets: Vec<_> = self.auth.secrets().filter(|secret| secret.has_file()).cloned().collect();

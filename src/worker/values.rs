@@ -21,7 +21,8 @@ use crate::telemetry;
 
 /// First and longest rest between two questions to a registry that does not answer.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// Between two questions to a registry that refuses: somebody has to act there, and it costs the org nothing.
+/// Between two questions to a registry that refuses: somebody has to act there, and it costs the org nothing. Between two looks
+/// at the files of its login.
 const REFUSED_RETRY: Duration = Duration::from_secs(15);
 /// After so many bytes of a page others have a turn on the thread: ten milliseconds' work.
 const TURN_BYTES: usize = 1024 * 1024;
@@ -107,7 +108,7 @@ impl Values {
             };
             let passes = problem.severity() == Severity::Retry;
             let retry = match problem {
-                _ if passes => rest,
+                _ if passes => rest.mul_f64(1.0 + self.clock.now().jitter / 4.0),
                 // So as to lock no account.
                 RegistryError::Unauthorized { .. } => FAILED_RETRY,
                 _ => REFUSED_RETRY,
@@ -125,7 +126,12 @@ impl Values {
                 }
                 said = Some((text, now));
             }
-            tokio::time::sleep(retry).await;
+            tokio::select! {
+                () = tokio::time::sleep(retry) => {}
+                () = registry.until_login_changed(REFUSED_RETRY) => {
+                    info!(connector = connector.name, "the login at the schema registry changed: asking again");
+                }
+            }
         }
     }
 

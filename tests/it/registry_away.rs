@@ -10,6 +10,7 @@ use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::{self, ConfigFile, Connector, utf8};
 use crate::support::org::Org;
 use crate::support::registry::{Registry, shared_registry};
+use crate::support::registry_front::RegistryFront;
 use crate::support::shared_broker::shared_broker;
 use crate::support::topics::{Isolation, read_all};
 
@@ -111,6 +112,38 @@ fn a_foreign_schema_under_the_subject_is_refused_before_a_record_is_written() {
     let records = read_all(kafka.bootstrap(), &topic, Isolation::ReadCommitted);
     assert_eq!(records.len(), 50);
     let _ = avro::assert_equal(&org, &records, registry);
+}
+
+/// A refused login locks no account: it is tried again as soon as its file has another.
+#[test]
+fn a_refused_login_is_tried_again_when_its_file_changed() {
+    let (Some(kafka), Some(registry)) = (shared_broker(), shared_registry()) else { return };
+    let front = RegistryFront::with_login(registry.address(), "Bearer the-right-one");
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "a-wrong-one").unwrap();
+    let org = Org::with_events(50);
+    let mut config = ConfigYaml::new(kafka.bootstrap());
+    let keys = format!("url: \"{}\", bearer_token: \"${{file:{}}}\"", front.url(), utf8(&token));
+    config.extra.push(format!("schema_registry: {{{keys}}}"));
+    let acme = org.connector("acme").interval("200ms").extra("format: avro");
+    let topic = acme.topic.clone();
+    let worker = Connector::spawn(&config.connector(acme), &[]);
+    worker.await_state("acme", "failed", WAIT);
+    let line = worker.await_log("why it failed", |line| line.contains("connector failed"), WAIT);
+    assert!(line.contains("refuses the login") && line.contains("retry_in=300s"), "{line}");
+    let asked = front.asked().len();
+    assert_eq!(org.request_count(), 0);
+
+    std::fs::write(&token, "the-right-one").unwrap();
+    worker.await_caught_up(&org, "acme", WAIT);
+    let records = read_all(kafka.bootstrap(), &topic, Isolation::ReadCommitted);
+    assert_eq!(records.len(), 50);
+    let _ = avro::assert_equal(&org, &records, registry);
+    assert!(front.asked().len() <= asked + 3, "{:?}", front.asked());
+    for part in ["a-wrong-one", "the-right-one"] {
+        assert!(!worker.log().contains(part), "{part} is in the log");
+    }
 }
 
 /// What `status` says of `acme`, as soon as it is so.
