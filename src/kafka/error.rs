@@ -47,7 +47,7 @@ pub fn judge(code: RDKafkaErrorCode) -> Verdict {
     }
 }
 
-/// Whether a group's offsets may not be committed.
+/// Whether a group may not be used.
 pub fn is_group_refused(code: RDKafkaErrorCode) -> bool {
     code == Code::GroupAuthorizationFailed
 }

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::KafkaProperties;
 use crate::convert::Converter;
 use crate::dead_letter::ranges::OffsetRanges;
+use crate::kafka::error as kafka_error;
 use crate::kafka::record_reader::{Record, RecordReaderError};
 use crate::kafka::topic_reading::TopicReading;
 use crate::worker::publish::Destination;
@@ -161,7 +162,17 @@ impl Replay<'_> {
             waited if waited < SILENCE => Ok(()),
             _ => Err(RecordReaderError::TimedOut { topic: topic.clone(), seconds: SILENCE.as_secs() }),
         });
-        Ok(looked?)
+        looked.map_err(|error| self.unreadable(error))
+    }
+
+    /// A group that may not be read for is the replay's own.
+    fn unreadable(&self, error: RecordReaderError) -> ReplayError {
+        match error {
+            RecordReaderError::Refused { code, .. } if kafka_error::is_group_refused(code) => {
+                ReplayError::Refused(kafka_error::group_advice(&self.group_id))
+            }
+            other => other.into(),
+        }
     }
 
     /// The next record, or none where all of it was read.
@@ -171,7 +182,7 @@ impl Replay<'_> {
             if self.stop.is_stopped() {
                 return Err(ReplayError::Stopped);
             }
-            if let Some(record) = reading.poll()? {
+            if let Some(record) = reading.poll().map_err(|error| self.unreadable(error))? {
                 return Ok(Some(record));
             }
             if clock.elapsed() > SILENCE {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, TopicPartitionList};
 use serde_json::Value;
@@ -11,9 +12,14 @@ use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::{self, ConfigFile, Connector, Output, utf8};
 use crate::support::exactly_once::Difference;
 use crate::support::org::Org;
+use crate::support::process::{Process, Stream};
 use crate::support::prove;
 use crate::support::shared_broker::shared_broker;
-use crate::support::topics::{Isolation, OwnedRecord, alter_topic, create_topic, delete_group, end_offsets, read_all};
+use crate::support::tail::Tail;
+use crate::support::topics::{
+    Isolation, OwnedRecord, alter_topic, create_topic, delete_group, delete_records, end_offsets, read_aborted,
+    read_all,
+};
 
 const WAIT: Duration = Duration::from_secs(60);
 /// The header of a receipt.
@@ -139,6 +145,16 @@ fn what_fits_by_now_is_published_once_as_run_would_have() {
     let forgotten = lines(&replay(&config, "acme", &[]));
     assert_eq!((counts(&again), counts(&forgotten)), (of(&refused), of(&refused)));
 
+    // And after Kafka has deleted some: the receipts are behind their letters.
+    let receipts: Vec<&OwnedRecord> = letters.iter().filter(|one| one.header(RECEIPT) == Some("acme")).collect();
+    for receipt in &receipts {
+        delete_records(bootstrap, &dead_letters, receipt.partition, receipt.offset);
+    }
+    let kept = read_all(bootstrap, &dead_letters, Isolation::ReadCommitted);
+    assert!(kept.len() < letters.len() && kept.len() >= receipts.len(), "{}", kept.len());
+    let deleted = lines(&replay(&config, "acme", &[]));
+    assert!(deleted.len() < 3 && deleted.iter().all(|line| line["result"] == "left"), "{deleted:?}");
+
     let records = read_all(bootstrap, &topic, Isolation::ReadCommitted);
     let uuids = org.uuids();
     let expected: Vec<&str> = uuids.iter().map(String::as_str).filter(|uuid| *uuid != "latin").collect();
@@ -151,15 +167,136 @@ fn what_fits_by_now_is_published_once_as_run_would_have() {
     run(&at_once, &[(&org, "acme")]);
     let wanted = read_all(bootstrap, &at_once.connectors[0].topic, Isolation::ReadCommitted);
     assert!(contents(&records) == contents(&wanted), "key, value, time and headers are not what `run` publishes");
-    let receipts = letters.iter().filter(|one| one.header(RECEIPT) == Some("acme")).count();
     prove::row(
         "replay",
         "`dead-letters replay` publishes once what fits by now, as `run` would have, and the rest stays",
         "30 events of 20 KB into a topic that takes 10,000 B, and three that no topic takes; replayed before and after `max.message.bytes` \
-         is raised, again, and again with the group's offsets deleted",
+         is raised, again, with the group's offsets deleted, and with the letters deleted",
         &format!(
             "{difference}; 30 published and 3 left, each with its line; none published by the later replays; records equal to those of a \
-             `run` into a large topic; {receipts} receipts"
+             `run` into a large topic; {} receipts",
+            receipts.len()
+        ),
+    );
+}
+
+/// A topic that takes none of an org's events, a dead letter topic that holds them all, and a file for their replay, in which
+/// a transaction's last records wait for as long as `linger` says.
+fn all_refused(bootstrap: &str, orgs: &[(&Org, &str)], linger: Duration) -> (ConfigYaml, String) {
+    let mut config = ConfigYaml::new(bootstrap);
+    let dead_letters = format!("{}-dlq", config.offsets_topic);
+    for (org, name) in orgs {
+        let one = org.connector(name).interval("200ms").extra(&format!("dead_letter_topic: {dead_letters}"));
+        create_topic(bootstrap, &one.topic, 3, &[("max.message.bytes", "600")]);
+        config = config.connector(one);
+    }
+    run(&config, orgs);
+    for one in &config.connectors {
+        alter_topic(bootstrap, &one.topic, &[("max.message.bytes", "1000000")]);
+    }
+    // A batch goes out as soon as it holds ten records; the last ones of a transaction wait for the linger.
+    let slow = format!("producer: {{linger.ms: {}, batch.num.messages: 10}}", linger.as_millis());
+    (config.kafka(&slow), dead_letters)
+}
+
+/// Starts a replay, and waits until a record of its first, second … transaction (counted from 0) is in the topic.
+fn start(config: &ConfigYaml, name: &str, topic: &str, transaction: u32) -> (Process, ConfigFile) {
+    let file = ConfigFile::new(&config.render());
+    let mut tail = Tail::from_end(&config.bootstrap, topic, Isolation::ReadUncommitted);
+    let replay = connector::spawn(&["dead-letters", "replay", name, "-c", utf8(&file.path())], &[]);
+    for _ in 0..=transaction {
+        let seen = tail.next_transaction(WAIT);
+        assert!(seen.is_some(), "no transaction was seen in:\n{}", replay.tail(20));
+    }
+    (replay, file)
+}
+
+/// kill -9 in the midst of transactions, with the letters of another connector between those that are replayed.
+#[test]
+fn no_kill_loses_a_letter_or_publishes_one_twice() {
+    let Some(kafka) = shared_broker() else { return };
+    let bootstrap = kafka.bootstrap();
+    let (events, kills) = prove::scale((15_000, 20), (2_500, 3));
+    let (org, other) = (Org::with_events(events), Org::with_events(300));
+    let linger = Duration::from_millis(300);
+    let (config, dead_letters) = all_refused(bootstrap, &[(&org, "acme"), (&other, "other")], linger);
+    let [topic, other_topic] = [0, 1].map(|index| config.connectors[index].topic.clone());
+    let mut random = fastrand::Rng::with_seed(prove::seed());
+    let mut before = 0;
+    for kill in 0..kills {
+        let (replay, _file) = start(&config, "acme", &topic, random.u32(0..2));
+        std::thread::sleep(Duration::from_millis(random.u64(0..400)));
+        replay.kill9();
+        let killed = read_all(bootstrap, &topic, Isolation::ReadUncommitted).len();
+        assert!(killed > before, "kill {kill} fell into nothing");
+        before = killed;
+    }
+    let began = std::time::Instant::now();
+    let rest = lines(&replay(&config, "acme", &[]));
+    let took = began.elapsed();
+    assert!(rest.iter().all(|line| line["result"] == "published"));
+    let difference = Difference::must_be_none(bootstrap, &topic, &org, "replayed");
+    let aborted = read_aborted(bootstrap, &topic).len();
+    assert!(aborted > 0, "no kill fell into a transaction");
+    assert_eq!(read_all(bootstrap, &other_topic, Isolation::ReadCommitted), []);
+
+    let others = lines(&replay(&config, "other", &[]));
+    assert_eq!(counts(&others), of(&[("published", 300)]));
+    let _ = Difference::must_be_none(bootstrap, &other_topic, &other, "the other connector");
+    for name in ["acme", "other"] {
+        assert_eq!(lines(&replay(&config, name, &[])), [Value::Null; 0]);
+    }
+    let letters = read_all(bootstrap, &dead_letters, Isolation::ReadCommitted);
+    prove::row(
+        "replay-kill-9",
+        "kill -9 of a replay loses no letter and publishes none twice; another connector's letters stay its own",
+        &format!(
+            "{kills} kills, each when a read_uncommitted consumer saw a transaction, within {events} letters that lie in one dead letter topic \
+             with 300 of another connector"
+        ),
+        &format!(
+            "{difference}; {aborted} aborted records; the last replay published the {} that were left in {:.1} s; \
+             {} receipts",
+            rest.len(),
+            took.as_secs_f64(),
+            letters.len() - events - 300
+        ),
+    );
+}
+
+/// Ctrl-C lets the transaction end and says how to go on; a second replay fences the first, and both publish nothing twice.
+#[test]
+fn an_interrupted_replay_goes_on_and_a_second_one_fences_the_first() {
+    let Some(kafka) = shared_broker() else { return };
+    let bootstrap = kafka.bootstrap();
+    let org = Org::with_events(1_400);
+    let (config, _) = all_refused(bootstrap, &[(&org, "acme")], Duration::from_millis(1_500));
+    let topic = config.connectors[0].topic.clone();
+    let (interrupted, _file) = start(&config, "acme", &topic, 0);
+    interrupted.signal(Signal::SIGINT);
+    assert_eq!(interrupted.wait(WAIT).code(), Some(130));
+    let said = interrupted.text(Stream::Stderr);
+    assert!(said.contains("published 500, left 0") && said.contains("run the same command again"), "{said}");
+    assert_eq!(interrupted.text(Stream::Stdout).lines().count(), 500);
+    assert_eq!(read_all(bootstrap, &topic, Isolation::ReadCommitted).len(), 500);
+
+    let (first, _file) = start(&config, "acme", &topic, 0);
+    let second = lines(&replay(&config, "acme", &[]));
+    let said = format!("{}", first.tail(20));
+    assert_eq!(first.wait(WAIT).code(), Some(3), "{said}");
+    let said = first.text(Stream::Stderr);
+    assert!(said.contains("another replay") && said.contains("wait for its end"), "{said}");
+    let of_first = first.text(Stream::Stdout).lines().count();
+    assert_eq!(second.len() + of_first, 900);
+    let difference = Difference::must_be_none(bootstrap, &topic, &org, "interrupted and fenced");
+    prove::row(
+        "replay-fenced",
+        "A replay that is interrupted, or fenced by a second one, leaves nothing half done",
+        "1,400 letters: SIGINT in the first transaction; then a second replay while the next one's transaction is open",
+        &format!(
+            "exit codes 130 and 3, each with its reason; {difference}; 500 published before the interruption, {of_first} by the fenced one, {} \
+             by the last",
+            second.len()
         ),
     );
 }

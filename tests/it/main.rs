@@ -43,6 +43,7 @@ mod check_okta;
 mod clock;
 mod dead_letters;
 mod dead_letters_list;
+mod dead_letters_refused;
 mod dead_letters_replay;
 mod events_once;
 mod exit_codes;

@@ -139,9 +139,6 @@ fn converter(config: &Config, connector: &ConnectorConfig, dry_run: bool) -> any
 /// What would stall a transaction, or end it, is better said before.
 fn check_topics(topics: &Topics, connector: &ConnectorConfig, dry_run: bool) -> anyhow::Result<()> {
     let (data, dead_letters) = (&connector.topic.name, &connector.dead_letter_topic);
-    if let Some(trouble) = topics.trouble(data)? {
-        bail!("{trouble}");
-    }
     let allowed = topics.all_allowed(&[data, dead_letters]);
     for (topic, operations) in &allowed {
         if !dry_run && !operations.contains(&Operation::Write) {
@@ -150,6 +147,9 @@ fn check_topics(topics: &Topics, connector: &ConnectorConfig, dry_run: bool) -> 
     }
     if allowed.get(dead_letters).is_some_and(|operations| !operations.contains(&Operation::Read)) {
         bail!("dead letter topic `{dead_letters}` may not be read: grant READ on it");
+    }
+    if let Some(trouble) = topics.trouble(data)? {
+        bail!("{trouble}");
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 
 const CALL: Duration = Duration::from_secs(30);
@@ -64,6 +65,22 @@ impl Open {
         producer.begin_transaction().unwrap();
         Self { producer }
     }
+}
+
+/// Writes letters of that connector as `run` has them, as far as it matters to whoever reads them: value and headers.
+pub fn write_letters(bootstrap: &str, topic: &str, connector: &str, intended: &str, values: &[Vec<u8>]) {
+    let producer: ThreadedProducer<DefaultProducerContext> =
+        ClientConfig::new().set("bootstrap.servers", bootstrap).set("linger.ms", "0").create().unwrap();
+    for value in values {
+        let headers = [("__connect.errors.topic", intended), ("__connect.errors.connector.name", connector)];
+        let headers = headers
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(*value) }));
+        let record = BaseRecord::<str, [u8]>::to(topic).payload(value).headers(headers);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(CALL).unwrap();
+    assert_eq!(producer.in_flight_count(), 0);
 }
 
 fn send(

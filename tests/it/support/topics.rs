@@ -120,6 +120,14 @@ pub fn delete_topics(bootstrap: &str, topics: &[&str]) {
     let _ = block_on(client.delete_topics(topics, &options)).unwrap();
 }
 
+/// Deletes a partition's records before an offset, as retention does.
+pub fn delete_records(bootstrap: &str, topic: &str, partition: i32, before: i64) {
+    let mut places = TopicPartitionList::new();
+    places.add_partition_offset(topic, partition, Offset::Offset(before)).unwrap();
+    let (client, options) = admin(bootstrap);
+    let _ = block_on(client.delete_records(&places, &options)).unwrap();
+}
+
 /// Deletes a group and all that it committed.
 pub fn delete_group(bootstrap: &str, group_id: &str) {
     let (client, options) = admin(bootstrap);
