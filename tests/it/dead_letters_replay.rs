@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use okta_kafka_source::simulator::SimulatorConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, TopicPartitionList};
 use serde_json::Value;
 
+use crate::support::avro;
 use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::{self, ConfigFile, Connector, Output, utf8};
 use crate::support::exactly_once::Difference;
 use crate::support::org::Org;
 use crate::support::process::{Process, Stream};
 use crate::support::prove;
+use crate::support::registry::shared_registry;
 use crate::support::shared_broker::shared_broker;
 use crate::support::tail::Tail;
 use crate::support::topics::{
@@ -282,8 +285,7 @@ fn an_interrupted_replay_goes_on_and_a_second_one_fences_the_first() {
 
     let (first, _file) = start(&config, "acme", &topic, 0);
     let second = lines(&replay(&config, "acme", &[]));
-    let said = format!("{}", first.tail(20));
-    assert_eq!(first.wait(WAIT).code(), Some(3), "{said}");
+    assert_eq!(first.wait(WAIT).code(), Some(3), "{}", first.tail(20));
     let said = first.text(Stream::Stderr);
     assert!(said.contains("another replay") && said.contains("wait for its end"), "{said}");
     let of_first = first.text(Stream::Stdout).lines().count();
@@ -299,4 +301,47 @@ fn an_interrupted_replay_goes_on_and_a_second_one_fences_the_first() {
             second.len()
         ),
     );
+}
+
+/// `format: avro`: the record is as `run` makes it, with the registry's id, and what no record can hold stays.
+#[test]
+fn letters_of_an_avro_connector_are_published_as_avro() {
+    let (Some(kafka), Some(registry)) = (shared_broker(), shared_registry()) else { return };
+    let bootstrap = kafka.bootstrap();
+    let org = Org::start(SimulatorConfig { events: 200, awkward: 0.2, unpublishable: 0.1, ..Default::default() });
+    let acme = org.connector("acme").interval("200ms").extra("format: avro");
+    let (topic, dead_letters) = (acme.topic.clone(), format!("{}.dlq", acme.topic));
+    create_topic(bootstrap, &topic, 3, &[("max.message.bytes", "600")]);
+    let mut config = ConfigYaml::new(bootstrap).connector(acme);
+    config.extra.push(format!("schema_registry: {{url: {}}}", registry.url()));
+    run(&config, &[(&org, "acme")]);
+    assert_eq!(read_all(bootstrap, &topic, Isolation::ReadCommitted), []);
+    alter_topic(bootstrap, &topic, &[("max.message.bytes", "1000000")]);
+
+    let replayed = lines(&replay(&config, "acme", &[]));
+    let (published, left): (Vec<_>, Vec<_>) = replayed.iter().partition(|line| line["result"] == "published");
+    let records = read_all(bootstrap, &topic, Isolation::ReadCommitted);
+    let letters = read_all(bootstrap, &dead_letters, Isolation::ReadCommitted);
+    assert_eq!((records.len(), replayed.len()), (published.len(), org.event_count()));
+    assert!(left.iter().any(|line| line["reason"] == "DuplicateMember"), "{left:?}");
+    let left: Vec<OwnedRecord> = letters
+        .into_iter()
+        .filter(|one| {
+            let is_at = |line: &&&Value| line["partition"] == one.partition && line["offset"] == one.offset;
+            left.iter().any(|line| is_at(&line))
+        })
+        .collect();
+    let difference = avro::difference(&org, &records, &left);
+    assert!(difference.is_none(), "{difference}");
+    let _ = avro::assert_equal(&org, &records, registry);
+
+    // What a record of JSON can hold, in a topic of its own.
+    let mut as_json = config.clone();
+    as_json.connectors[0].extra = vec!["format: json".to_owned(), format!("dead_letter_topic: {dead_letters}")];
+    as_json.connectors[0].topic = format!("{topic}-json");
+    create_topic(bootstrap, &as_json.connectors[0].topic, 1, &[]);
+    let as_json = replay(&as_json, "acme", &[]);
+    assert!(as_json.stderr.contains("go to") && as_json.stderr.contains("the connector's topic today"), "{as_json:?}");
+    let reasons = counts(&lines(&as_json));
+    assert!(reasons["published"] > 0 && !reasons.keys().any(|what| what.contains("DuplicateMember")), "{reasons:?}");
 }
