@@ -38,7 +38,7 @@ fn file(registry: &str, topics: &[&str]) -> ConfigFile {
 fn schema(verb: &str, file: &ConfigFile) -> Output {
     let path = file.path();
     let output = connector::run(&["schema", verb, "-c", utf8(&path)], &[("T", "00x"), ("S", SECRET)], WAIT);
-    assert!(!format!("{output:?}").contains(SECRET), "{output:?}");
+    Secret::new(SECRET).must_not_be_in("the output", &format!("{}{}", output.stdout, output.stderr));
     output
 }
 
@@ -258,7 +258,7 @@ fn a_login_is_asked_for_and_a_wrong_one_told() {
         (
             &basic,
             "basic_auth: {username: me, password: '${env:S}'}",
-            "basic_auth: {username: you, password: '${env:S}'}",
+            "basic_auth: {username: us, password: '${env:S}'}",
         ),
         (&bearer, "bearer_token: '${env:S}'", "bearer_token: 'x${env:S}'"),
     ] {

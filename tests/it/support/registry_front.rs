@@ -5,6 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use serde_json::json;
+
 use super::http_message::{self, Message};
 
 /// An answer of the front's own: status line and body.
@@ -37,10 +39,10 @@ impl RegistryFront {
         let value = value.to_owned();
         Self::start(behind, move |request| match request.header("authorization") {
             Some(given) if given == value => None,
-            given => Some((
-                "401 Unauthorized",
-                format!(r#"{{"error_code":401,"message":"not {given:?}"}}"#).replace("\\\"", ""),
-            )),
+            given => {
+                let message = format!("not {}", given.unwrap_or("nothing"));
+                Some(("401 Unauthorized", json!({ "error_code": 401, "message": message }).to_string()))
+            }
         })
     }
 
