@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use apache_avro::reader::datum::GenericDatumReader;
-use okta_kafka_source::convert::avro::{Encoder, schema};
+use okta_kafka_source::convert::avro::{Encoder, MAX_DEPTH, schema};
 use serde_json::{Value, json};
 
 use crate::support::{law, skip};
@@ -21,8 +21,8 @@ def plain(value):
     return [plain(element) for element in value] if isinstance(value, list) else value
 
 for number, line in enumerate(sys.stdin):
-    line = json.loads(line, parse_float=Decimal)
-    record, event = line["record"], json.loads(line["event"], parse_float=Decimal)
+    line = json.loads(line, parse_int=Decimal, parse_float=Decimal)
+    record, event = line["record"], json.loads(line["event"], parse_int=Decimal, parse_float=Decimal)
     again = plain(okta_json(record))
     if again != plain(event):
         sys.exit(f"line {number}: {again} is not {event}")
@@ -46,7 +46,9 @@ fn the_python_of_the_readme_gives_oktas_json_back() {
     let (_, rest) = README.split_once("```python\nimport json\n").expect("the README's first block of Python");
     let (block, _) = rest.split_once("```").unwrap();
     let reader = GenericDatumReader::builder(schema::schema()).build().unwrap();
-    let lines = EVENTS.iter().map(|members| {
+    // More digits than Python's `int` reads from a text.
+    let long = format!(r#""new":{}"#, "9".repeat(5000));
+    let lines = EVENTS.iter().copied().chain([long.as_str()]).map(|members| {
         let event = format!(r#"{{"uuid":"u",{members}}}"#);
         let encoded = Encoder::new(1).encode(event.as_bytes()).unwrap_or_else(|error| panic!("{error}: {event}"));
         let record = reader.read_value(&mut &encoded.value[5..]).unwrap();
@@ -93,13 +95,15 @@ fn the_readmes_pointers_are_where_values_go() {
 #[test]
 fn what_the_readme_says_cannot_be_encoded_cannot() {
     let deep = |levels: usize| format!(r#""new":{}{}"#, "[".repeat(levels), "]".repeat(levels));
-    assert!(README.contains("deeper than 64 levels"));
+    assert!(README.contains(&format!("nested deeper than {MAX_DEPTH} levels")));
     let encode = |members: &str| Encoder::new(1).encode(format!(r#"{{"uuid":"u",{members}}}"#).as_bytes());
     // The event itself is the first level.
-    assert!(encode(&deep(63)).is_ok());
-    for (class, members) in
-        [("DuplicateMember", r#""new":{"a":1,"a":1}"#), ("TooDeep", &deep(64)), ("NameNotUnicode", r#""\ud800":1"#)]
-    {
+    assert!(encode(&deep(MAX_DEPTH - 1)).is_ok());
+    for (class, members) in [
+        ("DuplicateMember", r#""new":{"a":1,"a":1}"#),
+        ("TooDeep", &deep(MAX_DEPTH)),
+        ("NameNotUnicode", r#""\ud800":1"#),
+    ] {
         assert!(README.contains(&format!("| `{class}` |")), "{class}");
         assert_eq!(encode(members).unwrap_err().as_str(), class);
     }
@@ -108,7 +112,10 @@ fn what_the_readme_says_cannot_be_encoded_cannot() {
 #[test]
 fn the_readme_names_every_record() {
     let records = schema::SCHEMA_JSON.split("\"name\": \"Log").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let mut named = 0;
     for record in records {
         assert!(README.contains(&format!("`Log{record}`")), "Log{record}");
+        named += 1;
     }
+    assert_eq!(named, 23, "the schema's text is written otherwise than this test looks for");
 }

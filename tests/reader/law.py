@@ -6,7 +6,7 @@ equal when they are the same number (16 = 16.0 = 1.6e1). schemas/README.md has i
 
 import json
 import re
-from datetime import datetime, timezone
+from datetime import date, timedelta
 from decimal import Decimal
 
 MADE_BY_THE_CONNECTOR = ("publishedAt", "unmapped")
@@ -118,20 +118,41 @@ RFC_3339 = re.compile(
 )
 
 
+# 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z.
+FIRST, LAST = -62_135_596_800, 253_402_300_799
+
+
 def instant(published):
-    """`published` in milliseconds since 1970; None where it is no time of RFC 3339."""
+    """`published` in milliseconds since 1970; None where it is no time of RFC 3339 within the years 1 to 9999 of UTC.
+
+    instants.txt has the rules by examples.
+    """
     found = RFC_3339.fullmatch(published) if isinstance(published, str) else None
     if not found:
         return None
-    *numbers, fraction, offset = found.groups()
+    year, month, day, hour, minute, second = map(int, found.groups()[:6])
+    fraction, offset = found.groups()[6:]
+    if hour > 23 or minute > 59 or second > 60:
+        return None
     try:
-        seconds = datetime(*map(int, numbers), tzinfo=timezone.utc).timestamp()
+        # The year 0 is within only through its offset; 400 years are always 146,097 days.
+        days = date(year or 400, month, day).toordinal() - date(1970, 1, 1).toordinal() - (0 if year else 146_097)
     except ValueError:
         return None
+    ahead = 0
     if offset not in "Zz":
-        sign = -1 if offset[0] == "-" else 1
-        seconds -= sign * (int(offset[1:3]) * 3600 + int(offset[4:6]) * 60)
-    return int(seconds) * 1000 + int(((fraction or "") + "000")[:3])
+        hours, minutes = int(offset[1:3]), int(offset[4:6])
+        if hours > 23 or minutes > 59:
+            return None
+        ahead = (-1 if offset[0] == "-" else 1) * (hours * 60 + minutes)
+    seconds = days * 86_400 + (hour * 60 + minute - ahead) * 60 + min(second, 59)
+    if not FIRST <= seconds <= LAST:
+        return None
+    if second == 60 and seconds != LAST:
+        after = divmod(seconds + 1, 86_400)
+        if after[1] != 0 or (date(1970, 1, 1) + timedelta(days=after[0])).day != 1:
+            return None
+    return seconds * 1000 + int(((fraction or "") + "000")[:3])
 
 
 def event_of(text):

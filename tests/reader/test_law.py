@@ -1,5 +1,6 @@
 """Holds law.py against records with one mistake each: a reader that finds nothing proves nothing."""
 
+import pathlib
 import unittest
 from decimal import Decimal
 
@@ -97,18 +98,14 @@ class Law(unittest.TestCase):
         self.assertEqual(law.exact(0.1), Decimal("0.1"))
 
     def test_instants(self):
-        for text, millis in [
-            ("1970-01-01T00:00:00Z", 0),
-            ("1970-01-01t00:00:00.0019z", 1),
-            ("2026-01-01T02:00:00.500+02:00", 1767225600500),
-            ("1969-12-31T23:59:59.999Z", -1),
-            ("2026-02-30T00:00:00Z", None),
-            ("2026-01-01 00:00:00Z", None),
-            ("2026-01-01T00:00:00", None),
-            (17, None),
-        ]:
+        lines = pathlib.Path(__file__).with_name("instants.txt").read_text("ascii").splitlines()
+        rows = [line.rsplit(" ", 1) for line in lines if not line.startswith("#")]
+        self.assertGreater(len(rows), 50)
+        for text, millis in rows:
             with self.subTest(text):
-                self.assertEqual(law.instant(text), millis)
+                self.assertEqual(law.instant(text), None if millis == "null" else int(millis))
+        self.assertIsNone(law.instant(17))
+        self.assertIsNone(law.instant(None))
 
 
 if __name__ == "__main__":

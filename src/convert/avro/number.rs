@@ -2,20 +2,24 @@
 
 use std::cmp::Ordering;
 
-/// The integer of 64 bits that is the same number as `written`, a JSON number; `None` where there is none. `16.0` and
+/// The integer within ±(2^53-1) that is the same number as `written`, a JSON number; `None` where there is none. `16.0` and
 /// `1.6e1` are 16, and `-0` is 0.
+///
+/// A reader in JavaScript has doubles alone, and stops at a record with a long beyond.
 pub(super) fn long(written: &str) -> Option<i64> {
-    /// No more digits than this overflow.
-    const SAFE: usize = 18;
+    const MAX: u64 = (1 << 53) - 1;
+    /// So many digits stay below that.
+    const SAFE: usize = 15;
     if written.len() <= SAFE && written.bytes().all(|byte| byte.is_ascii_digit()) {
         return written.parse().ok();
     }
     let Decimal { negative, digits, exponent } = Decimal::of(written)?;
-    // The highest long has 19 digits. Digits without trailing zeros and a negative exponent are no integer.
-    let zeros = usize::try_from(exponent).ok().filter(|zeros| digits.len() + zeros <= 19)?;
+    // The highest has 16 digits. Digits without trailing zeros and a negative exponent are no integer.
+    let zeros = usize::try_from(exponent).ok().filter(|zeros| digits.len() + zeros <= 16)?;
     let magnitude =
-        digits.iter().chain(std::iter::repeat_n(&0, zeros)).fold(0, |sum: i128, &digit| sum * 10 + i128::from(digit));
-    i64::try_from(if negative { -magnitude } else { magnitude }).ok()
+        digits.iter().chain(std::iter::repeat_n(&0, zeros)).fold(0, |sum: u64, &digit| sum * 10 + u64::from(digit));
+    let magnitude = i64::try_from(magnitude).ok().filter(|_| magnitude <= MAX)?;
+    Some(if negative { -magnitude } else { magnitude })
 }
 
 /// The double whose shortest text is the same number as `written`, a JSON number; `None` where there is none, since the
@@ -97,14 +101,21 @@ mod tests {
             ("160e-1", Some(16)),
             ("-160000e-4", Some(-16)),
             ("16e00000000000000000000000", Some(16)),
-            ("9223372036854775807", Some(i64::MAX)),
-            ("-9223372036854775808", Some(i64::MIN)),
-            ("9223372036854775807.000", Some(i64::MAX)),
+            ("9007199254740991", Some(9_007_199_254_740_991)),
+            ("-9007199254740991.000", Some(-9_007_199_254_740_991)),
+            ("0.9007199254740991e16", Some(9_007_199_254_740_991)),
+            ("9007199254740992", None),
+            ("-9007199254740992", None),
+            ("900719925474099100e-2", Some(9_007_199_254_740_991)),
+            ("9223372036854775807", None),
+            ("-9223372036854775808", None),
             ("9223372036854775808", None),
             ("-9223372036854775809", None),
             ("123456789012345678901234567890", None),
             ("1e19", None),
-            ("1e18", Some(1_000_000_000_000_000_000)),
+            ("1e18", None),
+            ("1e15", Some(1_000_000_000_000_000)),
+            ("1e16", None),
             ("1e400", None),
             ("1e99999999999999999999", None),
             ("1e-99999999999999999999", None),

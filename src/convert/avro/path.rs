@@ -1,9 +1,10 @@
 //! Where in an event a value stands, as a JSON Pointer (RFC 6901).
 
+use super::log_event::LogEvent;
 use super::text::Text;
-use crate::okta::excerpt::excerpt;
+use super::typed::{Kind, Typed};
 
-/// The longest pointer that a message shows, in characters.
+/// The longest place that a message shows, in characters.
 const MAX_SHOWN: usize = 120;
 
 /// The way from a value up to the event.
@@ -47,12 +48,41 @@ impl<'p> Path<'p> {
         pointer
     }
 
-    /// The pointer as a message shows it: short, on one line.
+    /// The place as a message shows it: short, and with `*` for a name that no field has. Such a name can be content, as
+    /// somebody's login in an object that has free members.
     pub(super) fn shown(&self) -> String {
-        let pointer = excerpt(&self.pointer());
-        match pointer.char_indices().nth(MAX_SHOWN) {
-            Some((end, _)) => format!("{}…", &pointer[..end]),
-            None => pointer,
+        let mut shown = String::new();
+        let _ = self.show(&mut shown);
+        match shown.char_indices().nth(MAX_SHOWN) {
+            Some((end, _)) => format!("{}…", &shown[..end]),
+            None => shown,
+        }
+    }
+
+    /// Appends the place as a message shows it; gives the type that the schema has for it, if any.
+    fn show(&self, shown: &mut String) -> Option<Kind> {
+        match self {
+            Self::Event => Some(LogEvent::KIND),
+            Self::Member { of, name } => {
+                let field = match of.show(shown) {
+                    Some(Kind::Record(_, fields)) => {
+                        fields.iter().find(|(field, _)| name.means_the_same(Text::plain(field)))
+                    }
+                    _ => None,
+                };
+                shown.push('/');
+                shown.push_str(field.map_or("*", |(field, _)| field));
+                field.map(|(_, kind)| *kind)
+            }
+            Self::Element { of, index } => {
+                let array = of.show(shown);
+                shown.push('/');
+                shown.push_str(&index.to_string());
+                match array {
+                    Some(Kind::Array(kind)) => Some(*kind),
+                    _ => None,
+                }
+            }
         }
     }
 
@@ -94,10 +124,21 @@ mod tests {
     }
 
     #[test]
-    fn a_message_shows_a_pointer_on_one_short_line() {
-        let name = "a\nb".repeat(1000);
-        let shown = Path::Event.member(Text::plain(&name)).shown();
+    fn a_message_shows_a_short_place_and_no_name_but_fields() {
+        let target = Path::Event.member(Text::plain("target"));
+        let first = target.element(0);
+        assert_eq!(first.member(Text::escaped(r"\u0069d")).shown(), "/target/0/id");
+        assert_eq!(first.member(Text::plain("uuid")).shown(), "/target/0/*", "a field of another record");
+        let entry = first.member(Text::plain("detailEntry"));
+        assert_eq!(entry.member(Text::plain("id")).shown(), "/target/0/detailEntry/*", "a free member");
+        let unknown = Path::Event.member(Text::plain("a\nb"));
+        assert_eq!(unknown.member(Text::plain("id")).shown(), "/*/*");
+        // Deeper than any event.
+        fn deeper(path: &Path<'_>, levels: usize) -> String {
+            if levels == 0 { path.shown() } else { deeper(&path.element(0), levels - 1) }
+        }
+        let shown = deeper(&target, 200);
         assert_eq!(shown.chars().count(), MAX_SHOWN + 1);
-        assert!(shown.starts_with("/a\\u{a}ba") && shown.ends_with('…'), "{shown}");
+        assert!(shown.starts_with("/target/0/0/0") && shown.ends_with('…'), "{shown}");
     }
 }

@@ -26,7 +26,6 @@ pub(super) enum Kind {
 /// A type that a field of the schema has.
 pub(super) trait Typed<'a>: Sized {
     /// The type's name in the schema.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for the test that compares with the schema"))]
     const KIND: Kind;
 
     /// Reads the value that comes next, whose place is `path`; `None` where this type can't hold it without changing it.

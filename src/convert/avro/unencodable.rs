@@ -4,7 +4,8 @@ use thiserror::Error;
 
 /// Why an event can't be encoded, so that it becomes a dead letter.
 ///
-/// Display is one sentence for the operator. It may name members, and never shows a value.
+/// Display is one sentence for the operator. It names fields of the schema, and shows neither a value nor another name: in
+/// an object with free members also a name is content.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Unencodable {
     /// Not UTF-8, or not JSON.
@@ -22,13 +23,14 @@ pub enum Unencodable {
     /// Two members of one object have the same name, so that JSON readers disagree on what the event says.
     #[error("the member `{member}` is there twice, so that it is not clear which one counts")]
     DuplicateMember {
-        /// Its JSON Pointer, shortened for a message.
+        /// Its JSON Pointer with `*` for names that no field has, shortened for a message.
         member: String,
     },
     /// Nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
     #[error("`{value}` is nested deeper than {} levels, which many JSON readers refuse", super::MAX_DEPTH)]
     TooDeep {
-        /// The JSON Pointer of the first array or object that is one level too deep, shortened for a message.
+        /// The JSON Pointer of the first array or object that is one level too deep, with `*` for names that no field has,
+        /// shortened for a message.
         value: String,
     },
     /// A member of the event itself has a name with half a surrogate pair, which no JSON Pointer can hold.

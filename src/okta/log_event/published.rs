@@ -1,6 +1,9 @@
 //! When an event happened, as Okta writes it.
 
-use jiff::Timestamp;
+use std::ops::Range;
+
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime, Time, datetime};
 
 /// An event's `published`: an RFC 3339 time after 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,43 +23,76 @@ impl Published {
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z, rounded down, negative for a time before that; `None` for what is no RFC
-    /// 3339 time.
+    /// 3339 time, and outside the years 1 to 9999 of UTC: readers in Python and SQL have no others, and stop at one.
+    ///
+    /// A leap second is the second before it once more, as in the time of POSIX. It ends a month of UTC (ITU-R TF.460); of
+    /// which months is not known beforehand.
     pub fn instant(text: &str) -> Option<i64> {
-        let timestamp: Timestamp = comparable(text)?.parse().ok()?;
-        i64::try_from(timestamp.as_nanosecond().div_euclid(1_000_000)).ok()
+        const EPOCH: DateTime = datetime(1970, 1, 1, 0, 0, 0, 0);
+        let Parts { date_time, millisecond, offset } = Parts::of(text)?;
+        let number = |digits: Range<usize>| date_time[digits].parse::<i8>().ok();
+        let is_leap = &date_time[17..] == "60";
+        let second = if is_leap { 59 } else { number(17..19)? };
+        let date = Date::new(date_time[..4].parse().ok()?, number(5..7)?, number(8..10)?).ok()?;
+        let time = Time::new(number(11..13)?, number(14..16)?, second, i32::from(millisecond) * 1_000_000).ok()?;
+        // It overflows behind the year 9999.
+        let utc = date.to_datetime(time).checked_sub(offset).ok()?;
+        let ends_month = (utc.hour(), utc.minute()) == (23, 59) && utc.date() == utc.date().last_of_month();
+        if utc.year() < 1 || (is_leap && !ends_month) {
+            return None;
+        }
+        i64::try_from(utc.duration_since(EPOCH).as_millis()).ok()
     }
 }
 
-/// The time in the form that jiff reads, which is stricter than jiff in all but the number of fractional digits: an ISO
-/// 8601 time of another profile would not be a valid `ce_time`.
-fn comparable(text: &str) -> Option<String> {
-    const SHAPE: &[u8; 19] = b"0000-00-00T00:00:00";
-    let (date_time, rest) = text.split_at_checked(SHAPE.len())?;
-    let fits = |(byte, shape): (u8, &u8)| match shape {
-        b'0' => byte.is_ascii_digit(),
-        b'T' => matches!(byte, b'T' | b't'),
-        _ => byte == *shape,
-    };
-    if !date_time.bytes().zip(SHAPE).all(fits) {
-        return None;
-    }
-    let (fraction, offset) = match rest.strip_prefix('.') {
-        Some(rest) => {
-            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-            if digits == 0 {
-                return None;
-            }
-            // Milliseconds are wanted and jiff reads nanoseconds at most: the rest is cut off.
-            (&rest[..digits.min(9)], &rest[digits..])
+/// A text that looks like an RFC 3339 time (section 5.6), taken apart.
+struct Parts<'a> {
+    /// `0000-00-00T00:00:00`, with any digits.
+    date_time: &'a str,
+    /// Of the second. Finer digits are cut off.
+    millisecond: u16,
+    /// What the clock there was ahead of UTC.
+    offset: SignedDuration,
+}
+
+impl<'a> Parts<'a> {
+    fn of(text: &'a str) -> Option<Self> {
+        const SHAPE: &[u8; 19] = b"0000-00-00T00:00:00";
+        let (date_time, rest) = text.split_at_checked(SHAPE.len())?;
+        let fits = |(byte, shape): (u8, &u8)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            b'T' => matches!(byte, b'T' | b't'),
+            _ => byte == *shape,
+        };
+        if !date_time.bytes().zip(SHAPE).all(fits) {
+            return None;
         }
-        None => ("0", rest),
-    };
-    let is_offset = match offset.as_bytes() {
-        b"Z" | b"z" => true,
-        [b'+' | b'-', h1, h2, b':', m1, m2] => [h1, h2, m1, m2].into_iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    is_offset.then(|| format!("{date_time}.{fraction}{offset}"))
+        let (fraction, offset) = match rest.strip_prefix('.') {
+            Some(rest) => match rest.bytes().take_while(u8::is_ascii_digit).count() {
+                0 => return None,
+                digits => rest.split_at(digits),
+            },
+            None => ("", rest),
+        };
+        let millisecond =
+            fraction.bytes().chain(*b"000").take(3).fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+        let minutes = match offset.as_bytes() {
+            b"Z" | b"z" => 0,
+            [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+                let two = |a: &u8, b: &u8| {
+                    let number = i64::from(a.checked_sub(b'0')?) * 10 + i64::from(b.checked_sub(b'0')?);
+                    (a.is_ascii_digit() && b.is_ascii_digit()).then_some(number)
+                };
+                let (hour, minute) = (two(h1, h2)?, two(m1, m2)?);
+                if hour > 23 || minute > 59 {
+                    return None;
+                }
+                (hour * 60 + minute) * if *sign == b'-' { -1 } else { 1 }
+            }
+            _ => return None,
+        };
+        Some(Self { date_time, millisecond, offset: SignedDuration::from_mins(minutes) })
+    }
 }
 
 #[cfg(test)]
@@ -77,6 +113,7 @@ mod tests {
             ("1970-01-01T00:00:00.001Z", 1),
             // RFC 3339 allows a leap second.
             ("2016-12-31T23:59:60Z", 1_483_228_799_000),
+            ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
         ] {
             let published = Published::parse(text).expect(text);
             assert_eq!(published, Published { text: text.to_owned(), millis });
@@ -96,6 +133,8 @@ mod tests {
             "2024-08-13 15:58:20Z",
             "2024-08-13T15:58:20+0000",
             "2024-08-13T15:58:20Z[UTC]",
+            "2024-08-13T15:58:20+25:59",
+            "2024-08-13T15:58:60Z",
             "2024-08-13T25:58:20Z",
             "2024-02-30T15:58:20Z",
             " 2024-08-13T15:58:20Z",

@@ -74,7 +74,7 @@ fn numbers_written_otherwise(text: &mut String) {
 }
 
 fn numbers_at_the_edge(text: &mut String) {
-    let _ = set(text, "securityContext/asNumber", "9223372036854775807");
+    let _ = set(text, "securityContext/asNumber", "9007199254740991");
     let _ = set(text, "authenticationContext/authenticationStep", "-9223372036854775808");
     let _ = set(text, "client/geographicalContext/geolocation", r#"{"lat":5e-324,"lon":1.7976931348623157e308}"#);
     let _ = add(text, "", r#""edge":[9007199254740993,9223372036854775808,-0,0e0,1.5]"#);

@@ -82,7 +82,9 @@ impl<'s> Model<'s> {
                 .and_then(|schema| self.fits(schema, value, at)),
             (Schema::String, Json::Text(units)) => text(units).map(|_| Vec::new()),
             (Schema::Boolean, Json::Boolean(_)) => Some(Vec::new()),
-            (Schema::Long, Json::Number(number)) => decimal::as_long(number).map(|_| Vec::new()),
+            (Schema::Long, Json::Number(number)) => {
+                decimal::as_long(number).filter(|long| long.unsigned_abs() < 1 << 53).map(|_| Vec::new())
+            }
             (Schema::Double, Json::Number(number)) => {
                 let double: f64 = number.parse().expect("a number");
                 decimal::same(&double.to_string(), number).then(Vec::new)
