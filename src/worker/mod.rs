@@ -21,6 +21,7 @@ pub mod publish;
 pub mod record_time;
 pub mod report;
 pub mod runner;
+mod schema_ids;
 pub mod sending_time;
 pub mod set_back;
 pub mod shard;
@@ -31,7 +32,7 @@ pub mod turn_wait;
 pub mod turns;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,6 +143,8 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
     };
     let ownership = Arc::new(Ownership::new(Arc::clone(&context), by_shard));
     let watch = tokio::spawn(set_back::watch(Arc::clone(&context)));
+    let asking =
+        context.registry.clone().map(|registry| tokio::spawn(schema_ids::ask(registry, avro_topics(&connectors))));
     let thread = GroupThread { context, ownership, readiness, membership, stop: stop.clone() };
     let (sender, mut ended) = oneshot::channel();
     let run = move || {
@@ -160,6 +163,9 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
         },
     };
     watch.abort();
+    if let Some(asking) = asking {
+        asking.abort();
+    }
     server.stop().await;
     info!("stopped");
     Ok(result.map_err(|_| WorkerError::Panicked)??)
@@ -188,6 +194,11 @@ fn clients(connectors: &[Arc<ConnectorConfig>], network: &Network) -> Result<BTr
         Ok((name, OrgAccess { client, credential, gate }))
     };
     connectors.iter().map(client).collect()
+}
+
+fn avro_topics(connectors: &[Arc<ConnectorConfig>]) -> BTreeSet<String> {
+    let avro = connectors.iter().filter(|connector| connector.format == Format::Avro);
+    avro.map(|connector| connector.topic.name.clone()).collect()
 }
 
 fn registry(

@@ -1,5 +1,6 @@
 //! A connector's record values: made where a page arrives, by the schema that the registry knows.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// Between two questions to a registry that refuses: somebody has to act there, and it costs the org nothing. Between two looks
 /// at the files of its login.
 const REFUSED_RETRY: Duration = Duration::from_secs(15);
+/// A registry answers within milliseconds; one that takes so long is told, before its time for an answer is over.
+const SLOW: Duration = Duration::from_secs(3);
 /// After so many bytes of a page others have a turn on the thread: ten milliseconds' work.
 const TURN_BYTES: usize = 1024 * 1024;
 
@@ -93,10 +96,18 @@ impl Values {
         let mut said: Option<(String, Duration)> = None;
         let mut rest = RETRY.0;
         loop {
-            let problem = match registry
-                .schema_id(&connector.topic.name, &|result| self.metrics.schema_registry_request(result))
-                .await
-            {
+            let count = |result| self.metrics.schema_registry_request(result);
+            let mut asking = pin!(registry.schema_id(&connector.topic.name, &count));
+            let asked = match tokio::time::timeout(SLOW, &mut asking).await {
+                Ok(asked) => asked,
+                Err(_) => {
+                    if said.is_none() {
+                        said = Some((self.tell_slow(), self.clock.elapsed()));
+                    }
+                    asking.await
+                }
+            };
+            let problem = match asked {
                 Ok(id) => {
                     if said.is_some() {
                         info!(connector = connector.name, schema_id = id, "the schema registry knows the schema now");
@@ -133,6 +144,15 @@ impl Values {
                 }
             }
         }
+    }
+
+    /// Gives what was said.
+    fn tell_slow(&self) -> String {
+        let text = format!("the schema registry has not answered for {SLOW:?}: waiting for it");
+        self.set_state(ConnectorState::Recovering);
+        self.status.set_trouble(&text);
+        warn!(connector = self.connector.name, org = %self.connector.org, "{text}");
+        text
     }
 
     fn set_state(&self, state: ConnectorState) {

@@ -86,6 +86,57 @@ fn the_registry_may_be_away_at_the_start_and_for_ever_after() {
     assert_eq!(read_all(kafka.bootstrap(), &beta_topic, Isolation::ReadCommitted).len(), 50);
 }
 
+/// Who takes a connector over needs its schema's id, and can't ask for it then: it asked when it started.
+#[test]
+fn a_worker_that_takes_over_while_the_registry_is_away_has_the_id() {
+    let (Some(kafka), Some(registry)) = (shared_broker(), Registry::start()) else { return };
+    let org = Org::with_events(50);
+    let acme = org.connector("acme").interval("200ms").extra("format: avro");
+    let topic = acme.topic.clone();
+    // With one shard the second worker has none of it.
+    let config = config(kafka.bootstrap(), &registry).connector(acme).offsets_partitions(1);
+    let first = Connector::spawn(&config, &[]);
+    first.await_caught_up(&org, "acme", WAIT);
+    let second = Connector::spawn(&config.second_worker(), &[]);
+    let _ = second.await_log("that it is prepared", |line| line.contains("schema ids of all topics are known"), WAIT);
+    assert_eq!(second.of("acme", "connector_state", &[("state", "running")]), None, "it has no shard");
+    registry.kill9();
+    org.generate(50);
+    first.stop();
+
+    second.await_caught_up(&org, "acme", WAIT);
+    org.generate(50);
+    second.await_caught_up(&org, "acme", WAIT);
+    assert_eq!(read_all(kafka.bootstrap(), &topic, Isolation::ReadCommitted).len(), 150);
+    assert!(!second.log().contains("schema registry does not answer"), "{}", second.process().tail(40));
+    second.stop();
+
+    // One that starts now has nobody to ask: it says so, waits, and a stop does not wait for it.
+    let third = Connector::spawn(&config, &[]);
+    let _ = third.await_log("what it lacks", |line| line.contains("are not known yet"), WAIT);
+    third.await_state("acme", "recovering", WAIT);
+    third.stop();
+}
+
+/// A registry that takes the connection and says nothing is waited for 15 s: that it is waited for is told before that.
+#[test]
+fn a_registry_that_says_nothing_is_told_soon() {
+    let Some(kafka) = shared_broker() else { return };
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let org = Org::with_events(50);
+    let mut config = ConfigYaml::new(kafka.bootstrap());
+    config.extra.push(format!("schema_registry: {{url: http://{}}}", silent.local_addr().unwrap()));
+    let acme = org.connector("acme").interval("200ms").extra("format: avro");
+    let config = config.connector(acme);
+    let worker = Connector::spawn(&config, &[]);
+    worker.await_state("acme", "recovering", Duration::from_secs(12));
+    let status = await_status(&config, |status| status["trouble"].is_string());
+    assert_eq!(status["state"], "recovering");
+    assert!(worker.log().contains("has not answered for 3s"), "{}", worker.process().tail(40));
+    assert_eq!(org.request_count(), 0);
+    worker.stop();
+}
+
 /// Somebody else's schema under the topic's subject: no record is written, and when it is gone the connector goes on.
 #[test]
 fn a_foreign_schema_under_the_subject_is_refused_before_a_record_is_written() {

@@ -91,3 +91,18 @@ impl Encoder {
         Ok(Encoded { value: value.into(), unmapped: count })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values are counted by their length while they wait (`Element::own_bytes`), so more must not be held.
+    #[test]
+    fn a_value_holds_no_more_memory_than_it_counts() {
+        let event = format!(r#"{{"uuid":"a","severity":"INFO",{}"displayMessage":"x"}}"#, " ".repeat(5000));
+        let value = Encoder::new(1).encode(event.as_bytes()).expect("it is an event").value;
+        let length = value.len();
+        assert!(length < 500, "{length}");
+        assert_eq!(value.try_into_mut().expect("nobody else has it").capacity(), length);
+    }
+}
