@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use okta_kafka_source::convert::avro::{Encoder, Unencodable, schema};
+use okta_kafka_source::convert::avro::{Encoder, MAX_PIECES, Unencodable, schema};
 
 use crate::support::law;
 
@@ -114,6 +114,45 @@ fn what_has_no_place_is_in_unmapped_where_it_was() {
             assert_eq!(unmapped(&event), expected, "{event}");
         }
     }
+}
+
+/// What would take much more memory than its JSON stays JSON.
+#[test]
+fn what_has_too_many_pieces_is_in_unmapped_whole() {
+    let list = |piece: &str, count: usize| {
+        let pieces: Vec<String> = (0..count).map(|number| piece.replace('#', &number.to_string())).collect();
+        pieces.join(",")
+    };
+    let pointers = |members: String| -> Vec<String> {
+        unmapped(&format!(r#"{{"uuid":"u",{members}}}"#)).into_iter().map(|(pointer, _)| pointer).collect()
+    };
+    let (most, none) = (MAX_PIECES, Vec::<String>::new());
+    for (before, piece, after, whole) in [
+        (r#""request":{"ipChain":["#, "{}", "]}", "/request/ipChain"),
+        (r#""target":["#, "{}", "]", "/target"),
+        (r#""securityContext":{"risk":{"reasons":["#, "\"\"", "]}}", "/securityContext/risk/reasons"),
+        (r#""debugContext":{"debugData":{"#, "\"#\":\"\"", "}}", "/debugContext/debugData"),
+    ] {
+        assert_eq!(pointers(format!("{before}{}{after}", list(piece, most))), none, "{whole}");
+        // What comes behind has its place all the same.
+        let behind = r#""securityContext":{"userBehaviors":[{},{}]}"#;
+        let behind = if before.contains("securityContext") { r#""actor":{"detailEntry":{"a":"b"}}"# } else { behind };
+        assert_eq!(pointers(format!("{before}{}{after},{behind}", list(piece, most + 1))), [whole]);
+    }
+    let actor = |count: usize| pointers(format!(r#""actor":{{"id":"a",{}}}"#, list("\"#\":1", count)));
+    assert_eq!(actor(most).len(), most);
+    assert_eq!(actor(most + 1), ["/actor"]);
+    // One address with too many: that list goes, and not the addresses.
+    let inner = format!(r#"{{"ipDetails":{{"ipServiceCategories":[{}]}}}}"#, list("{}", most));
+    let expected = ["/request/ipChain/1/ipDetails/ipServiceCategories"];
+    assert_eq!(pointers(format!(r#""request":{{"ipChain":[{{}},{inner},{{}}]}}"#)), expected);
+    // The event itself has no place to go to.
+    let unknown = list("\"#\":1", most + 1);
+    assert_eq!(pointers(unknown.clone()).len(), most + 1);
+    assert_eq!(
+        pointers(format!(r#"{unknown},"target":[{{}}],"actor":{{"id":"a"}},"device":{{"new":1}}"#)).len(),
+        most + 3
+    );
 }
 
 #[test]

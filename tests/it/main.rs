@@ -19,6 +19,8 @@ mod self_contained;
 
 // Parts of the program through their public surface, without a broker.
 mod avro_law;
+#[cfg(target_os = "linux")]
+mod avro_memory;
 mod avro_readers;
 mod config;
 mod error_table;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use apache_avro::reader::datum::GenericDatumReader;
-use okta_kafka_source::convert::avro::{Encoder, MAX_DEPTH, schema};
+use okta_kafka_source::convert::avro::{Encoder, MAX_DEPTH, MAX_PIECES, schema};
 use serde_json::{Value, json};
 
 use crate::support::{law, skip};
@@ -97,6 +97,8 @@ fn what_the_readme_says_cannot_be_encoded_cannot() {
     let deep = |levels: usize| format!(r#""new":{}{}"#, "[".repeat(levels), "]".repeat(levels));
     assert!(README.contains(&format!("nested deeper than {MAX_DEPTH} levels")));
     let encode = |members: &str| Encoder::new(1).encode(format!(r#"{{"uuid":"u",{members}}}"#).as_bytes());
+    assert_eq!(MAX_PIECES, 10_000);
+    assert!(README.contains("more than 10,000 elements, map entries and values in `unmapped`"));
     // The event itself is the first level.
     assert!(encode(&deep(MAX_DEPTH - 1)).is_ok());
     for (class, members) in [

@@ -16,4 +16,5 @@ mod unencodable;
 
 pub use encoder::{Encoded, Encoder};
 pub use reader::MAX_DEPTH;
+pub use typed::MAX_PIECES;
 pub use unencodable::Unencodable;

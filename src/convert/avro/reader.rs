@@ -244,6 +244,11 @@ fn duplicate<'a>(names: &mut [Text<'a>]) -> Option<Text<'a>> {
             |(index, name): &(usize, &Text<'a>)| names[..*index].iter().any(|other| other.means_the_same(**name));
         return names.iter().enumerate().find(twice).map(|(_, name)| *name);
     }
+    // Without escapes a name is its own key, and needs no memory.
+    if !names.iter().any(|name| name.is_escaped()) {
+        names.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
+        return names.windows(2).find(|pair| pair[0].means_the_same(pair[1])).map(|pair| pair[1]);
+    }
     let mut keys: Vec<_> = names.iter().map(|name| (name.key(), *name)).collect();
     keys.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     keys.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1)

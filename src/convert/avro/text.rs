@@ -21,6 +21,11 @@ impl<'a> Text<'a> {
         Self { written, escaped: true }
     }
 
+    /// Whether it is written with escapes, so that its own text has to be made.
+    pub(super) const fn is_escaped(self) -> bool {
+        self.escaped
+    }
+
     /// The text, or `None` where it holds a surrogate without its other half (`"\ud800"`): JSON allows that, but it is
     /// no Unicode text, and neither Avro nor a JSON Pointer can hold it.
     pub(super) fn unicode(self) -> Option<Cow<'a, str>> {

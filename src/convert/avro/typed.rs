@@ -46,10 +46,11 @@ pub(super) fn member<'a, T: Typed<'a>>(
         json.literal("null")?;
         return Ok(None);
     }
-    let (start, before) = (json.position(), unmapped.0.len());
+    let (start, values, held) = (json.position(), unmapped.values.len(), unmapped.held);
     let value = T::read(json, unmapped, path)?;
     if value.is_none() {
-        unmapped.0.truncate(before);
+        unmapped.values.truncate(values);
+        unmapped.held = held;
         unmapped.add(path, json.since(start));
     }
     Ok(value)
@@ -60,28 +61,51 @@ pub(super) fn unknown<'a>(json: &mut Reader<'a>, unmapped: &mut Unmapped<'a>, pa
     member::<Derived<bool>>(json, unmapped, path).map(drop)
 }
 
+/// So many elements of arrays, members of open maps and values in `unmapped` an event has at most, beside unknown members
+/// of its own. The array, map or record that would have more is in `unmapped` whole.
+///
+/// It bounds memory: an element takes two bytes of JSON (`{}`) and up to 330 here. Events have some dozens.
+pub const MAX_PIECES: usize = 10_000;
+
 /// What no field can hold: JSON Pointers, and the JSON text as it is written.
 #[derive(Debug, Default)]
-pub(super) struct Unmapped<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+pub(super) struct Unmapped<'a> {
+    values: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// Pieces that the event has so far: see [`MAX_PIECES`].
+    held: usize,
+}
 
 impl<'a> Unmapped<'a> {
     fn add(&mut self, path: &Path<'_>, json: &'a str) {
-        self.0.push((path.pointer().into(), json.into()));
+        self.held += 1;
+        self.values.push((path.pointer().into(), json.into()));
+    }
+
+    /// Whether the event may have one more piece.
+    pub(super) fn has_room(&self) -> bool {
+        self.held < MAX_PIECES
+    }
+
+    /// As [`Self::has_room`], and counts it.
+    fn takes_one(&mut self) -> bool {
+        let has_room = self.has_room();
+        self.held += usize::from(has_room);
+        has_room
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.values.len()
     }
 
     /// The JSON Pointer of each.
     pub(super) fn pointers(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(pointer, _)| pointer.as_ref())
+        self.values.iter().map(|(pointer, _)| pointer.as_ref())
     }
 
     /// The field `unmapped`: null where everything fits.
     pub(super) fn into_field(self) -> Option<Derived<OpenMap<'a>>> {
-        (!self.0.is_empty()).then_some(Derived(OpenMap(self.0)))
+        (!self.values.is_empty()).then_some(Derived(OpenMap(self.values)))
     }
 }
 
@@ -108,12 +132,14 @@ impl<'a> Typed<'a> for OpenMap<'a> {
         let names = json.enter_object(path)?;
         while let Some(name) = json.name()? {
             json.note_name(name);
-            let text = member::<Cow<'a, str>>(json, unmapped, &path.member(name))?;
-            match (name.unicode(), text) {
-                (Some(name), Some(text)) => map.push((name, text)),
-                (Some(_), None) => {}
-                // Neither a map's key nor a pointer.
-                (None, _) => fits = false,
+            let place = path.member(name);
+            match name.unicode().filter(|_| fits && unmapped.takes_one()) {
+                Some(name) => map.extend(member(json, unmapped, &place)?.map(|text| (name, text))),
+                // A name that is neither a map's key nor in a pointer, or one too many. What is left is only checked.
+                None => {
+                    fits = false;
+                    json.skip(&place)?;
+                }
             }
         }
         json.leave_object(names, path)?;
@@ -207,7 +233,7 @@ fn read_number<T>(json: &mut Reader<'_>, path: &Path<'_>, of: fn(&str) -> Option
     }
 }
 
-/// An array. It holds all its elements or none: one that is null or of another type would leave no place for it.
+/// An array. It holds all its elements or none: one that is null, of another type or too many would leave no place for it.
 impl<'a, T: Typed<'a>> Typed<'a> for Vec<T> {
     const KIND: Kind = Kind::Array(&T::KIND);
 
@@ -221,14 +247,17 @@ impl<'a, T: Typed<'a>> Typed<'a> for Vec<T> {
         json.enter(path)?;
         while json.element()? {
             let path = path.element(index);
-            match (&mut elements, index) {
-                (Some(list), _) => match T::read(json, unmapped, &path)? {
-                    Some(element) => list.push(element),
-                    None => elements = None,
-                },
+            elements = match elements {
+                Some(mut list) if unmapped.takes_one() => T::read(json, unmapped, &path)?.map(|element| {
+                    list.push(element);
+                    list
+                }),
                 // What is left is only checked.
-                (None, _) => json.skip(&path)?,
-            }
+                _ => {
+                    json.skip(&path)?;
+                    None
+                }
+            };
             index += 1;
         }
         Ok(elements)
@@ -277,12 +306,13 @@ macro_rules! records {
                             seen |= bit;
                             record.$field = member(json, unmapped, &place)?;
                         })*
-                        Some(_) => {
+                        // The event itself has nowhere else to be.
+                        Some(_) if fits && (unmapped.has_room() || matches!(path, Path::Event)) => {
                             json.note_name(name);
                             unknown(json, unmapped, &place)?;
                         }
-                        // No pointer tells where its value was, so the record goes to `unmapped` as a whole.
-                        None => {
+                        // One too many, or no pointer tells where its value was: the record goes to `unmapped` as a whole.
+                        _ => {
                             json.note_name(name);
                             json.skip(&place)?;
                             fits = false;
