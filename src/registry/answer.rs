@@ -43,6 +43,8 @@ pub(super) struct Version {
     pub schema: Option<String>,
     /// `AVRO`, `JSON`, `PROTOBUF`.
     pub kind: String,
+    /// Whether its texts may not be shown, as in [`Answer::repeats_login`].
+    pub is_hidden: bool,
 }
 
 /// A version that was looked up, or read; `None` where there is none.
@@ -59,6 +61,7 @@ pub(super) fn version(answer: &Answer, subject: &str) -> Result<Option<Version>,
         number: body["version"].as_u64().unwrap_or_default(),
         schema: body["schema"].as_str().map(str::to_owned),
         kind: body["schemaType"].as_str().unwrap_or("AVRO").to_owned(),
+        is_hidden: answer.repeats_login,
     };
     Ok(Some(version))
 }
@@ -83,7 +86,7 @@ pub(super) fn compatibility(answer: &Answer, subject: &str) -> Result<Result<(),
         (200, Some(false)) => {
             // Confluent's says `{errorType:'…', description:'…', additionalInfo:'…'}` for each, then both schemas.
             let messages = answer.body["messages"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            let reasons = messages.filter(|message| message.contains("errorType"));
+            let reasons = messages.filter(|message| !answer.repeats_login && message.contains("errorType"));
             let reasons: Vec<String> = reasons.take(MAX_REASONS).map(excerpt).collect();
             Ok(Err(reasons.join(", ")))
         }
@@ -95,7 +98,7 @@ pub(super) fn compatibility(answer: &Answer, subject: &str) -> Result<Result<(),
 
 /// A rule of compatibility, as `BACKWARD`.
 pub(super) fn rule(answer: &Answer) -> Option<String> {
-    let level = answer.body["compatibilityLevel"].as_str().filter(|_| answer.status == 200)?;
+    let level = answer.body["compatibilityLevel"].as_str().filter(|_| answer.status == 200 && !answer.repeats_login)?;
     Some(excerpt(level))
 }
 
@@ -139,13 +142,14 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: Value) -> Answer {
-        Answer { url: "http://r".to_owned(), status, body, said: status.to_string() }
+        Answer { url: "http://r".to_owned(), status, body, said: status.to_string(), repeats_login: false }
     }
 
     #[test]
     fn answers_are_read_as_confluents_api_has_them() {
         let found = json!({"subject": "s", "version": 3, "id": 7, "schema": "x"});
-        let version_3 = Version { id: 7, number: 3, schema: Some("x".to_owned()), kind: "AVRO".to_owned() };
+        let version_3 =
+            Version { id: 7, number: 3, schema: Some("x".to_owned()), kind: "AVRO".to_owned(), is_hidden: false };
         assert_eq!(version(&answer(200, found), "s"), Ok(Some(version_3)));
         for code in [404, 40401, 40402, 40403] {
             assert_eq!(version(&answer(404, json!({ "error_code": code })), "s"), Ok(None), "{code}");

@@ -1,11 +1,12 @@
 //! The schema registry, by Confluent's REST API: the id that stands before every Avro record.
 //!
-//! `schema` (pure) holds what a registry says against our schema; `request` asks, one URL after the other; `answer`
+//! `schema` (pure) holds what a registry says against our schema; `request` asks, one URL after the other, with `login`; `answer`
 //! judges what came back; `subject` is the order of questions. None of it is asked again once an id is known: a registry
 //! that is down later has no effect. docs/adr/0045 says why no library does this.
 
 mod answer;
 mod error;
+mod login;
 mod reach;
 mod request;
 mod schema;

@@ -4,8 +4,6 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Method, Response};
@@ -14,8 +12,9 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use super::error::RegistryError;
+use super::login::{Credentials, Login};
 use super::reach;
-use crate::config::{RegistryAuth, RegistryUrl, SchemaRegistryConfig};
+use crate::config::{RegistryUrl, SchemaRegistryConfig};
 use crate::okta::auth::files;
 use crate::okta::client::diagnosis;
 use crate::okta::excerpt::excerpt;
@@ -77,6 +76,8 @@ pub(super) struct Answer {
     pub body: Value,
     /// Status and message, short, and without what was sent.
     pub said: String,
+    /// Whether anything in it repeats the login, or a part of it: then none of its texts may be shown.
+    pub repeats_login: bool,
 }
 
 impl Answer {
@@ -103,7 +104,7 @@ impl Answer {
 /// The URLs of a registry, and by what it lets us in.
 pub(super) struct Requests {
     targets: Vec<Target>,
-    auth: RegistryAuth,
+    login: Login,
     /// The one that answered last is asked first.
     first: AtomicUsize,
 }
@@ -126,24 +127,33 @@ impl Requests {
         });
         let setup = |error| RegistryError::Client { problem: diagnosis::causes(error) };
         let targets = targets.collect::<Result<Vec<_>, _>>().map_err(setup)?;
-        Ok(Self { targets, auth: config.auth.clone(), first: AtomicUsize::new(0) })
+        Ok(Self { targets, login: Login::new(&config.auth), first: AtomicUsize::new(0) })
     }
 
-    /// Asks each URL until one answers. A secret that is refused is read again, and the question asked once more.
+    /// Asks each URL until one answers. A login that is refused is read again, and where it is another by now, the question is
+    /// asked once more.
     pub async fn ask(&self, question: &Question<'_>, count: Count<'_>) -> Result<Answer, RegistryError> {
-        let answer = self.ask_each(question, count).await?;
-        if answer.status == 401 && self.secrets_changed().await {
-            return self.ask_each(question, count).await;
+        let sent = self.login.current();
+        let answer = self.ask_each(question, &sent, count).await?;
+        if answer.status == 401
+            && let Some(renewed) = self.login.renewed(&sent).await
+        {
+            return self.ask_each(question, &renewed, count).await;
         }
         Ok(answer)
     }
 
-    async fn ask_each(&self, question: &Question<'_>, count: Count<'_>) -> Result<Answer, RegistryError> {
+    async fn ask_each(
+        &self,
+        question: &Question<'_>,
+        login: &Credentials,
+        count: Count<'_>,
+    ) -> Result<Answer, RegistryError> {
         let first = self.first.load(Ordering::Relaxed);
         let mut tried = Vec::new();
         for at in (0..self.targets.len()).map(|offset| (first + offset) % self.targets.len()) {
             let target = &self.targets[at];
-            let problem = match self.ask_one(target, question).await {
+            let problem = match ask_one(target, question, login).await {
                 Ok(answer) => {
                     count(answer.result());
                     if answer.result() != RequestResult::Unavailable {
@@ -162,70 +172,41 @@ impl Requests {
         Err(RegistryError::Unavailable { tried: tried.join("; ") })
     }
 
-    async fn ask_one(&self, target: &Target, question: &Question<'_>) -> Result<Answer, String> {
-        let mut request = target.http.request(question.method.clone(), address(target.url.url(), question));
-        request = request.header(ACCEPT, ACCEPTED);
-        let secrets = match self.header() {
-            Some((header, secrets)) => {
-                request = request.header(AUTHORIZATION, header);
-                secrets
-            }
-            None => Vec::new(),
-        };
-        if let Some(body) = &question.body {
-            request = request.header(CONTENT_TYPE, JSON).body(body.clone());
-        }
-        let failed = |error| reach::problem(error, &target.origin, target.proxy.as_ref(), TIMEOUT);
-        let response = request.send().await.map_err(failed)?;
-        let status = response.status();
-        let Some(bytes) = body(response).await.map_err(failed)? else {
-            return Err(format!("its answer is longer than {MAX_BYTES} bytes: check `schema_registry.url`"));
-        };
-        let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        let message = body["message"].as_str().map(excerpt).unwrap_or_default();
-        // Also a part of what was sent is not repeated.
-        let is_safe = !secrets.iter().any(|secret| message.contains(secret.as_str()));
-        let said = match status.is_success() || message.is_empty() || !is_safe {
-            true => status.to_string(),
-            false => format!("{}: {message}", status.as_u16()),
-        };
-        Ok(Answer { url: target.url.to_string(), status: status.as_u16(), body, said })
-    }
-
-    /// The value of `Authorization`, marked as a secret, and what no message may repeat.
-    fn header(&self) -> Option<(HeaderValue, Vec<String>)> {
-        let (scheme, text, secret) = match &self.auth {
-            RegistryAuth::None => return None,
-            RegistryAuth::Basic { username, password } => {
-                let (username, password) = (username.value(), password.value());
-                let pair = format!("{}:{}", username.expose_secret(), password.expose_secret());
-                ("Basic", STANDARD.encode(pair), password)
-            }
-            RegistryAuth::Bearer(token) => ("Bearer", token.value().expose_secret().to_owned(), token.value()),
-        };
-        let mut header = HeaderValue::from_str(&format!("{scheme} {text}")).ok()?;
-        header.set_sensitive(true);
-        Some((header, vec![text, secret.expose_secret().to_owned()]))
-    }
-
     /// Waits until a file of the login's says something else; for ever where it is in none.
     pub async fn until_login_changed(&self, every: Duration) {
-        let then = self.header();
-        while self.header() == then {
+        let then = self.login.current();
+        loop {
             files::rest(every).await;
-            let _ = self.secrets_changed().await;
+            if self.login.renewed(&then).await.is_some() {
+                return;
+            }
         }
     }
+}
 
-    /// Reads the files of the secrets again.
-    async fn secrets_changed(&self) -> bool {
-        let secrets: Vec<_> = self.auth.secrets().filter(|secret| secret.has_file()).cloned().collect();
-        if secrets.is_empty() {
-            return false;
-        }
-        let reload = move || secrets.iter().fold(false, |changed, secret| secret.reload() | changed);
-        files::away(reload).await.unwrap_or(false)
+async fn ask_one(target: &Target, question: &Question<'_>, login: &Credentials) -> Result<Answer, String> {
+    let mut request = target.http.request(question.method.clone(), address(target.url.url(), question));
+    request = request.header(ACCEPT, ACCEPTED);
+    if let Some(header) = login.header() {
+        request = request.header(AUTHORIZATION, header);
     }
+    if let Some(body) = &question.body {
+        request = request.header(CONTENT_TYPE, JSON).body(body.clone());
+    }
+    let failed = |error| reach::problem(error, &target.origin, target.proxy.as_ref(), TIMEOUT);
+    let response = request.send().await.map_err(failed)?;
+    let status = response.status();
+    let Some(bytes) = body(response).await.map_err(failed)? else {
+        return Err(format!("its answer is longer than {MAX_BYTES} bytes: check `schema_registry.url`"));
+    };
+    let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let repeats_login = login.are_repeated_in(&bytes, &body);
+    let message = body["message"].as_str().filter(|_| !repeats_login).map(excerpt).unwrap_or_default();
+    let said = match status.is_success() || message.is_empty() {
+        true => status.to_string(),
+        false => format!("{}: {message}", status.as_u16()),
+    };
+    Ok(Answer { url: target.url.to_string(), status: status.as_u16(), body, said, repeats_login })
 }
 
 /// A client that follows no redirect, since the login goes with the request. On this machine neither proxies nor name servers

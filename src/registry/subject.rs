@@ -12,6 +12,9 @@ use crate::convert::avro::schema::SCHEMA_JSON;
 /// How many versions are looked at, the newest first, to name what a registry objects to.
 const LOOKED_AT: usize = 20;
 
+/// In place of what an answer says that repeats the login.
+const HIDDEN: &str = "which is not shown, as the answer repeats a part of the login";
+
 /// What there is under a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
@@ -139,7 +142,11 @@ fn is_same(version: &Version) -> bool {
 }
 
 fn of(version: &Version) -> Relation {
-    schema::relation(version.schema.as_deref().unwrap_or_default(), &version.kind)
+    match schema::relation(version.schema.as_deref().unwrap_or_default(), &version.kind) {
+        Relation::Foreign(_) if version.is_hidden => Relation::Foreign(HIDDEN.to_owned()),
+        Relation::Incompatible(_) if version.is_hidden => Relation::Incompatible(HIDDEN.to_owned()),
+        relation => relation,
+    }
 }
 
 impl From<Version> for Found {

@@ -70,6 +70,7 @@ mod rate_limits;
 mod refused_by_broker;
 mod refused_size;
 mod refused_topics;
+mod registry_answers;
 mod registry_away;
 mod schema_command;
 mod schema_registry;
