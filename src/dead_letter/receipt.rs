@@ -17,6 +17,10 @@ const VERSION: u64 = 1;
 /// What was published again of one partition, in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
+    /// The id of the cluster that it was written in, where that was known.
+    pub cluster: Option<String>,
+    /// The dead letter topic that it was written in: only there its offsets say anything.
+    pub dead_letter_topic: String,
     /// Whose letters.
     pub connector: String,
     /// Where they went.
@@ -25,20 +29,32 @@ pub struct Receipt {
     pub offsets: OffsetRanges,
 }
 
-/// A record with [`HEADER`] that can't be read. What it stands for may have been published.
+/// A record with [`HEADER`] that can't be used. What it stands for may have been published.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ReceiptError {
-    /// No such JSON.
-    #[error("it is no receipt that this version can read ({0})")]
-    Unreadable(String),
+    /// Nothing that any version wrote.
+    #[error("is no receipt of any version ({0})")]
+    NoReceipt(String),
     /// Written by another version.
-    #[error("it is of version {0} of the format")]
+    #[error("is of version {0} of the format")]
     Version(u64),
+    /// The offsets in it are those of another topic.
+    #[error("was written in topic `{topic}` of cluster `{}`, of which this is a copy", cluster.as_deref().unwrap_or("unknown"))]
+    Copied {
+        /// The cluster that it names.
+        cluster: Option<String>,
+        /// The dead letter topic that it names.
+        topic: String,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
 struct Value<'a> {
     v: u64,
+    #[serde(borrow)]
+    cluster: Option<std::borrow::Cow<'a, str>>,
+    #[serde(borrow)]
+    dead_letter_topic: std::borrow::Cow<'a, str>,
     #[serde(borrow)]
     connector: std::borrow::Cow<'a, str>,
     #[serde(borrow)]
@@ -62,6 +78,8 @@ impl Receipt {
     pub fn value(&self) -> Vec<u8> {
         let value = Value {
             v: VERSION,
+            cluster: self.cluster.as_deref().map(Into::into),
+            dead_letter_topic: self.dead_letter_topic.as_str().into(),
             connector: self.connector.as_str().into(),
             topic: self.topic.as_str().into(),
             replayed: self.offsets.iter().collect(),
@@ -71,7 +89,7 @@ impl Receipt {
 
     /// Reads a value.
     pub fn read(value: &[u8]) -> Result<Self, ReceiptError> {
-        let unreadable = |error: serde_json::Error| ReceiptError::Unreadable(error.to_string());
+        let unreadable = |error: serde_json::Error| ReceiptError::NoReceipt(error.to_string());
         let Version { v } = serde_json::from_slice(value).map_err(unreadable)?;
         if v != VERSION {
             return Err(ReceiptError::Version(v));
@@ -81,7 +99,23 @@ impl Receipt {
         for (first, last) in value.replayed {
             offsets.insert_range(first, last);
         }
-        Ok(Self { connector: value.connector.into_owned(), topic: value.topic.into_owned(), offsets })
+        Ok(Self {
+            cluster: value.cluster.map(std::borrow::Cow::into_owned),
+            dead_letter_topic: value.dead_letter_topic.into_owned(),
+            connector: value.connector.into_owned(),
+            topic: value.topic.into_owned(),
+            offsets,
+        })
+    }
+
+    /// Fails where it was written in another topic, or in another cluster, as far as both are known: a copy's offsets are
+    /// not those of the original.
+    pub fn must_be_of(&self, cluster: Option<&str>, topic: &str) -> Result<(), ReceiptError> {
+        let is_elsewhere = matches!((self.cluster.as_deref(), cluster), (Some(theirs), Some(ours)) if theirs != ours);
+        if is_elsewhere || self.dead_letter_topic != topic {
+            return Err(ReceiptError::Copied { cluster: self.cluster.clone(), topic: self.dead_letter_topic.clone() });
+        }
+        Ok(())
     }
 }
 
@@ -89,25 +123,63 @@ impl Receipt {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_receipt_comes_back_as_it_went() {
+    fn receipt(cluster: Option<&str>) -> Receipt {
         let mut offsets = OffsetRanges::default();
         offsets.insert_range(3, 7);
         offsets.insert(9);
-        let receipt = Receipt { connector: "acme".to_owned(), topic: "okta.system-log".to_owned(), offsets };
-        let value = receipt.value();
+        Receipt {
+            cluster: cluster.map(str::to_owned),
+            dead_letter_topic: "okta.system-log.dlq".to_owned(),
+            connector: "acme".to_owned(),
+            topic: "okta.system-log".to_owned(),
+            offsets,
+        }
+    }
+
+    #[test]
+    fn a_receipt_comes_back_as_it_went() {
         // The contract: other versions read it.
-        let text = r#"{"v":1,"connector":"acme","topic":"okta.system-log","replayed":[[3,7],[9,9]]}"#;
-        assert_eq!(String::from_utf8_lossy(&value), text);
-        assert_eq!(Receipt::read(&value), Ok(receipt.clone()));
-        assert_eq!(receipt.key(2), "replayed-2-3");
+        for (cluster, text) in [
+            (
+                Some("MkU3OEVBNTcwNTJENDM2Qg"),
+                r#"{"v":1,"cluster":"MkU3OEVBNTcwNTJENDM2Qg","dead_letter_topic":"okta.system-log.dlq","connector":"acme","topic":"okta.system-log","replayed":[[3,7],[9,9]]}"#,
+            ),
+            (
+                None,
+                r#"{"v":1,"cluster":null,"dead_letter_topic":"okta.system-log.dlq","connector":"acme","topic":"okta.system-log","replayed":[[3,7],[9,9]]}"#,
+            ),
+        ] {
+            let receipt = receipt(cluster);
+            let value = receipt.value();
+            assert_eq!(String::from_utf8_lossy(&value), text);
+            assert_eq!(Receipt::read(&value), Ok(receipt.clone()));
+            assert_eq!(receipt.key(2), "replayed-2-3");
+        }
     }
 
     #[test]
     fn what_it_cannot_read_is_an_error_and_not_nothing() {
         assert_eq!(Receipt::read(br#"{"v":2,"other":true}"#), Err(ReceiptError::Version(2)));
         for value in [&b""[..], b"{}", b"[]", br#"{"v":1}"#, br#"{"v":1,"connector":"a","topic":"b","replayed":[3]}"#] {
-            assert!(matches!(Receipt::read(value), Err(ReceiptError::Unreadable(_))), "{value:?}");
+            assert!(matches!(Receipt::read(value), Err(ReceiptError::NoReceipt(_))), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_copy_s_receipt_says_nothing_of_the_copy() {
+        let own = "okta.system-log.dlq";
+        for (theirs, ours, topic, is_own) in [
+            (Some("a"), Some("a"), own, true),
+            // Whoever has no id can't compare.
+            (None, Some("a"), own, true),
+            (Some("a"), None, own, true),
+            (Some("a"), Some("b"), own, false),
+            (Some("a"), Some("a"), "source.okta.system-log.dlq", false),
+            (None, None, "copy", false),
+        ] {
+            let receipt = receipt(theirs);
+            let judged = receipt.must_be_of(ours, topic);
+            assert_eq!(judged.is_ok(), is_own, "{theirs:?} {ours:?} {topic}");
         }
     }
 }

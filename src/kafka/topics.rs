@@ -218,6 +218,11 @@ impl Topics {
         Ok(brokers.map(|broker| format!("{}:{}", broker.host(), broker.port())).collect())
     }
 
+    /// What the cluster calls itself; `None` where it says nothing. Blocks for up to 5 s.
+    pub fn cluster_id(&self) -> Option<String> {
+        self.admin().inner().fetch_cluster_id(TIMEOUT).filter(|id| !id.is_empty())
+    }
+
     /// Makes sure that `wanted` is there. Blocks.
     pub fn ensure(&self, wanted: &WantedTopic<'_>) -> Result<TopicState, TopicError> {
         if let Some(&partitions) = self.partitions()?.get(wanted.name) {

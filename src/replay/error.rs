@@ -29,17 +29,18 @@ pub enum ReplayError {
         /// The dead letter topic.
         topic: String,
     },
-    /// Another replay has the id.
+    /// Another replay has the id, or the coordinator took it back.
     #[error(
-        "another replay of dead letter topic `{topic}` took transactional id `{topic}-replay`, and goes on in the place of this one: wait for its end; nothing is published twice"
+        "another replay of dead letter topic `{topic}` took transactional id `{topic}-replay`, and goes on in the place of this one: wait for its end; nothing is published twice. Where there is no other one, this one stood still for more than a minute, and Kafka ended its transaction: run the same command again"
     )]
     Fenced {
         /// The dead letter topic.
         topic: String,
     },
-    /// A receipt that may be of another version.
+    /// A receipt that says nothing that can be gone by.
     #[error(
-        "the record at offset {offset} of partition {partition} of `{topic}` says which letters were published again, and {error}: use the version of this program that wrote it, or a newer one"
+        "the record at offset {offset} of partition {partition} of `{topic}` is marked as a receipt for letters that were published again, and {error}: {}",
+        way_out(error, *partition, *offset)
     )]
     Receipt {
         /// The dead letter topic.
@@ -67,12 +68,26 @@ pub enum ReplayError {
         /// The dead letter topic.
         topic: String,
     },
-    /// Who listens has gone.
+    /// What is to be said can't be written.
     #[error(transparent)]
     Output(#[from] io::Error),
     /// Told to stop.
     #[error("stopped before its end: run the same command again to go on")]
     Stopped,
+}
+
+/// What to do about a receipt that can't be used.
+fn way_out(error: &ReceiptError, partition: i32, offset: i64) -> String {
+    match error {
+        ReceiptError::NoReceipt(_) => format!(
+            "find out who else writes to this topic, and pass over the record with `--skip-receipt {partition}@{offset}`"
+        ),
+        ReceiptError::Version(_) => "use the version of this program that wrote it, or a newer one".to_owned(),
+        ReceiptError::Copied { .. } => {
+            "replay from the original, whose offsets it names: here letters would be lost, and others published twice"
+                .to_owned()
+        }
+    }
 }
 
 impl From<InitError> for ReplayError {

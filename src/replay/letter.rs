@@ -1,11 +1,12 @@
 //! A dead letter, looked at again: what today's version and settings make of it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use bytes::Bytes;
 
 use crate::convert::Converter;
-use crate::dead_letter::header;
+use crate::dead_letter::{RECORD_TOO_LARGE, header};
 use crate::kafka::record_reader::Record;
 use crate::okta::log_event;
 use crate::okta::page::RawElement;
@@ -25,6 +26,8 @@ pub struct Letter {
     pub key: Option<String>,
     /// The topic that it was meant for.
     pub intended_topic: Option<String>,
+    /// The reason that it has had since it was written.
+    pub reason: Option<String>,
 }
 
 /// Why a letter stays.
@@ -49,6 +52,8 @@ impl fmt::Display for Left {
     }
 }
 
+/// The reason of a letter that was meant for another topic.
+const OTHER_TOPIC: &str = "OtherTopic";
 /// The reason of a letter that another org's event is in.
 const OTHER_ORG: &str = "OtherOrg";
 
@@ -61,6 +66,29 @@ impl Letter {
             offset: record.offset,
             key: record.key.as_deref().map(text),
             intended_topic: record.header(header::TOPIC).map(text),
+            reason: record.header(header::CLASS).map(text),
+        }
+    }
+}
+
+impl Letter {
+    /// Why it is not for this connector's topic, where it was meant for another one that is not asked for: there its event
+    /// may be already, or get there by a replay of its own.
+    pub fn elsewhere(&self, to: &Destination, from: &BTreeSet<String>) -> Option<Left> {
+        let meant_for = self.intended_topic.as_ref().filter(|topic| **topic != to.topic && !from.contains(*topic))?;
+        let message = format!(
+            "the letter was meant for topic `{meant_for}`, and connector `{}` publishes to `{}`: replay it with a file in which that is its topic; or with `--from-topic {meant_for}`, where its event is to be in this topic and is not yet",
+            to.connector, to.topic
+        );
+        Some(Left { reason: OTHER_TOPIC.to_owned(), message })
+    }
+
+    /// Whether Kafka refused its record before for what can't be judged beforehand, so that it may do so again.
+    pub fn is_suspect(&self, to: &Destination) -> bool {
+        match self.reason.as_deref() {
+            Some(RECORD_TOO_LARGE) => to.limits.event_bytes().is_none(),
+            Some("InvalidTimestamp" | "InvalidRecord" | "PolicyViolation") => true,
+            _ => false,
         }
     }
 }
@@ -125,6 +153,26 @@ mod tests {
             key: None,
             value: value.map(<[u8]>::to_vec),
             headers: partition.into_iter().collect(),
+        }
+    }
+
+    #[test]
+    fn a_letter_goes_to_the_topic_that_it_was_meant_for_or_is_asked_for_by_that() {
+        for (intended, from, wanted) in [
+            (Some("events"), &[][..], None),
+            // Whoever copied a letter by hand may have left it out.
+            (None, &[], None),
+            (Some("old"), &[], Some(OTHER_TOPIC)),
+            (Some("old"), &["older"], Some(OTHER_TOPIC)),
+            (Some("old"), &["old"], None),
+            (Some("events"), &["old"], None),
+        ] {
+            let mut record = record(None, None);
+            let intended = intended.map(|topic| (header::TOPIC.to_owned(), topic.as_bytes().to_vec()));
+            record.headers.extend(intended);
+            let from = from.iter().map(|topic| (*topic).to_owned()).collect();
+            let left = Letter::of(&record).elsewhere(&destination(), &from);
+            assert_eq!(left.map(|left| left.reason).as_deref(), wanted, "{record:?} {from:?}");
         }
     }
 

@@ -8,8 +8,9 @@ pub mod letter;
 mod publisher;
 mod receipts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::mem;
 use std::time::Duration;
 
 pub use self::error::ReplayError;
@@ -22,6 +23,7 @@ use crate::dead_letter::ranges::OffsetRanges;
 use crate::kafka::error as kafka_error;
 use crate::kafka::record_reader::{Record, RecordReaderError};
 use crate::kafka::topic_reading::TopicReading;
+use crate::source::record::SourceRecord;
 use crate::worker::publish::Destination;
 use crate::worker::shutdown::Stop;
 
@@ -64,6 +66,12 @@ pub struct Replay<'a> {
     pub converter: Converter,
     /// Partitions of the dead letter topic.
     pub partitions: i32,
+    /// Topics whose letters are asked for, besides those that were meant for this one.
+    pub from_topics: BTreeSet<String>,
+    /// The cluster's id, where it is known.
+    pub cluster: Option<String>,
+    /// Partition and offset of records that are marked as receipts, and are none.
+    pub skipped: BTreeSet<(i32, i64)>,
     /// Whether nothing is to be written.
     pub dry_run: bool,
     /// Ends it between two transactions.
@@ -80,6 +88,24 @@ pub fn transactional_id(dead_letter_topic: &str) -> String {
     format!("{dead_letter_topic}-replay")
 }
 
+/// Letters that wait for their transaction.
+#[derive(Default)]
+struct Batch {
+    letters: Vec<Pending>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn push(&mut self, letter: Letter, record: SourceRecord) {
+        self.bytes += record.value().len();
+        self.letters.push(Pending { letter, record });
+    }
+
+    fn is_full(&self) -> bool {
+        self.letters.len() >= BATCH_LETTERS || self.bytes >= BATCH_BYTES
+    }
+}
+
 impl Replay<'_> {
     /// Publishes what can be published of what the dead letter topic holds now. Blocks.
     pub fn run(&self, listener: &mut dyn Listener) -> Result<(), ReplayError> {
@@ -92,26 +118,29 @@ impl Replay<'_> {
         let (from, letters) = self.survey(&mut reading, &mut publisher)?;
         listener.begins(letters);
         reading.begin(&from)?;
-        let mut batch: Vec<Pending> = Vec::new();
-        let mut bytes = 0;
+        // Those that may be refused have transactions of their own: each refusal costs the others a trial.
+        let (mut batch, mut suspects) = (Batch::default(), Batch::default());
         while let Some(mut record) = self.next(&mut reading)? {
-            let (partition, offset) = (record.partition, record.offset);
-            publisher.looked_at(partition, offset + 1);
-            if !letter::is_of(&record, &self.to.connector) || publisher.has_published(partition, offset) {
+            publisher.looked_at(record.partition, record.offset + 1);
+            if !letter::is_of(&record, &self.to.connector) {
                 continue;
             }
             let letter = Letter::of(&record);
-            match letter::convert(&mut record, &self.to, &self.converter) {
+            if publisher.has_published(&letter) {
+                continue;
+            }
+            let made = match letter.elsewhere(&self.to, &self.from_topics) {
+                Some(left) => Err(left),
+                None => letter::convert(&mut record, &self.to, &self.converter),
+            };
+            let waiting = if letter.is_suspect(&self.to) { &mut suspects } else { &mut batch };
+            match made {
                 Ok(_) if self.dry_run => listener.hear(&letter, &Fate::Publishable)?,
-                Ok(record) => {
-                    bytes += record.value().len();
-                    batch.push(Pending { letter, record });
-                }
+                Ok(record) => waiting.push(letter, record),
                 Err(left) => listener.hear(&letter, &Fate::Left(left))?,
             }
-            if batch.len() >= BATCH_LETTERS || bytes >= BATCH_BYTES {
-                publisher.publish(&std::mem::take(&mut batch), listener)?;
-                bytes = 0;
+            if waiting.is_full() {
+                publisher.publish(&mem::take(waiting).letters, listener)?;
             }
         }
         if self.dry_run {
@@ -120,7 +149,9 @@ impl Replay<'_> {
         for (&partition, &end) in reading.ends() {
             publisher.looked_at(partition, end);
         }
-        publisher.publish(&batch, listener)
+        publisher.publish(&batch.letters, listener)?;
+        publisher.publish(&suspects.letters, listener)?;
+        publisher.finish()
     }
 
     /// Reads all of it once: the receipts, and where the connector's letters are. Gives where the first open one of each
@@ -130,23 +161,26 @@ impl Replay<'_> {
         reading: &mut TopicReading,
         publisher: &mut Publisher<'_>,
     ) -> Result<(BTreeMap<i32, i64>, u64), ReplayError> {
-        let mut letters: BTreeMap<i32, OffsetRanges> = BTreeMap::new();
+        // By the topic that they were meant for, and partition.
+        let mut letters: BTreeMap<(String, i32), OffsetRanges> = BTreeMap::new();
+        let to = &self.to.topic;
         reading.begin(&BTreeMap::new())?;
         while let Some(record) = self.next(reading)? {
-            publisher.receipts.take(&self.to.dead_letter_topic, &record)?;
+            publisher.receipts.take(&record)?;
             if letter::is_of(&record, &self.to.connector) {
-                letters.entry(record.partition).or_default().insert(record.offset);
+                let meant_for = Letter::of(&record).intended_topic.unwrap_or_else(|| to.clone());
+                letters.entry((meant_for, record.partition)).or_default().insert(record.offset);
             }
         }
         publisher.has_read(reading.ends());
         // What holds no open letter is not read again.
         let mut from = reading.ends().clone();
         let mut count = 0;
-        for (partition, letters) in &letters {
-            let open = publisher.receipts.open(*partition, letters);
+        for ((meant_for, partition), letters) in &letters {
+            let open = publisher.receipts.open([to, meant_for], *partition, letters);
             count += open.count();
             if let Some(first) = open.first() {
-                let _ = from.insert(*partition, first);
+                let _ = from.entry(*partition).and_modify(|from| *from = first.min(*from)).or_insert(first);
             }
         }
         Ok((from, count))

@@ -1,15 +1,15 @@
 //! The transactions of a replay: records of letters, the receipts for them, and how far the dead letter topic was looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::letter::{Left, Letter};
-use super::receipts::Receipts;
+use super::receipts::{Home, Receipts};
 use super::{Fate, Listener, Replay, ReplayError, transactional_id};
 use crate::clock::Clock;
-use crate::dead_letter::Reason;
 use crate::dead_letter::ranges::OffsetRanges;
 use crate::dead_letter::receipt::{self, Receipt};
+use crate::dead_letter::{RECORD_TOO_LARGE, Reason};
 use crate::kafka::consumed_offsets::{ConsumedOffsets, ConsumerGroup};
 use crate::kafka::deliveries::{RecordKind, Tag, Undelivered};
 use crate::kafka::error::{self, Verdict, judge};
@@ -52,6 +52,10 @@ pub(super) struct Publisher<'a> {
     read: BTreeMap<i32, i64>,
     /// The next offset to look at, by partition.
     next: BTreeMap<i32, i64>,
+    /// Whether a transaction of ours wrote any receipt.
+    wrote: bool,
+    /// The smallest record that Kafka refused as too large.
+    too_large: Option<u64>,
 }
 
 impl<'a> Publisher<'a> {
@@ -62,9 +66,16 @@ impl<'a> Publisher<'a> {
             clock: Clock::new(),
             producer: None,
             group: None,
-            receipts: Receipts::default(),
+            receipts: Receipts::new(Home {
+                cluster: replay.cluster.clone(),
+                topic: replay.to.dead_letter_topic.clone(),
+                skipped: replay.skipped.clone(),
+                is_lenient: replay.dry_run,
+            }),
             read: BTreeMap::new(),
             next: BTreeMap::new(),
+            wrote: false,
+            too_large: None,
         }
     }
 
@@ -86,7 +97,7 @@ impl<'a> Publisher<'a> {
             let mut reading = self.replay.look()?;
             reading.begin(&self.read)?;
             while let Some(record) = self.replay.next(&mut reading)? {
-                self.receipts.take(&to.dead_letter_topic, &record)?;
+                self.receipts.take(&record)?;
             }
             self.read = reading.into_ends();
         }
@@ -109,19 +120,26 @@ impl<'a> Publisher<'a> {
         let _ = self.next.insert(partition, next);
     }
 
-    /// Whether this letter was published again.
-    pub(super) fn has_published(&self, partition: i32, offset: i64) -> bool {
-        self.receipts.contains(partition, offset)
+    /// Whether this letter was published again, to our topic or to that which it was meant for.
+    pub(super) fn has_published(&self, letter: &Letter) -> bool {
+        let to = &self.replay.to.topic;
+        let topics = [to, letter.intended_topic.as_ref().unwrap_or(to)].map(String::as_str);
+        self.receipts.contains(topics, letter.partition, letter.offset)
     }
 
     /// Publishes these, and says of each what became of it. Where Kafka refuses some, they are found by halves: each set that
     /// is taken is published, and a letter that is refused alone is left.
     pub(super) fn publish(&mut self, batch: &[Pending], listener: &mut dyn Listener) -> Result<(), ReplayError> {
-        if batch.is_empty() {
-            // Nothing can be refused of it.
-            return self.transact(&[]).map(drop);
+        let to = &self.replay.to;
+        let mut order: Vec<u32> = (0..u32::try_from(batch.len()).unwrap_or(u32::MAX)).collect();
+        if to.limits.event_bytes().is_none() {
+            // Then halving them looks for the bound between those that are taken and those that are not.
+            order.sort_by_cached_key(|index| batch.get(*index as usize).map(|one| to.event_bytes(&one.record)));
         }
-        let mut bisection = Bisection::new((0..u32::try_from(batch.len()).unwrap_or(u32::MAX)).collect());
+        let mut bisection = Bisection::new(order);
+        // Those whose fate is known.
+        let mut heard: BTreeSet<u32> = BTreeSet::new();
+        let mut is_told = false;
         while let Some(trial) = bisection.trial() {
             if self.replay.stop.is_stopped() {
                 return Err(ReplayError::Stopped);
@@ -129,36 +147,99 @@ impl<'a> Publisher<'a> {
             if self.producer.is_none() {
                 self.own()?;
             }
-            let set: Vec<&Pending> = trial
-                .iter()
-                .filter_map(|index| batch.get(*index as usize))
+            let mut set: Vec<(u32, &Pending)> = Vec::new();
+            for &index in trial {
+                let Some(one) = batch.get(index as usize).filter(|_| !heard.contains(&index)) else { continue };
                 // Another replay may have been faster while we had no producer.
-                .filter(|one| !self.has_published(one.letter.partition, one.letter.offset))
-                .collect();
+                if self.has_published(&one.letter) {
+                    continue;
+                }
+                match self.surely_too_large(one) {
+                    Some(left) => {
+                        let _ = heard.insert(index);
+                        listener.hear(&one.letter, &Fate::Left(left))?;
+                    }
+                    None => set.push((index, one)),
+                }
+            }
             if set.is_empty() {
                 bisection.answer(false);
                 continue;
             }
-            match self.transact(&set)? {
+            let refused = match self.transact(&set.iter().map(|(_, one)| *one).collect::<Vec<_>>())? {
                 Ended::Committed => {
-                    for one in &set {
+                    for (_, one) in &set {
                         listener.hear(&one.letter, &Fate::Published)?;
                     }
                     bisection.answer(false);
+                    continue;
                 }
-                Ended::Refused(refused) => {
-                    self.producer = None;
-                    if let [one] = set[..] {
-                        if self.gives_way(one, refused) {
-                            continue;
-                        }
-                        listener.hear(&one.letter, &Fate::Left(self.left(one, refused)))?;
-                    }
-                    bisection.answer(true);
+                Ended::Refused(refused) => refused,
+            };
+            self.producer = None;
+            let [(index, one)] = set[..] else {
+                if !std::mem::replace(&mut is_told, true) {
+                    tracing::info!(
+                        "Kafka refuses one of {} letters at least ({}): trying them by halves",
+                        set.len(),
+                        error::record_class(refused.code)
+                    );
                 }
+                bisection.answer(true);
+                continue;
+            };
+            if !self.gives_way(one, refused) {
+                // The trial's other letters, where there are any, are known as well.
+                let _ = heard.insert(index);
+                listener.hear(&one.letter, &Fate::Left(self.left(one, refused)))?;
+                bisection.answer(false);
             }
         }
         Ok(())
+    }
+
+    /// Commits for the group how far the dead letter topic was looked at. Our own receipts lie behind that, with the markers
+    /// of their transactions: they are no letters that nobody has seen.
+    pub(super) fn finish(&mut self) -> Result<(), ReplayError> {
+        if !self.wrote {
+            if self.producer.is_none() {
+                self.own()?;
+            }
+            return self.transact(&[]).map(drop);
+        }
+        // Everything is published and has its receipts: what fails now is of no account.
+        if let Err(error) = self.pass_over_receipts() {
+            let group = &self.replay.group_id;
+            tracing::warn!("all is done, but group `{group}` may show a lag without an unseen letter: {error}");
+        }
+        Ok(())
+    }
+
+    fn pass_over_receipts(&mut self) -> Result<(), ReplayError> {
+        if self.producer.is_none() {
+            self.own()?;
+        }
+        let mut reading = self.replay.look()?;
+        reading.begin(&self.next)?;
+        let mut letters = BTreeMap::new();
+        while let Some(record) = self.replay.next(&mut reading)? {
+            if record.header(receipt::HEADER).is_none() {
+                let _ = letters.entry(record.partition).or_insert(record.offset);
+            }
+        }
+        self.next = reading.into_ends();
+        self.next.extend(letters);
+        self.transact(&[]).map(drop)
+    }
+
+    /// Where a smaller record was refused for its size: what asking again would only say once more.
+    fn surely_too_large(&self, one: &Pending) -> Option<Left> {
+        let to = &self.replay.to;
+        let bytes = to.event_bytes(&one.record);
+        let refused = self.too_large.filter(|refused| bytes >= *refused)?;
+        let message =
+            format!("the record has {bytes} bytes, and topic `{}` refused one of {refused}, which was alone", to.topic);
+        Some(Left { reason: RECORD_TOO_LARGE.to_owned(), message })
     }
 
     /// Whether a record whose time was refused gets the time of sending instead, as in `run`.
@@ -172,9 +253,13 @@ impl<'a> Publisher<'a> {
         true
     }
 
-    fn left(&self, one: &Pending, refused: Undelivered) -> Left {
+    fn left(&mut self, one: &Pending, refused: Undelivered) -> Left {
         let to = &self.replay.to;
         let (class, bytes) = (error::record_class(refused.code), to.event_bytes(&one.record));
+        if class == RECORD_TOO_LARGE {
+            // Only what is smaller is ever tried after that.
+            self.too_large = Some(bytes);
+        }
         Left::of(&Reason::RefusedByKafka { class, topic: to.topic.clone(), bytes })
     }
 
@@ -196,7 +281,13 @@ impl<'a> Publisher<'a> {
             }
             for (&partition, offsets) in &offsets {
                 let offsets = offsets.clone();
-                let receipt = Receipt { connector: to.connector.clone(), topic: to.topic.clone(), offsets };
+                let receipt = Receipt {
+                    cluster: self.replay.cluster.clone(),
+                    dead_letter_topic: to.dead_letter_topic.clone(),
+                    connector: to.connector.clone(),
+                    topic: to.topic.clone(),
+                    offsets,
+                };
                 let sent = send(ProducerRecord {
                     topic: &to.dead_letter_topic,
                     partition: Some(partition),
@@ -217,8 +308,9 @@ impl<'a> Publisher<'a> {
         let expected = set.len() + offsets.len();
         let end = producer.publish_consumed(expected, records, consumed.as_ref(), None, &give_up);
         if let TransactionEnd::Committed { .. } = end {
+            self.wrote |= !set.is_empty();
             for (partition, offsets) in &offsets {
-                self.receipts.add(*partition, offsets);
+                self.receipts.add(&to.topic, *partition, offsets);
             }
             return Ok(Ended::Committed);
         }

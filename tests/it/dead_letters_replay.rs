@@ -1,6 +1,8 @@
 //! `dead-letters replay`: what can be published by now is published once, and the rest stays.
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -15,6 +17,7 @@ use crate::support::connector::{self, ConfigFile, Connector, Output, utf8};
 use crate::support::exactly_once::Difference;
 use crate::support::org::Org;
 use crate::support::process::{Process, Stream};
+use crate::support::producers;
 use crate::support::prove;
 use crate::support::registry::shared_registry;
 use crate::support::shared_broker::shared_broker;
@@ -114,6 +117,20 @@ fn what_fits_by_now_is_published_once_as_run_would_have() {
     );
     assert_eq!(read_all(bootstrap, &topic, Isolation::ReadCommitted), before);
 
+    // Into another topic only where that is asked for, and that counts for the other topic alone.
+    let mut other = config.clone();
+    other.connectors[0].topic = format!("{topic}-other");
+    other.connectors[0].extra.push(format!("dead_letter_topic: {dead_letters}"));
+    let absent = replay(&other, "acme", &[]);
+    assert!(absent.code() == 1 && absent.stderr.contains("is not there: `run` creates it"), "{absent:?}");
+    create_topic(bootstrap, &other.connectors[0].topic, 1, &[]);
+    assert_eq!(counts(&lines(&replay(&other, "acme", &[]))), of(&[("left OtherTopic", 33)]));
+    let asked = lines(&replay(&other, "acme", &["--from-topic", &topic]));
+    let published: Vec<_> = refused.into_iter().chain([("published", 30)]).collect();
+    assert_eq!(counts(&asked), of(&published));
+    assert_eq!(counts(&lines(&replay(&other, "acme", &["--from-topic", &topic]))), of(&refused));
+    assert_eq!(read_all(bootstrap, &topic, Isolation::ReadCommitted), before);
+
     alter_topic(bootstrap, &topic, &[("max.message.bytes", "1000000")]);
     let dry = lines(&replay(&config, "acme", &["--dry-run"]));
     let publishable: Vec<_> = refused.into_iter().chain([("publishable", 30)]).collect();
@@ -121,7 +138,6 @@ fn what_fits_by_now_is_published_once_as_run_would_have() {
     assert_eq!(read_all(bootstrap, &topic, Isolation::ReadCommitted), before);
 
     let first = lines(&replay(&config, "acme", &[]));
-    let published: Vec<_> = refused.into_iter().chain([("published", 30)]).collect();
     assert_eq!(counts(&first), of(&published));
     let letters = read_all(bootstrap, &dead_letters, Isolation::ReadCommitted);
     for line in &first {
@@ -138,10 +154,19 @@ fn what_fits_by_now_is_published_once_as_run_would_have() {
     // Again, and again without what the group remembers, which Kafka forgets after a week.
     let ends = end_offsets(bootstrap, &dead_letters);
     let of_group = committed(bootstrap, &config, &dead_letters, 3);
-    assert!(
-        of_group.iter().all(|(partition, next)| next.is_some() && *next <= Some(ends[partition].1)),
-        "{of_group:?}"
-    );
+    assert!(of_group.iter().all(|(partition, next)| *next == Some(ends[partition].1)), "{of_group:?} {ends:?}");
+    // Nor are they there for a copy of the dead letter topic: its receipts are about the original's offsets.
+    let copied = format!("{topic}.copied");
+    create_topic(bootstrap, &copied, 1, &[("max.message.bytes", "1000000")]);
+    producers::copy(bootstrap, &copied, 0, &letters.iter().collect::<Vec<_>>());
+    let mut of_copy = config.clone();
+    of_copy.connectors[0].extra.push(format!("dead_letter_topic: {copied}"));
+    let refused_copy = replay(&of_copy, "acme", &[]);
+    let way_out = "which this is a copy: replay from the original";
+    assert!(refused_copy.code() == 1 && refused_copy.stderr.contains(way_out), "{refused_copy:?}");
+    let dry = replay(&of_copy, "acme", &["--dry-run"]);
+    assert!(dry.code() == 0 && dry.stderr.contains("a replay would end here"), "{dry:?}");
+
     let again = lines(&replay(&config, "acme", &[]));
     delete_group(bootstrap, &format!("{}-dlq-replay", config.group_id));
     assert!(committed(bootstrap, &config, &dead_letters, 3).values().all(Option::is_none));
@@ -149,7 +174,12 @@ fn what_fits_by_now_is_published_once_as_run_would_have() {
     assert_eq!((counts(&again), counts(&forgotten)), (of(&refused), of(&refused)));
 
     // And after Kafka has deleted some: the receipts are behind their letters.
-    let receipts: Vec<&OwnedRecord> = letters.iter().filter(|one| one.header(RECEIPT) == Some("acme")).collect();
+    let receipts: Vec<&OwnedRecord> = letters
+        .iter()
+        .filter(|one| {
+            one.header(RECEIPT) == Some("acme") && one.value_text().contains(&format!(r#""topic":"{topic}","#))
+        })
+        .collect();
     for receipt in &receipts {
         delete_records(bootstrap, &dead_letters, receipt.partition, receipt.offset);
     }
@@ -163,6 +193,15 @@ fn what_fits_by_now_is_published_once_as_run_would_have() {
     let expected: Vec<&str> = uuids.iter().map(String::as_str).filter(|uuid| *uuid != "latin").collect();
     let difference = Difference::between(expected, &records);
     assert!(difference.is_none(), "{difference}");
+
+    // Whoever may write there may mark a record as a receipt that is none.
+    let header = vec![(RECEIPT.to_owned(), Some(b"acme".to_vec()))];
+    let none = OwnedRecord { key: None, value: None, headers: header, ..records[0].clone() };
+    producers::copy(bootstrap, &dead_letters, 0, &[&none]);
+    let place = format!("0@{}", end_offsets(bootstrap, &dead_letters)[&0].1 - 1);
+    let stopped = replay(&config, "acme", &[]);
+    assert!(stopped.code() == 1 && stopped.stderr.contains(&format!("--skip-receipt {place}")), "{stopped:?}");
+    assert_eq!(lines(&replay(&config, "acme", &["--skip-receipt", &place])), deleted);
 
     // The same org into a topic that took all of it at once.
     let mut at_once = ConfigYaml::new(bootstrap).connector(org.connector("acme").interval("200ms"));
@@ -243,8 +282,18 @@ fn no_kill_loses_a_letter_or_publishes_one_twice() {
     assert!(aborted > 0, "no kill fell into a transaction");
     assert_eq!(read_all(bootstrap, &other_topic, Isolation::ReadCommitted), []);
 
-    let others = lines(&replay(&config, "other", &[]));
-    assert_eq!(counts(&others), of(&[("published", 300)]));
+    // Nobody reads the lines: that is no reason to stop in the midst of it.
+    let file = ConfigFile::new(&config.render());
+    let mut unread = Command::new(env!("CARGO_BIN_EXE_okta-kafka-source"));
+    let _ = unread.args(["dead-letters", "replay", "other", "-c", utf8(&file.path())]);
+    let mut unread = unread.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(unread.stdout.take());
+    let unread = unread.wait_with_output().unwrap();
+    let said = String::from_utf8(unread.stderr).unwrap();
+    assert!(
+        unread.status.success() && said.contains("without them") && said.contains("published 300, left 0"),
+        "{said}"
+    );
     let _ = Difference::must_be_none(bootstrap, &other_topic, &other, "the other connector");
     for name in ["acme", "other"] {
         assert_eq!(lines(&replay(&config, name, &[])), [Value::Null; 0]);
@@ -335,13 +384,24 @@ fn letters_of_an_avro_connector_are_published_as_avro() {
     assert!(difference.is_none(), "{difference}");
     let _ = avro::assert_equal(&org, &records, registry);
 
-    // What a record of JSON can hold, in a topic of its own.
+    // A registry that does not answer is not waited for after Ctrl-C: nothing is open.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut waiting = config.clone();
+    waiting.extra = vec![format!("schema_registry: {{url: http://{}}}", silent.local_addr().unwrap())];
+    let file = ConfigFile::new(&waiting.render());
+    let waits = connector::spawn(&["dead-letters", "replay", "acme", "-c", utf8(&file.path())], &[]);
+    let _asks = silent.accept().unwrap();
+    waits.signal(Signal::SIGINT);
+    assert_eq!(waits.wait(Duration::from_secs(4)).code(), Some(130), "{}", waits.tail(20));
+
+    // What a record of JSON can hold, in a topic of its own; the others are in the topic that they were meant for.
     let mut as_json = config.clone();
     as_json.connectors[0].extra = vec!["format: json".to_owned(), format!("dead_letter_topic: {dead_letters}")];
     as_json.connectors[0].topic = format!("{topic}-json");
     create_topic(bootstrap, &as_json.connectors[0].topic, 1, &[]);
-    let as_json = replay(&as_json, "acme", &[]);
-    assert!(as_json.stderr.contains("go to") && as_json.stderr.contains("the connector's topic today"), "{as_json:?}");
-    let reasons = counts(&lines(&as_json));
+    let elsewhere = lines(&replay(&as_json, "acme", &[]));
+    assert_eq!(counts(&elsewhere), of(&[("left OtherTopic", left.len())]));
+    let reasons = counts(&lines(&replay(&as_json, "acme", &["--from-topic", &topic])));
     assert!(reasons["published"] > 0 && !reasons.keys().any(|what| what.contains("DuplicateMember")), "{reasons:?}");
+    assert_eq!(reasons.values().sum::<usize>(), left.len());
 }

@@ -1,8 +1,9 @@
 //! `dead-letters replay`: its arguments, its lines and its last word.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, StdoutLock, stderr, stdout};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 use crate::cli::ConfigArg;
 use crate::cli::signals::{self, Signal};
@@ -33,8 +34,9 @@ const EXAMPLE: &str = "Examples:
   okta-kafka-source dead-letters replay acme -c connectors.yaml > replayed.jsonl
 
 One JSON object a line for each letter: its `result` is `published`, `left`, or with --dry-run `publishable`. What was published by
-an earlier replay is not published again, and has no line. Exit code 0 also where some are left. Run it as often as you like, also
-beside `run`.";
+an earlier replay is not published again, and has no line. A letter that was meant for another topic than the connector's is left
+(`OtherTopic`), but with --from-topic. Exit code 0 also where some are left. Whoever closes its output gets no more lines, and it goes
+on. Run it as often as you like, also beside `run`.";
 
 /// How long the open transaction may take to end after a signal.
 const LAST_TRANSACTION: Duration = Duration::from_secs(6);
@@ -50,6 +52,20 @@ pub struct ReplayArgs {
     /// Say what would be published and what would be left, and write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Also publish letters that were meant for this topic, which the connector had before or has in another file, into its
+    /// topic of today; may be repeated
+    #[arg(long, value_name = "TOPIC")]
+    from_topic: Vec<String>,
+    /// Pass over this record, which is marked as a receipt and which no version of this program wrote; may be repeated
+    #[arg(long, value_name = "PARTITION@OFFSET", value_parser = place)]
+    skip_receipt: Vec<(i32, i64)>,
+}
+
+/// `PARTITION@OFFSET`.
+fn place(text: &str) -> Result<(i32, i64), String> {
+    let place =
+        text.split_once('@').and_then(|(partition, offset)| Some((partition.parse().ok()?, offset.parse().ok()?)));
+    place.ok_or_else(|| "expected a partition and an offset, such as 0@17".to_owned())
 }
 
 /// One line: the contract of `dead-letters replay`'s JSON.
@@ -72,10 +88,23 @@ struct Line<'a> {
 /// Runs the command until its end or a signal, which lets the open transaction end.
 pub(super) async fn run(args: ReplayArgs) -> anyhow::Result<()> {
     let stop = Stop::new();
-    let signal = signals::first();
+    let mut signal = pin!(signals::first());
+    // Nothing is written before all this is known, so a signal ends it at once.
+    let prepare = async {
+        let prepared =
+            spawn_blocking(move || Prepared::of(args)).await.context("the command's thread ended early")??;
+        let Some(prepared) = prepared else { return Ok(None) };
+        let converter = converter(&prepared.config, prepared.connector()?, prepared.args.dry_run).await?;
+        anyhow::Ok(Some((prepared, converter)))
+    };
+    let prepared = tokio::select! {
+        prepared = prepare => prepared?,
+        signal = &mut signal => return Err(Signal::into_error(signal)),
+    };
+    let Some((prepared, converter)) = prepared else { return Ok(()) };
     let stopped = stop.clone();
     // All of it calls librdkafka, which blocks.
-    let mut replayed = tokio::task::spawn_blocking(move || replay(&args, stopped));
+    let mut replayed = spawn_blocking(move || replay(&prepared, converter, stopped));
     tokio::select! {
         done = &mut replayed => done.context("the command's thread ended early")?,
         signal = signal => {
@@ -87,20 +116,52 @@ pub(super) async fn run(args: ReplayArgs) -> anyhow::Result<()> {
     }
 }
 
-fn replay(args: &ReplayArgs, stop: Stop) -> anyhow::Result<()> {
-    let config = args.config.load()?;
-    let connector = super::connector(&config, &args.name)?;
-    let topics = Topics::new(&config.kafka)?;
-    let Some(partitions) = super::partitions(&topics, connector)? else { return Ok(()) };
-    check_topics(&topics, connector, args.dry_run)?;
-    let limits = TopicLimits::default();
-    limits.set(&connector_topics::settings(&topics, connector));
+/// What is known before anything is replayed.
+struct Prepared {
+    args: ReplayArgs,
+    config: Config,
+    partitions: i32,
+    cluster: Option<String>,
+    limits: Arc<TopicLimits>,
+}
+
+impl Prepared {
+    /// None where there is no dead letter topic yet. Blocks.
+    fn of(args: ReplayArgs) -> anyhow::Result<Option<Self>> {
+        let config = args.config.load()?;
+        let connector = super::connector(&config, &args.name)?;
+        let topics = Topics::new(&config.kafka)?;
+        let Some(partitions) = super::partitions(&topics, connector)? else { return Ok(None) };
+        check_topics(&topics, connector, args.dry_run)?;
+        let limits = TopicLimits::default();
+        limits.set(&connector_topics::settings(&topics, connector));
+        if limits.event_bytes().is_none() {
+            tracing::warn!(
+                topic = connector.topic.name,
+                "the broker does not show this topic's settings: which letters are too large is found out by trying; grant DESCRIBE_CONFIGS on it"
+            );
+        }
+        let cluster = topics.cluster_id();
+        Ok(Some(Self { args, config, partitions, cluster, limits: Arc::new(limits) }))
+    }
+
+    fn connector(&self) -> anyhow::Result<&ConnectorConfig> {
+        super::connector(&self.config, &self.args.name)
+    }
+}
+
+fn replay(prepared: &Prepared, converter: Converter, stop: Stop) -> anyhow::Result<()> {
+    let connector = prepared.connector()?;
+    let Prepared { args, config, partitions, cluster, limits } = prepared;
     let replay = Replay {
         kafka: &config.kafka,
         group_id: replay::group_id(&config.group_id),
-        to: Destination::of(connector, Arc::new(limits)),
-        converter: converter(&config, connector, args.dry_run)?,
-        partitions,
+        to: Destination::of(connector, Arc::clone(limits)),
+        converter,
+        partitions: *partitions,
+        from_topics: args.from_topic.iter().cloned().collect(),
+        cluster: cluster.clone(),
+        skipped: args.skip_receipt.iter().copied().collect(),
         dry_run: args.dry_run,
         stop,
     };
@@ -109,8 +170,8 @@ fn replay(args: &ReplayArgs, stop: Stop) -> anyhow::Result<()> {
     report.bar.finish_and_clear();
     match ended {
         Ok(()) => tracing::info!("{}", report.summary()),
-        // Whoever reads our output has enough.
-        Err(ReplayError::Output(error)) => return Err(error.into()),
+        // Whoever reads what would be has enough.
+        Err(ReplayError::Output(error)) if args.dry_run => return Err(error.into()),
         Err(error) => {
             tracing::warn!("ended early: {}", report.counts());
             if matches!(error, ReplayError::Stopped) {
@@ -124,14 +185,14 @@ fn replay(args: &ReplayArgs, stop: Stop) -> anyhow::Result<()> {
 
 /// What makes the values. Where they are Avro, by the schema that the registry has, as `run` does; nothing is asked or
 /// registered for values that nobody is to see.
-fn converter(config: &Config, connector: &ConnectorConfig, dry_run: bool) -> anyhow::Result<Converter> {
+async fn converter(config: &Config, connector: &ConnectorConfig, dry_run: bool) -> anyhow::Result<Converter> {
     let (Format::Avro, Some(registry)) = (connector.format, &config.schema_registry) else {
         return Ok(Converter::Json);
     };
     let topic = &connector.topic.name;
     let id = match dry_run {
         true => 0,
-        false => Handle::current().block_on(Registry::new(registry, &config.okta_http)?.schema_id(topic, &|_| ()))?,
+        false => Registry::new(registry, &config.okta_http)?.schema_id(topic, &|_| ()).await?,
     };
     Ok(Converter::Avro(Arc::new(Encoder::new(id))))
 }
@@ -148,6 +209,13 @@ fn check_topics(topics: &Topics, connector: &ConnectorConfig, dry_run: bool) -> 
     if allowed.get(dead_letters).is_some_and(|operations| !operations.contains(&Operation::Read)) {
         bail!("dead letter topic `{dead_letters}` may not be read: grant READ on it");
     }
+    if !topics.partitions()?.contains_key(data) {
+        let advice = match connector.topic.create {
+            true => "`run` creates it when it starts the connector: start that first, or create the topic by hand",
+            false => "create it",
+        };
+        bail!("topic `{data}` is not there: {advice}");
+    }
     if let Some(trouble) = topics.trouble(data)? {
         bail!("{trouble}");
     }
@@ -163,8 +231,8 @@ struct Report<'a> {
     published: u64,
     /// Those that are left, by reason.
     left: BTreeMap<String, u64>,
-    /// Topics that letters were meant for, and do not go to.
-    elsewhere: BTreeSet<String>,
+    /// Whether nobody reads the lines any more.
+    is_closed: bool,
 }
 
 impl<'a> Report<'a> {
@@ -176,15 +244,7 @@ impl<'a> Report<'a> {
         if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {bar:40} {pos} of {len}") {
             bar.set_style(style.progress_chars("━╸─"));
         }
-        Self {
-            connector,
-            dry_run,
-            out: stdout().lock(),
-            bar,
-            published: 0,
-            left: BTreeMap::new(),
-            elsewhere: BTreeSet::new(),
-        }
+        Self { connector, dry_run, out: stdout().lock(), bar, published: 0, left: BTreeMap::new(), is_closed: false }
     }
 
     /// `published 12, left 3 (2 MissingUuid, 1 RecordTooLarge)`.
@@ -230,11 +290,8 @@ impl Listener for Report<'_> {
             Some(left) => *self.left.entry(left.reason.clone()).or_default() += 1,
             None => self.published += 1,
         }
-        let intended = letter.intended_topic.as_ref().filter(|intended| left.is_none() && *intended != to);
-        if let Some(intended) = intended
-            && self.elsewhere.insert(intended.clone())
-        {
-            tracing::warn!("letters that were meant for topic `{intended}` go to `{to}`, the connector's topic today");
+        if self.is_closed {
+            return Ok(());
         }
         let line = Line {
             topic: &self.connector.dead_letter_topic,
@@ -247,6 +304,14 @@ impl Listener for Report<'_> {
             reason: left.map(|left| left.reason.as_str()),
             message: left.map(|left| left.message.as_str()),
         };
-        super::print(&mut self.out, &line)
+        match super::print(&mut self.out, &line) {
+            // What is printed is only a report: Kafka is not left half done because nobody reads on.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && !self.dry_run => {
+                self.is_closed = true;
+                tracing::warn!("nobody reads the lines any more: going on without them");
+                Ok(())
+            }
+            printed => printed,
+        }
     }
 }

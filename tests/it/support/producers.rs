@@ -6,6 +6,8 @@ use rdkafka::config::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 
+use crate::support::topics::OwnedRecord;
+
 const CALL: Duration = Duration::from_secs(30);
 
 /// Writes one record, outside any transaction, and waits until the broker has it.
@@ -77,6 +79,24 @@ pub fn write_letters(bootstrap: &str, topic: &str, connector: &str, intended: &s
             .iter()
             .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: Some(*value) }));
         let record = BaseRecord::<str, [u8]>::to(topic).payload(value).headers(headers);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(CALL).unwrap();
+    assert_eq!(producer.in_flight_count(), 0);
+}
+
+/// Writes these records once more, into another topic or partition, with their keys, values and headers.
+pub fn copy(bootstrap: &str, topic: &str, partition: i32, records: &[&OwnedRecord]) {
+    let producer: ThreadedProducer<DefaultProducerContext> =
+        ClientConfig::new().set("bootstrap.servers", bootstrap).set("linger.ms", "0").create().unwrap();
+    for one in records {
+        let headers = one
+            .headers
+            .iter()
+            .fold(OwnedHeaders::new(), |headers, (key, value)| headers.insert(Header { key, value: value.as_deref() }));
+        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic).partition(partition).headers(headers);
+        record.key = one.key.as_deref();
+        record.payload = one.value.as_deref();
         producer.send(record).map_err(|(error, _)| error).unwrap();
     }
     producer.flush(CALL).unwrap();
