@@ -10,6 +10,7 @@ use super::permission::{Missing, Resource};
 use crate::config::{Config, ConnectorConfig};
 use crate::kafka::authorized_operations::{Allowed, Operation};
 use crate::kafka::topics::{TopicError, Topics, WantedTopic};
+use crate::worker::topic_format::FormatLook;
 use crate::worker::{connector_topics, offsets_topic};
 
 const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
@@ -49,6 +50,7 @@ pub fn check(config: &Config, topics: &Topics, say: &mut dyn FnMut(Line)) {
     let is_readable = look.there.contains_key(&config.offsets.topic) && !offsets.iter().any(Line::is_failure);
     offsets.into_iter().for_each(&mut *say);
     let starts = if is_readable { checkpoints::check(config, say) } else { Starts::default() };
+    let format_look = FormatLook::of(config);
     let mut sizes = BTreeMap::new();
     for name in &used.order {
         let Some(wanted) = used.wanted(name) else { continue };
@@ -69,6 +71,14 @@ pub fn check(config: &Config, topics: &Topics, say: &mut dyn FnMut(Line)) {
                     format!("{error} (connector `{connector}` goes on from its checkpoint meanwhile)"),
                 )
             });
+        }
+        if let (Some(look), Some(_), Some(connector)) = (&format_look, found.partitions, data.first())
+            && let Some(other) = look.other_format(topics, connector)
+        {
+            found.lines.push(Line::fail(
+                &found.what,
+                format!("{} (connector `{}`)", without_name(&other, name), connector.name),
+            ));
         }
         if let Some(bytes) = found.settings.get(MAX_MESSAGE_BYTES).and_then(|value| value.parse::<u64>().ok()) {
             let _ = sizes.insert(*name, bytes);

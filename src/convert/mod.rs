@@ -21,6 +21,11 @@ pub fn content_type(format: Format) -> &'static str {
     }
 }
 
+/// The format of records with that `content-type`; `None` of what is none of ours.
+pub fn format_of(content_type: &[u8]) -> Option<Format> {
+    [Format::Json, Format::Avro].into_iter().find(|format| self::content_type(*format).as_bytes() == content_type)
+}
+
 /// Makes the values of one connector's records.
 #[derive(Debug, Clone)]
 pub enum Converter {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::stagger::Stagger;
+use super::topic_format::FormatLook;
 use crate::clock::Clock;
 use crate::config::{ConnectorConfig, KafkaProperties, OffsetsConfig};
 use crate::kafka::group::{GroupError, GroupMember};
@@ -52,6 +53,8 @@ pub struct WorkerContext {
     pub worker: String,
     /// What knows the schemas; there where a connector writes Avro.
     pub registry: Option<Registry>,
+    /// Looks of which format a topic's records are.
+    pub format_look: Option<FormatLook>,
     /// How each connector asks its org, by name.
     pub clients: BTreeMap<String, OrgAccess>,
 }

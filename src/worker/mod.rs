@@ -27,6 +27,7 @@ pub mod set_back;
 pub mod shard;
 pub mod shutdown;
 pub mod stagger;
+pub mod topic_format;
 pub mod topic_limits;
 pub mod turn_wait;
 pub mod turns;
@@ -46,6 +47,7 @@ use self::membership::GroupThread;
 use self::ownership::Ownership;
 use self::shutdown::Stop;
 use self::stagger::Stagger;
+use self::topic_format::FormatLook;
 use crate::clock::Clock;
 use crate::config::{Config, ConnectorConfig, Format, SchemaRegistryConfig};
 use crate::http::{self, HttpError, Readiness};
@@ -109,6 +111,7 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
     metrics.shards.set(i64::from(config.offsets.partitions));
     let readiness = Arc::new(Readiness::default());
     let server = http::Server::start(config.http.listen, Arc::clone(&metrics), Arc::clone(&readiness)).await?;
+    let format_look = FormatLook::of(&config);
     let connectors: Vec<Arc<ConnectorConfig>> = config.connectors.into_iter().map(Arc::new).collect();
     info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -121,6 +124,7 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
         topics: Arc::new(Topics::new(&config.kafka)?),
         clients: clients(&connectors, &config.okta_http)?,
         registry: registry(&connectors, config.schema_registry.as_ref(), &config.okta_http)?,
+        format_look,
         kafka: config.kafka,
         group_id: config.group_id.clone(),
         group: GroupHandle::default(),

@@ -107,7 +107,7 @@ impl Shard {
         let connectors = connectors.iter().map(|config| {
             let metrics = Arc::new(context.metrics.connector(&config.name, config.interval.as_secs_f64()));
             let status = Arc::default();
-            let values = Values::new(config, context.registry.as_ref(), &metrics, &status, context.clock);
+            let values = Values::new(config, &context, &metrics, &status);
             ShardConnector {
                 values: Arc::new(values),
                 config: Arc::clone(config),

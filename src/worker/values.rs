@@ -4,14 +4,18 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
+use super::context::WorkerContext;
 use super::report::ConnectorStatus;
+use super::topic_format::FormatLook;
 use crate::clock::Clock;
 use crate::config::{ConnectorConfig, Format};
 use crate::convert::Converter;
 use crate::convert::avro::Encoder;
 use crate::convert::drift::{Drift, News};
+use crate::kafka::topics::Topics;
 use crate::metrics::ConnectorMetrics;
 use crate::okta::page::RawElement;
 use crate::registry::{Registry, RegistryError, Severity};
@@ -34,6 +38,8 @@ const TURN_BYTES: usize = 1024 * 1024;
 pub struct Values {
     connector: Arc<ConnectorConfig>,
     registry: Option<Registry>,
+    format_look: Option<FormatLook>,
+    topics: Arc<Topics>,
     metrics: Arc<ConnectorMetrics>,
     status: Arc<ConnectorStatus>,
     clock: Clock,
@@ -42,31 +48,33 @@ pub struct Values {
 }
 
 impl Values {
-    /// Of a connector; `registry` is there where it writes Avro.
+    /// Of a connector.
     pub fn new(
         connector: &Arc<ConnectorConfig>,
-        registry: Option<&Registry>,
+        context: &WorkerContext,
         metrics: &Arc<ConnectorMetrics>,
         status: &Arc<ConnectorStatus>,
-        clock: Clock,
     ) -> Self {
         Self {
             connector: Arc::clone(connector),
-            registry: registry.cloned(),
+            registry: context.registry.clone(),
+            format_look: context.format_look.clone(),
+            topics: Arc::clone(&context.topics),
             metrics: Arc::clone(metrics),
             status: Arc::clone(status),
-            clock,
+            clock: context.clock,
             converter: OnceLock::new(),
             drift: Mutex::default(),
         }
     }
 
-    /// What makes the values. Where it is the registry that says how, waits until it did: nothing is asked of the org that
-    /// could not be published.
+    /// What makes the values. Waits until the topic is one for them, and where it is the registry that says how, until it did:
+    /// nothing is asked of the org that could not be published.
     pub async fn ready(&self) -> Converter {
         if let Some(converter) = self.converter.get() {
             return converter.clone();
         }
+        self.await_format().await;
         let made = match (self.connector.format, &self.registry) {
             (Format::Avro, Some(registry)) => Converter::Avro(Arc::new(Encoder::new(self.schema_id(registry).await))),
             // The configuration has no Avro without a registry.
@@ -88,6 +96,28 @@ impl Values {
             }
         }
         converted
+    }
+
+    /// Waits for as long as the topic's records are of the other format.
+    async fn await_format(&self) {
+        let mut said = false;
+        while let Some(look) = self.format_look.clone() {
+            let (topics, connector) = (Arc::clone(&self.topics), Arc::clone(&self.connector));
+            // The blocking pool ends with the runtime only.
+            let looked = spawn_blocking(move || look.other_format(&topics, &connector)).await;
+            let Ok(Some(other)) = looked else { break };
+            self.set_state(ConnectorState::Failed);
+            self.status.set_trouble(&other.to_string());
+            if !said {
+                error!(connector = self.connector.name, org = %self.connector.org, retry_in = ?REFUSED_RETRY, "connector failed: {other}");
+                said = true;
+            }
+            tokio::time::sleep(REFUSED_RETRY).await;
+        }
+        if said {
+            info!(connector = self.connector.name, "its topic can be used now");
+            self.set_state(ConnectorState::Running);
+        }
     }
 
     /// The schema's id, however long it takes. A refusal is said at once and then as seldom as that of an org.

@@ -81,6 +81,7 @@ mod three_brokers;
 mod tls;
 mod tls_errors;
 mod token_nowhere;
+mod topic_format;
 mod topic_limits;
 mod warm_start;
 mod zombies;
