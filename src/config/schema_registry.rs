@@ -7,6 +7,7 @@ use url::Url;
 use super::okta_http::read_ca;
 use super::secret::{self, Secret, SecretError};
 use super::section::{Context, Field, Section};
+use super::yaml::Value;
 use super::{keys, text};
 use crate::okta::origin::Origin;
 use crate::okta::proxy::CaFile;
@@ -164,10 +165,28 @@ pub(super) fn read(context: &mut Context<'_>, file: &Section<'_>) -> Option<Opti
     Some(Some(SchemaRegistryConfig { urls, auth, ca: ca?, auto_register: auto_register?, subject_strategy: strategy? }))
 }
 
+/// One text, with commas, or a list of such.
 fn read_urls(context: &mut Context<'_>, field: &Field<'_>) -> Option<Vec<RegistryUrl>> {
+    let mut urls = Vec::new();
+    match &field.node.value {
+        Value::List(items) => {
+            for (index, node) in items.iter().enumerate() {
+                let item = Field { path: format!("{}[{index}]", field.path), line: node.line, node };
+                add_urls(context, &item, &mut urls)?;
+            }
+        }
+        _ => add_urls(context, field, &mut urls)?,
+    }
+    if urls.is_empty() {
+        context.refuse(field, format!("holds no URL: {URL_EXAMPLE}"));
+        return None;
+    }
+    Some(urls)
+}
+
+fn add_urls(context: &mut Context<'_>, field: &Field<'_>, urls: &mut Vec<RegistryUrl>) -> Option<()> {
     let text = context.non_empty(field)?;
     let literal = text.template.is_literal();
-    let mut urls: Vec<RegistryUrl> = Vec::new();
     for part in text.value.split(',').map(str::trim).filter(|part| !part.is_empty()) {
         match RegistryUrl::parse(part) {
             Ok(url) if urls.contains(&url) => {}
@@ -181,11 +200,7 @@ fn read_urls(context: &mut Context<'_>, field: &Field<'_>) -> Option<Vec<Registr
             }
         }
     }
-    if urls.is_empty() {
-        context.refuse(field, format!("holds nothing but commas: {URL_EXAMPLE}"));
-        return None;
-    }
-    Some(urls)
+    Some(())
 }
 
 fn read_auth(context: &mut Context<'_>, section: &Section<'_>) -> Option<RegistryAuth> {

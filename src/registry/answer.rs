@@ -108,8 +108,9 @@ pub(super) fn numbers(answer: &Answer) -> Vec<u64> {
 }
 
 fn id(answer: &Answer) -> Result<u32, RegistryError> {
-    let id = answer.body["id"].as_u64().and_then(|id| u32::try_from(id).ok());
-    id.ok_or_else(|| RegistryError::NotARegistry {
+    // Readers of other makers take it for a signed number, and 0 is what they have where there is none.
+    let id = answer.body["id"].as_i64().and_then(|id| i32::try_from(id).ok()).and_then(|id| u32::try_from(id).ok());
+    id.filter(|id| *id > 0).ok_or_else(|| RegistryError::NotARegistry {
         url: answer.url.clone(),
         answer: "its answer has no `id` of a schema".to_owned(),
     })
@@ -129,7 +130,9 @@ fn refusal(answer: &Answer, action: Action, subject: &str) -> RegistryError {
         (403, _) | (_, Some(OPERATION_NOT_PERMITTED)) => {
             RegistryError::Forbidden { url, action, subject, answer: said, also }
         }
-        (200..=399, _) | (404 | 405, None) => RegistryError::NotARegistry { url, answer: said },
+        _ if (200..400).contains(&answer.status) || answer.is_foreign() => {
+            RegistryError::NotARegistry { url, answer: said }
+        }
         _ => RegistryError::Refused { url, action, subject, answer: said },
     }
 }
@@ -151,7 +154,7 @@ mod tests {
         let version_3 =
             Version { id: 7, number: 3, schema: Some("x".to_owned()), kind: "AVRO".to_owned(), is_hidden: false };
         assert_eq!(version(&answer(200, found), "s"), Ok(Some(version_3)));
-        for code in [404, 40401, 40402, 40403] {
+        for code in [40401, 40402, 40403] {
             assert_eq!(version(&answer(404, json!({ "error_code": code })), "s"), Ok(None), "{code}");
         }
         assert_eq!(registered(&answer(200, json!({"id": 8})), "s"), Ok(8));
@@ -168,6 +171,12 @@ mod tests {
             (200, Value::Null, "is no schema registry"),
             (200, json!({"id": -1}), "has no `id`"),
             (200, json!({"id": u64::MAX}), "has no `id`"),
+            (200, json!({"id": 0}), "has no `id`"),
+            (200, json!({"id": 3_000_000_000_u64}), "has no `id`"),
+            // What Confluent's servers say to a path that they do not know.
+            (404, json!({"error_code": 404, "message": "HTTP 404 Not Found"}), "is no schema registry"),
+            (405, json!({"error_code": 405}), "is no schema registry"),
+            (404, json!({"error_code": 40408}), "refuses to read subject `s`"),
             (302, Value::Null, "is no schema registry"),
             (404, Value::Null, "is no schema registry"),
             (401, json!({"error_code": 401}), "refuses the login"),

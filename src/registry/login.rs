@@ -15,9 +15,9 @@ use crate::okta::auth::files;
 /// So many bytes of a secret, wherever in it, are too many: an answer may repeat it cut, masked or in other words.
 const PART: usize = 8;
 
-/// What a request is sent with. Two are equal where they send the same header.
+/// What a request is sent with. Two are equal where they send the same header. It has no Debug, and shows nothing (I9).
 #[derive(Clone)]
-pub(super) struct Credentials {
+pub struct Credentials {
     header: Option<HeaderValue>,
     /// As they stand in the header, and before they are encoded.
     secrets: Arc<[SecretString]>,
@@ -48,13 +48,13 @@ impl Credentials {
     }
 
     /// The value of `Authorization`, marked as a secret.
-    pub fn header(&self) -> Option<&HeaderValue> {
+    pub(super) fn header(&self) -> Option<&HeaderValue> {
         self.header.as_ref()
     }
 
     /// Whether an answer repeats what was sent, or a part of it: as its bytes are, or in a text of its JSON, where it may be
     /// escaped. The whole answer is looked at, before anything of it is cut or cleaned.
-    pub fn are_repeated_in(&self, bytes: &[u8], body: &Value) -> bool {
+    pub(super) fn are_repeated_in(&self, bytes: &[u8], body: &Value) -> bool {
         let needles = Needles::of(&self.secrets);
         needles.are_in(bytes) || (bytes.contains(&b'\\') && needles.are_in_texts(body))
     }

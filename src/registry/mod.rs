@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use error::{RegistryError, Severity};
+pub use login::Credentials;
 pub use request::RequestResult;
 pub use subject::Found;
 
@@ -106,10 +107,21 @@ impl Registry {
         }
     }
 
-    /// Waits until a file that the login is in says something else, looking at it every so often; for ever where it is in
-    /// no file.
-    pub async fn until_login_changed(&self, every: Duration) {
-        self.inner.requests.until_login_changed(every).await;
+    /// The login that is sent now: to be taken before the question, for [`until_login_changed`](Self::until_login_changed).
+    pub fn login(&self) -> Credentials {
+        self.inner.requests.login()
+    }
+
+    /// Waits until the login is another than that, which it may be already, since somebody else's question was refused as well;
+    /// looks at its files every so often, and waits for ever where it is in none.
+    pub async fn until_login_changed(&self, than: &Credentials, every: Duration) {
+        self.inner.requests.until_login_changed(than, every).await;
+    }
+
+    /// What is to be said of the latest schema under the subject of `topic`, where ours is there too: that it is somebody else's,
+    /// or does not get on with ours.
+    pub async fn beside(&self, topic: &str) -> Option<String> {
+        subject::beside(&self.inner.requests, &self.subject(topic)).await
     }
 
     /// What there is for `topic`, without changing anything: `schema check`.

@@ -29,6 +29,13 @@ pub(super) fn busy(status: u16, answer: &str) -> String {
     }
 }
 
+/// What answers, and is no registry.
+pub(super) fn foreign(answer: &str) -> String {
+    format!(
+        "what answers there is no schema registry ({answer}): check `schema_registry.url` and its path, and that the registry runs"
+    )
+}
+
 fn advice(error: &reqwest::Error, origin: &Origin, proxy: Option<&Proxy>) -> String {
     let host = origin.url().host_str().unwrap_or_default();
     if let Some(tls) = diagnosis::tls_error(error) {
@@ -61,6 +68,10 @@ fn advice(error: &reqwest::Error, origin: &Origin, proxy: Option<&Proxy>) -> Str
             proxy.named_by(),
             origin.authority()
         ),
+        None if origin.url().scheme() == "http" && !error.is_connect() && !error.is_timeout() => {
+            "check `schema_registry.url`, and that the registry runs; where it speaks TLS there, write `https://`"
+                .to_owned()
+        }
         None => "check `schema_registry.url`, and that the registry runs and is reached from here".to_owned(),
     }
 }

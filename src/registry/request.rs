@@ -38,7 +38,7 @@ pub enum RequestResult {
     Ok,
     /// It answered that it will not: the login, the permission, the schema.
     Refused,
-    /// No answer, or 5xx, or 429.
+    /// No answer, or 5xx, 408 or 429, or an answer that is none of a registry.
     Unavailable,
 }
 
@@ -65,6 +65,8 @@ pub(super) struct Question<'q> {
     pub path: &'q [&'q str],
     pub query: Option<&'q str>,
     pub body: Option<String>,
+    /// Whether a registry may not know such a question.
+    pub may_be_unknown: bool,
 }
 
 /// An answer of a registry, whatever its status.
@@ -86,16 +88,33 @@ impl Answer {
         self.body["error_code"].as_u64()
     }
 
-    /// 404 of a registry: it is a registry, and has no such thing.
+    /// 404 of a registry that has no such subject, version or schema. With `error_code` 404 Confluent's answers to a path that
+    /// it does not know, as do its other servers.
     pub fn is_absent(&self) -> bool {
-        self.status == 404 && self.code().is_some_and(|code| code == 404 || code / 100 == 404)
+        self.status == 404 && matches!(self.code(), Some(40401..=40403))
     }
 
-    fn result(&self) -> RequestResult {
+    /// What is no answer of a registry: something else answers there, for now or always.
+    pub fn is_foreign(&self) -> bool {
         match self.status {
+            200..300 => self.body.is_null(),
+            300..400 => true,
+            404 | 405 => self.code().is_none_or(|code| code / 100 != 404),
+            _ => false,
+        }
+    }
+
+    /// Whether it says that it does not know the question.
+    fn is_ignorant(&self) -> bool {
+        matches!(self.status, 404 | 405 | 501)
+    }
+
+    fn result(&self, question: &Question<'_>) -> RequestResult {
+        match self.status {
+            _ if self.is_absent() || (question.may_be_unknown && self.is_ignorant()) => RequestResult::Ok,
+            _ if self.is_foreign() => RequestResult::Unavailable,
             200..300 => RequestResult::Ok,
-            _ if self.is_absent() => RequestResult::Ok,
-            429 | 500.. => RequestResult::Unavailable,
+            408 | 429 | 500.. => RequestResult::Unavailable,
             _ => RequestResult::Refused,
         }
     }
@@ -151,16 +170,26 @@ impl Requests {
     ) -> Result<Answer, RegistryError> {
         let first = self.first.load(Ordering::Relaxed);
         let mut tried = Vec::new();
+        let mut foreign = Vec::new();
         for at in (0..self.targets.len()).map(|offset| (first + offset) % self.targets.len()) {
             let target = &self.targets[at];
             let problem = match ask_one(target, question, login).await {
                 Ok(answer) => {
-                    count(answer.result());
-                    if answer.result() != RequestResult::Unavailable {
+                    let result = answer.result(question);
+                    count(result);
+                    if result != RequestResult::Unavailable {
                         self.first.store(at, Ordering::Relaxed);
                         return Ok(answer);
                     }
-                    reach::busy(answer.status, &answer.said)
+                    let problem = if answer.is_foreign() {
+                        reach::foreign(&answer.said)
+                    } else {
+                        reach::busy(answer.status, &answer.said)
+                    };
+                    if answer.is_foreign() {
+                        foreign.push(answer);
+                    }
+                    problem
                 }
                 Err(problem) => {
                     count(RequestResult::Unavailable);
@@ -169,17 +198,23 @@ impl Requests {
             };
             tried.push(format!("`{}`: {problem}", target.url));
         }
+        // Where nothing else answers anywhere, it will hardly pass by itself.
+        if foreign.len() == self.targets.len() && !foreign.is_empty() {
+            return Ok(foreign.swap_remove(0));
+        }
         Err(RegistryError::Unavailable { tried: tried.join("; ") })
     }
 
-    /// Waits until a file of the login's says something else; for ever where it is in none.
-    pub async fn until_login_changed(&self, every: Duration) {
-        let then = self.login.current();
-        loop {
+    /// What is sent now.
+    pub fn login(&self) -> Credentials {
+        self.login.current()
+    }
+
+    /// Waits until there is another login than that, looking at its files every so often; for ever where it is in none.
+    pub async fn until_login_changed(&self, than: &Credentials, every: Duration) {
+        while self.login.current() == *than {
             files::rest(every).await;
-            if self.login.renewed(&then).await.is_some() {
-                return;
-            }
+            let _ = self.login.renewed(than).await;
         }
     }
 }

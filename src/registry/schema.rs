@@ -138,7 +138,9 @@ impl Walk<'_, '_> {
             (Schema::Array(from), Schema::Array(to)) => self.compare(&from.items, &to.items, path),
             (Schema::Map(from), Schema::Map(to)) => self.compare(&from.types, &to.types, path),
             (writer, reader) => {
-                if SchemaCompatibility::can_read(writer, reader) != Ok(Compatibility::Full) {
+                if SchemaCompatibility::can_read(writer, reader) != Ok(Compatibility::Full)
+                    || have_other_meanings(writer, reader)
+                {
                     let reason = format!("written as `{}`, read as `{}`", kind_of(writer), kind_of(reader));
                     self.note(path, reason);
                 }
@@ -169,6 +171,15 @@ impl Walk<'_, '_> {
             self.found.push(said);
         }
     }
+}
+
+/// Whether one says of a value what the other denies, as milliseconds and microseconds: read without an error, and wrong.
+fn have_other_meanings(writer: &Schema, reader: &Schema) -> bool {
+    let logical = |schema| {
+        let value = serde_json::to_value(schema).unwrap_or_default();
+        value["logicalType"].as_str().map(str::to_owned)
+    };
+    matches!((logical(writer), logical(reader)), (Some(writer), Some(reader)) if writer != reader)
 }
 
 fn resolved<'s>(names: &HashMap<String, &'s Schema>, schema: &'s Schema) -> &'s Schema {

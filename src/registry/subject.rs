@@ -45,7 +45,26 @@ pub(super) async fn obtain(
         return Ok(id);
     }
     let answer = post(requests, &["subjects", subject, "versions"], None, count).await?;
-    answer::registered(&answer, subject)
+    match answer::registered(&answer, subject) {
+        // Not every registry could be asked before.
+        Err(RegistryError::Incompatible { differences, .. }) => {
+            Err(why_refused(requests, subject, differences, count).await)
+        }
+        registered => registered,
+    }
+}
+
+/// What is to be said of the latest schema, where ours is under the same subject.
+pub(super) async fn beside(requests: &Requests, subject: &str) -> Option<String> {
+    let latest = get(requests, &["subjects", subject, "versions", "latest"], &|_| ()).await.ok()?;
+    let latest = answer::version(&latest, subject).ok()??;
+    match of(&latest) {
+        Relation::Foreign(found) => Some(format!("the subject's latest schema is another, {found}")),
+        Relation::Incompatible(differences) => {
+            Some(format!("the subject's latest schema does not get on with ours: {differences}"))
+        }
+        Relation::Same | Relation::Compatible => None,
+    }
 }
 
 /// What there is. An error where ours is not there and would not be taken, or must not be registered.
@@ -102,7 +121,9 @@ pub(super) async fn rule(requests: &Requests, subject: &str) -> Option<String> {
 /// By the registry's own rule, and against the versions that this rule is about.
 async fn ask_compatibility(requests: &Requests, subject: &str, count: Count<'_>) -> Result<(), RegistryError> {
     let path = ["compatibility", "subjects", subject, "versions"];
-    let answer = post(requests, &path, Some("verbose=true"), count).await?;
+    // Karapace and Redpanda document it only of one version.
+    let question = Question { may_be_unknown: true, ..ours(&path, Some("verbose=true")) };
+    let answer = requests.ask(&question, count).await?;
     let Err(differences) = answer::compatibility(&answer, subject)? else { return Ok(()) };
     if !differences.is_empty() {
         return Err(RegistryError::Incompatible {
@@ -112,24 +133,40 @@ async fn ask_compatibility(requests: &Requests, subject: &str, count: Count<'_>)
         });
     }
     // Not every registry gives its reason.
+    Err(why_refused(requests, subject, "the registry's rule refuses it and gives no reason".to_owned(), count).await)
+}
+
+/// The version that does not get on with ours, and where; `otherwise` what the registry says.
+async fn why_refused(requests: &Requests, subject: &str, otherwise: String, count: Count<'_>) -> RegistryError {
+    match objection(requests, subject, count).await {
+        Ok(Some(error)) => error,
+        Ok(None) | Err(_) => RegistryError::Incompatible {
+            subject: subject.to_owned(),
+            with: "the versions".to_owned(),
+            differences: otherwise,
+        },
+    }
+}
+
+async fn objection(
+    requests: &Requests,
+    subject: &str,
+    count: Count<'_>,
+) -> Result<Option<RegistryError>, RegistryError> {
     let versions = get(requests, &["subjects", subject, "versions"], count).await?;
     for number in answer::numbers(&versions).into_iter().rev().take(LOOKED_AT) {
         let text = number.to_string();
         let answer = get(requests, &["subjects", subject, "versions", &text], count).await?;
         match answer::version(&answer, subject)?.as_ref().map(of) {
-            Some(Relation::Incompatible(differences)) => return Err(incompatible(subject, number, differences)),
+            Some(Relation::Incompatible(differences)) => return Ok(Some(incompatible(subject, number, differences))),
             Some(Relation::Foreign(found)) => {
                 let found = format!("in its version {number}: {found}");
-                return Err(RegistryError::Foreign { subject: subject.to_owned(), found });
+                return Ok(Some(RegistryError::Foreign { subject: subject.to_owned(), found }));
             }
             Some(Relation::Same | Relation::Compatible) | None => {}
         }
     }
-    Err(RegistryError::Incompatible {
-        subject: subject.to_owned(),
-        with: "the versions".to_owned(),
-        differences: "the registry's rule refuses it and gives no reason".to_owned(),
-    })
+    Ok(None)
 }
 
 fn incompatible(subject: &str, version: u64, differences: String) -> RegistryError {
@@ -156,16 +193,20 @@ impl From<Version> for Found {
 }
 
 /// With our schema as the body. Avro is what a registry takes it for without `schemaType`.
+fn ours<'q>(path: &'q [&'q str], query: Option<&'q str>) -> Question<'q> {
+    let body = Some(json!({ "schema": SCHEMA_JSON }).to_string());
+    Question { method: Method::POST, path, query, body, may_be_unknown: false }
+}
+
 async fn post(
     requests: &Requests,
     path: &[&str],
     query: Option<&str>,
     count: Count<'_>,
 ) -> Result<Answer, RegistryError> {
-    let body = Some(json!({ "schema": SCHEMA_JSON }).to_string());
-    requests.ask(&Question { method: Method::POST, path, query, body }, count).await
+    requests.ask(&ours(path, query), count).await
 }
 
 async fn get(requests: &Requests, path: &[&str], count: Count<'_>) -> Result<Answer, RegistryError> {
-    requests.ask(&Question { method: Method::GET, path, query: None, body: None }, count).await
+    requests.ask(&Question { method: Method::GET, path, query: None, body: None, may_be_unknown: false }, count).await
 }

@@ -24,6 +24,7 @@ pub async fn ask(registry: Registry, topics: BTreeSet<String>) {
     let mut rest = RETRY.0;
     let mut said = false;
     loop {
+        let login = registry.login();
         let mut left = Vec::new();
         let mut retry = FAILED_RETRY;
         let mut topics = unknown.into_iter();
@@ -58,7 +59,7 @@ pub async fn ask(registry: Registry, topics: BTreeSet<String>) {
         unknown = left;
         tokio::select! {
             () = tokio::time::sleep(retry) => {}
-            () = registry.until_login_changed(LOGIN_LOOK) => {}
+            () = registry.until_login_changed(&login, LOGIN_LOOK) => {}
         }
     }
 }

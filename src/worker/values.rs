@@ -127,6 +127,7 @@ impl Values {
         let mut rest = RETRY.0;
         loop {
             let count = |result| self.metrics.schema_registry_request(result);
+            let login = registry.login();
             let mut asking = pin!(registry.schema_id(&connector.topic.name, &count));
             let asked = match tokio::time::timeout(SLOW, &mut asking).await {
                 Ok(asked) => asked,
@@ -169,7 +170,7 @@ impl Values {
             }
             tokio::select! {
                 () = tokio::time::sleep(retry) => {}
-                () = registry.until_login_changed(REFUSED_RETRY) => {
+                () = registry.until_login_changed(&login, REFUSED_RETRY) => {
                     info!(connector = connector.name, "the login at the schema registry changed: asking again");
                 }
             }

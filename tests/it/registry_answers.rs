@@ -4,11 +4,12 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use okta_kafka_source::config::{Config, SchemaRegistryConfig};
 use okta_kafka_source::convert::avro::schema::SCHEMA_JSON;
 use okta_kafka_source::okta::proxy::Network;
-use okta_kafka_source::registry::Registry;
+use okta_kafka_source::registry::{Registry, Severity};
 use serde_json::{Value, json};
 
 use crate::support::http_message::Message;
@@ -146,4 +147,104 @@ fn a_login_that_was_renewed_serves_all_that_asked_with_the_old_one() {
         tokio::join!(client.schema_id("a", &|_| ()), client.schema_id("b", &|_| ()), client.schema_id("c", &|_| ()))
     });
     assert_eq!(ids, (Ok(9), Ok(9), Ok(9)));
+}
+
+/// Somebody whose question was refused with the old login, while another's was sent with the new one, does not wait.
+#[test]
+fn who_was_refused_with_the_old_login_sees_that_there_is_another() {
+    let front = scripted(|request| match request.header("authorization") {
+        Some("Bearer new") => ("200 OK", json!({"id": 9})),
+        _ => ("401 Unauthorized", json!({"error_code": 401, "message": "no"})),
+    });
+    let token = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), "old").unwrap();
+    let client = client(&front, &format!(", bearer_token: '${{file:{}}}'", token.path().display()), "");
+    run(async {
+        let login = client.login();
+        assert!(client.schema_id("a", &|_| ()).await.is_err());
+        std::fs::write(token.path(), "new").unwrap();
+        assert_eq!(client.schema_id("b", &|_| ()).await, Ok(9));
+        let seen = client.until_login_changed(&login, Duration::from_secs(3600));
+        tokio::time::timeout(Duration::from_secs(5), seen).await.expect("it is another already");
+        let now = client.login();
+        let seen = client.until_login_changed(&now, Duration::from_millis(10));
+        assert!(tokio::time::timeout(Duration::from_millis(200), seen).await.is_err(), "it is the same");
+    });
+}
+
+/// An unknown path of Confluent's servers is no absent subject.
+#[test]
+fn what_confluents_servers_say_to_a_wrong_path_is_not_taken_for_a_subject() {
+    for body in [json!({"error_code": 404, "message": "HTTP 404 Not Found"}), json!("404 page not found")] {
+        let front = scripted(move |_| (ABSENT, body.clone()));
+        let client = client(&front, "", "");
+        let said = run(client.look("t")).expect_err("nothing of a registry").to_string();
+        assert!(said.contains("is no schema registry (404") && said.contains("check `schema_registry.url`"), "{said}");
+        let said = run(client.schema_id("t", &|_| ())).expect_err("nothing of a registry");
+        assert_eq!(said.severity(), Severity::Failed);
+    }
+}
+
+/// A gateway whose registry is away answers what it likes; the next URL is asked.
+#[test]
+fn what_is_no_answer_of_a_registry_leads_to_the_next_url() {
+    let id = scripted(|_| ("200 OK", json!({"id": 9})));
+    let busy = scripted(|_| ("503 Service Unavailable", Value::Null));
+    for (status, body) in [
+        (ABSENT, json!({"error_code": 404, "message": "HTTP 404 Not Found"})),
+        (ABSENT, Value::Null),
+        ("405 Method Not Allowed", Value::Null),
+        ("302 Found", Value::Null),
+        ("200 OK", Value::Null),
+        ("408 Request Timeout", Value::Null),
+    ] {
+        let gateway = scripted(move |_| (status, body.clone()));
+        let client = |urls: &str| Registry::new(&config(&format!("url: '{urls}'"), ""), &Network::default()).unwrap();
+        let both = client(&format!("{},{}", gateway.url(), id.url()));
+        assert_eq!(run(both.schema_id("t", &|_| ())), Ok(9), "{status}");
+        // Something is a registry there, though it is busy.
+        let both = client(&format!("{},{}", gateway.url(), busy.url()));
+        let said = run(both.schema_id("t", &|_| ())).expect_err(status);
+        assert_eq!(said.severity(), Severity::Retry, "{said}");
+        let text = said.to_string();
+        assert!(text.contains(&gateway.url()) && text.contains(&status[..3]) && text.contains("503"), "{text}");
+    }
+}
+
+/// A registry that does not know the question of compatibility refuses when it is to register: the field is named all the same.
+#[test]
+fn a_refusal_to_register_names_the_version_and_the_field() {
+    for unknown in [
+        (ABSENT, json!({"error_code": 404})),
+        ("405 Method Not Allowed", Value::Null),
+        ("501 Not Implemented", Value::Null),
+    ] {
+        let front = scripted(move |request| {
+            let path = request.start.split([' ', '?']).nth(1).unwrap().trim_start_matches("/apis/ccompat/v7");
+            let version =
+                |number, name: &str| ("200 OK", json!({"id": number, "version": number, "schema": changed(name)}));
+            match (request.start.starts_with("GET"), path) {
+                (true, "/subjects/t-value/versions/latest" | "/subjects/t-value/versions/2") => version(2, "later"),
+                (true, "/subjects/t-value/versions/1") => version(1, "needed"),
+                (true, "/subjects/t-value/versions") => ("200 OK", json!([1, 2])),
+                (false, "/subjects/t-value/versions") => {
+                    ("409 Conflict", json!({"error_code": 409, "message": "incompatible with an earlier schema"}))
+                }
+                (_, path) if path.starts_with("/compatibility") => unknown.clone(),
+                _ => absent(),
+            }
+        });
+        let said = run(client(&front, "", "").schema_id("t", &|_| ())).expect_err("refused").to_string();
+        assert!(said.contains("version 1 of subject `t-value`") && said.contains("field `needed`"), "{said}");
+    }
+}
+
+/// Four bytes that readers take for a signed number, and none of which is 0.
+#[test]
+fn an_id_that_no_reader_can_ask_for_is_none() {
+    for id in [0_u64, 3_000_000_000] {
+        let front = scripted(move |_| ("200 OK", json!({ "id": id })));
+        let said = run(client(&front, "", "").schema_id("t", &|_| ())).expect_err("no id").to_string();
+        assert!(said.contains("has no `id` of a schema"), "{said}");
+    }
 }

@@ -185,6 +185,21 @@ fn somebody_elses_schema_is_refused_whatever_the_rule() {
     }
 }
 
+/// Ours is used where it is there; `check` says who else writes under its subject.
+#[test]
+fn somebody_elses_schema_after_ours_is_told() {
+    let Some(registry) = shared_registry() else { return };
+    let file = file(&format!("url: '{}'", registry.url()), &["foreign-later"]);
+    assert_says("register", &file, &["our schema is registered"]);
+    registry.register("foreign-later-value", FOREIGN).unwrap();
+    for (verb, says) in [("check", "our schema is there: id "), ("register", "was there already: id ")] {
+        let output = schema(verb, &file);
+        assert_eq!(output.code(), 0, "{output:?}");
+        assert!(output.stdout.starts_with("warn ") && output.stdout.contains(says), "{output:?}");
+        assert!(output.stdout.contains("latest schema is another, the record `shop.Order`"), "{output:?}");
+    }
+}
+
 #[test]
 fn a_version_that_does_not_get_on_is_refused_by_field() {
     let Some(registry) = shared_registry() else { return };
@@ -340,6 +355,8 @@ fn an_unknown_authority_is_named_and_can_be_made_known() {
     assert_fails("check", &file(&url, &["tls"]), &["has expired"]);
     let plain = format!("url: 'https://{}/apis/ccompat/v7'", registry.address());
     assert_fails("check", &file(&plain, &["tls"]), &["speaks TLS"]);
+    let the_other_way = format!("url: 'http://{}/apis/ccompat/v7'", front.address());
+    assert_fails("check", &file(&the_other_way, &["tls"]), &["where it speaks TLS there, write `https://`"]);
 }
 
 #[test]

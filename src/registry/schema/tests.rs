@@ -62,6 +62,16 @@ fn a_version_that_does_not_get_on_names_field_and_direction() {
             format!("{read}: field `severity`: written as `long`, read as `null` or `string`"),
         ),
         (
+            changed(|fields| {
+                field(fields, "publishedAt")["type"] =
+                    json!(["null", {"type": "long", "logicalType": "timestamp-micros"}]);
+            }),
+            format!(
+                "{write}: field `publishedAt`: written as `timestamp-millis`, read as `timestamp-micros`; {read}: field \
+                 `publishedAt`: written as `timestamp-micros`, read as `timestamp-millis`"
+            ),
+        ),
+        (
             changed(|fields| fields.push(json!({"name": "needed", "type": "string"}))),
             format!("{write}: field `needed`: is not written, and has no default"),
         ),

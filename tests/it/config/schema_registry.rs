@@ -22,6 +22,9 @@ fn urls_are_one_or_several_with_a_path_or_without() {
         let urls: Vec<String> = read(&format!("url: '{url}'")).urls.iter().map(ToString::to_string).collect();
         assert_eq!(urls, read_as, "{url}");
     }
+    let listed = read("url: ['http://localhost:8081', 'http://localhost:8082,http://localhost:8083']").urls;
+    let listed: Vec<String> = listed.iter().map(ToString::to_string).collect();
+    assert_eq!(listed, ["http://localhost:8081", "http://localhost:8082", "http://localhost:8083"]);
     let config = read("url: http://localhost:8081");
     assert!(matches!(config.auth, RegistryAuth::None) && config.ca.is_none() && config.auto_register);
     assert_eq!(config.subject_strategy, SubjectStrategy::Topic);
