@@ -1,6 +1,7 @@
 //! `dead-letters replay`: what can be published by now is published once, and the rest stays.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -42,6 +43,14 @@ fn replay(config: &ConfigYaml, name: &str, more: &[&str]) -> Output {
     let file = ConfigFile::new(&config.render());
     let path = file.path();
     connector::run(&[&["dead-letters", "replay", name, "-c", utf8(&path)], more].concat(), &[], WAIT)
+}
+
+/// The same with lines that go elsewhere.
+fn replay_into(config: &ConfigYaml, name: &str, stdout: Stdio) -> std::process::Output {
+    let file = ConfigFile::new(&config.render());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_okta-kafka-source"));
+    let _ = command.args(["dead-letters", "replay", name, "-c", utf8(&file.path())]);
+    command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap()
 }
 
 fn lines(output: &Output) -> Vec<Value> {
@@ -168,6 +177,9 @@ fn what_fits_by_now_is_published_once_as_run_would_have() {
     assert!(dry.code() == 0 && dry.stderr.contains("a replay would end here"), "{dry:?}");
 
     let again = lines(&replay(&config, "acme", &[]));
+    let full = replay_into(&config, "acme", File::options().write(true).open("/dev/full").unwrap().into());
+    let said = String::from_utf8(full.stderr).unwrap();
+    assert!(full.status.code() == Some(1) && said.contains("left 3") && said.contains("No space left"), "{said}");
     delete_group(bootstrap, &format!("{}-dlq-replay", config.group_id));
     assert!(committed(bootstrap, &config, &dead_letters, 3).values().all(Option::is_none));
     let forgotten = lines(&replay(&config, "acme", &[]));
@@ -283,12 +295,9 @@ fn no_kill_loses_a_letter_or_publishes_one_twice() {
     assert_eq!(read_all(bootstrap, &other_topic, Isolation::ReadCommitted), []);
 
     // Nobody reads the lines: that is no reason to stop in the midst of it.
-    let file = ConfigFile::new(&config.render());
-    let mut unread = Command::new(env!("CARGO_BIN_EXE_okta-kafka-source"));
-    let _ = unread.args(["dead-letters", "replay", "other", "-c", utf8(&file.path())]);
-    let mut unread = unread.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    drop(unread.stdout.take());
-    let unread = unread.wait_with_output().unwrap();
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    let unread = replay_into(&config, "other", closed.into());
     let said = String::from_utf8(unread.stderr).unwrap();
     assert!(
         unread.status.success() && said.contains("without them") && said.contains("published 300, left 0"),

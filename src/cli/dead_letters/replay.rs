@@ -169,18 +169,21 @@ fn replay(prepared: &Prepared, converter: Converter, stop: Stop) -> anyhow::Resu
     let ended = replay.run(&mut report);
     report.bar.finish_and_clear();
     match ended {
-        Ok(()) => tracing::info!("{}", report.summary()),
+        Ok(()) => {
+            tracing::info!("{}", report.summary());
+            // A closed pipe is no error, a full disk is.
+            report.unprinted.map_or(Ok(()), |error| Err(error).context("not every line was printed"))
+        }
         // Whoever reads what would be has enough.
-        Err(ReplayError::Output(error)) if args.dry_run => return Err(error.into()),
+        Err(ReplayError::Output(error)) => Err(error.into()),
         Err(error) => {
             tracing::warn!("ended early: {}", report.counts());
             if matches!(error, ReplayError::Stopped) {
                 tracing::warn!("{error}");
             }
-            return Err(error.into());
+            Err(error.into())
         }
     }
-    Ok(())
 }
 
 /// What makes the values. Where they are Avro, by the schema that the registry has, as `run` does; nothing is asked or
@@ -231,8 +234,8 @@ struct Report<'a> {
     published: u64,
     /// Those that are left, by reason.
     left: BTreeMap<String, u64>,
-    /// Whether nobody reads the lines any more.
-    is_closed: bool,
+    /// Why no more lines can be printed.
+    unprinted: Option<io::Error>,
 }
 
 impl<'a> Report<'a> {
@@ -244,7 +247,7 @@ impl<'a> Report<'a> {
         if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {bar:40} {pos} of {len}") {
             bar.set_style(style.progress_chars("━╸─"));
         }
-        Self { connector, dry_run, out: stdout().lock(), bar, published: 0, left: BTreeMap::new(), is_closed: false }
+        Self { connector, dry_run, out: stdout().lock(), bar, published: 0, left: BTreeMap::new(), unprinted: None }
     }
 
     /// `published 12, left 3 (2 MissingUuid, 1 RecordTooLarge)`.
@@ -290,7 +293,7 @@ impl Listener for Report<'_> {
             Some(left) => *self.left.entry(left.reason.clone()).or_default() += 1,
             None => self.published += 1,
         }
-        if self.is_closed {
+        if self.unprinted.is_some() {
             return Ok(());
         }
         let line = Line {
@@ -306,9 +309,9 @@ impl Listener for Report<'_> {
         };
         match super::print(&mut self.out, &line) {
             // What is printed is only a report: Kafka is not left half done because nobody reads on.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && !self.dry_run => {
-                self.is_closed = true;
-                tracing::warn!("nobody reads the lines any more: going on without them");
+            Err(error) if !self.dry_run => {
+                tracing::warn!("lines can't be printed any more ({error}): going on without them");
+                self.unprinted = Some(error);
                 Ok(())
             }
             printed => printed,
