@@ -91,7 +91,8 @@ async fn rule(registry: &Registry, topic: &str) -> String {
     match registry.rule(topic).await {
         Some(rule) if rule != OUR_RULE => {
             format!(
-                "; the registry says that its rule there is {rule}, and our versions keep to {OUR_RULE}: better set that"
+                "; the registry says that its rule there is {rule}, and our versions keep to {OUR_RULE}; so that nobody else can break it, PUT {{\"compatibility\": \"{OUR_RULE}\"}} to its /config/{}",
+                registry.subject(topic)
             )
         }
         _ => String::new(),

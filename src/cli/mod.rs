@@ -40,7 +40,7 @@ struct Cli {
 enum Command {
     /// Run all connectors of the file that this worker owns, until SIGTERM or SIGINT
     Run(run::RunArgs),
-    /// Try everything that `run` needs (file, orgs, brokers, permissions, topics), and say what to do
+    /// Try everything that `run` needs (file, orgs, schema registry, brokers, permissions, topics), and say what to do
     Check(check::CheckArgs),
     /// Show the whole pipeline with nothing installed: a simulated org and an embedded broker
     Demo(demo::DemoArgs),

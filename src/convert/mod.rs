@@ -6,7 +6,7 @@ pub mod json;
 
 use std::sync::Arc;
 
-use self::avro::Encoder;
+use self::avro::{Encoder, Misfit};
 use crate::config::Format;
 use crate::dead_letter::{DeadLetter, Reason};
 use crate::okta::page::{RawElement, RawEvent};
@@ -36,9 +36,9 @@ pub enum Converter {
 }
 
 impl Converter {
-    /// An element as Kafka gets it: a record with its value, or a dead letter. `unmapped` is told the JSON Pointer of each
-    /// value that the schema has no place for.
-    pub fn convert(&self, element: RawElement, unmapped: &mut dyn FnMut(&str)) -> Element {
+    /// An element as Kafka gets it: a record with its value, or a dead letter. `unmapped` is told each value that
+    /// the schema has no place for.
+    pub fn convert(&self, element: RawElement, unmapped: &mut dyn FnMut(Misfit<'_>)) -> Element {
         match element {
             RawElement::Event(event) => match self {
                 Self::Json => Element::Record(json::record(event)),
@@ -52,7 +52,7 @@ impl Converter {
     }
 }
 
-fn encoded(encoder: &Encoder, event: RawEvent, unmapped: &mut dyn FnMut(&str)) -> Element {
+fn encoded(encoder: &Encoder, event: RawEvent, unmapped: &mut dyn FnMut(Misfit<'_>)) -> Element {
     match encoder.encode_telling(&event.bytes, unmapped) {
         Ok(encoded) => {
             Element::Record(SourceRecord { event, encoded: Some(encoded.value), unmapped: encoded.unmapped })
@@ -82,7 +82,7 @@ mod tests {
         let mut told = Vec::new();
         let converted: Vec<Element> = elements
             .iter()
-            .map(|element| converter.convert(element.clone(), &mut |pointer| told.push(pointer.to_owned())))
+            .map(|element| converter.convert(element.clone(), &mut |misfit| told.push(misfit.pointer.to_owned())))
             .collect();
         assert_eq!(told, ["/new"]);
         let [Element::Record(record), Element::DeadLetter { letter, published }, Element::DeadLetter { .. }] =

@@ -13,8 +13,8 @@ use super::topic_format::FormatLook;
 use crate::clock::Clock;
 use crate::config::{ConnectorConfig, Format};
 use crate::convert::Converter;
-use crate::convert::avro::Encoder;
-use crate::convert::drift::{Drift, News};
+use crate::convert::avro::{Encoder, Misfit, Place};
+use crate::convert::drift::{Drift, MOST_NEW, News};
 use crate::kafka::topics::Topics;
 use crate::metrics::ConnectorMetrics;
 use crate::okta::page::RawElement;
@@ -26,6 +26,8 @@ use crate::telemetry;
 
 /// First and longest rest between two questions to a registry that does not answer.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// The second of [`RETRY`] with the most that chance adds to it.
+const LONGEST: Duration = Duration::from_millis(37_500);
 /// Between two questions to a registry that refuses: somebody has to act there, and it costs the org nothing. Between two looks
 /// at the files of its login.
 const REFUSED_RETRY: Duration = Duration::from_secs(15);
@@ -89,7 +91,7 @@ impl Values {
         let mut bytes = 0;
         for element in elements {
             bytes += element.bytes().len();
-            converted.push(converter.convert(element, &mut |pointer| self.tell_drift(pointer)));
+            converted.push(converter.convert(element, &mut |misfit| self.tell_drift(&misfit)));
             if bytes >= TURN_BYTES {
                 bytes = 0;
                 tokio::task::yield_now().await;
@@ -140,8 +142,13 @@ impl Values {
             };
             let problem = match asked {
                 Ok(id) => {
+                    let subject = registry.subject(&connector.topic.name);
+                    let text = match said {
+                        Some(_) => "the schema registry knows the schema now",
+                        None => "writes Avro by the schema that the registry has",
+                    };
+                    info!(connector = connector.name, subject, schema_id = id, "{text}");
                     if said.is_some() {
-                        info!(connector = connector.name, schema_id = id, "the schema registry knows the schema now");
                         self.set_state(ConnectorState::Running);
                     }
                     return id;
@@ -162,7 +169,7 @@ impl Values {
             if said.as_ref().is_none_or(|(last, at)| *last != text || now >= *at + FAILED_RETRY) {
                 let retry_in = telemetry::shown(retry);
                 if passes {
-                    warn!(connector = connector.name, org = %connector.org, ?retry_in, "{text}");
+                    warn!(connector = connector.name, org = %connector.org, ?retry_in, "{text}; asked again after pauses that grow to {LONGEST:?}");
                 } else {
                     error!(connector = connector.name, org = %connector.org, ?retry_in, "connector failed: {text}");
                 }
@@ -191,14 +198,27 @@ impl Values {
         self.status.set_state(state);
     }
 
-    fn tell_drift(&self, pointer: &str) {
+    fn tell_drift(&self, misfit: &Misfit<'_>) {
         let (connector, org) = (&self.connector.name, &self.connector.org);
-        match self.drift.lock().unwrap_or_else(PoisonError::into_inner).note(pointer) {
-            Some(News::Kind(member)) => {
-                info!(connector, %org, member, "the schema has no place for this member as Okta sends it: it is kept in `unmapped`");
+        match self.drift.lock().unwrap_or_else(PoisonError::into_inner).note(misfit) {
+            Some(News::Kind { place: Place::Unknown, member, found }) => {
+                info!(connector, %org, member, found, "the schema does not know this member: it is kept in `unmapped`");
+            }
+            Some(News::Kind { place: Place::Field(expected), member, found }) => {
+                info!(
+                    connector, %org, member, found, expected,
+                    "the schema has no place for this member as Okta sends it: it is kept in `unmapped`, and its field is null there"
+                );
+            }
+            Some(News::Kind { place: Place::OpenMap, member, found }) => {
+                info!(connector, %org, member, found, "this map holds strings alone: what is none, as often here, is kept in `unmapped`");
             }
             Some(News::NoMore) => {
-                info!(connector, %org, "more members have no place in the schema than are named here: all are kept in `unmapped`");
+                info!(
+                    connector, %org,
+                    "more than {MOST_NEW} members are unknown to the schema: the others are not named here, and kept in `unmapped`; \
+                     schemas/README.md has a program that lists a topic's"
+                );
             }
             None => {}
         }

@@ -124,6 +124,7 @@ fn what_fits_by_now_is_published_once_as_run_would_have() {
     assert!(
         nothing.stderr.contains("published 0, left 33 (1 MissingUuid, 1 NotAnObject, 1 NotUtf8, 30 RecordTooLarge)")
     );
+    assert!(nothing.stderr.contains("3 of it is no event, which no replay can publish"), "{nothing:?}");
     assert_eq!(read_all(bootstrap, &topic, Isolation::ReadCommitted), before);
 
     // Into another topic only where that is asked for, and that counts for the other topic alone.

@@ -98,7 +98,11 @@ fn a_subject_is_looked_at_registered_and_looked_at_again() {
     let looked = lines("check");
     assert_eq!(looked.len(), 2, "one line a subject: {looked:?}");
     assert!(looked[0].starts_with("ok   schema `command-a-value`: nothing there yet; `run` registers"), "{looked:?}");
-    assert!(looked[1].contains("`command-b-value`") && looked[1].contains("FULL_TRANSITIVE"), "{looked:?}");
+    assert!(
+        looked[1].contains("`command-b-value`")
+            && looked[1].ends_with(r#"PUT {"compatibility": "FULL_TRANSITIVE"} to its /config/command-b-value"#),
+        "{looked:?}"
+    );
     assert!(registry.versions("command-a-value").is_empty(), "looking changes nothing");
 
     let registered = lines("register");

@@ -32,21 +32,45 @@ fn the_consumer_of_the_readme_reads_a_topic() {
     let value = Encoder::new(id).encode(event).unwrap().value;
     producers::write_all(kafka.bootstrap(), &topic, &[("u-1", value.to_vec())]);
 
-    let mut program = block("python", "from confluent_kafka import Consumer\n").to_owned();
-    for (shown, here) in [
-        ("http://localhost:8081", registry.url().as_str()),
-        ("localhost:9092", kafka.bootstrap()),
-        ("okta.system-log", &topic),
-        ("\"example\"", &format!("\"{topic}\"")),
-    ] {
-        assert_eq!(program.matches(shown).count(), 1, "{shown}");
-        program = program.replace(shown, here);
-    }
+    let here = [
+        ("http://localhost:8081", registry.url()),
+        ("localhost:9092", kafka.bootstrap().to_owned()),
+        ("okta.system-log-avro", topic.clone()),
+    ];
+    let program =
+        program("from confluent_kafka import Consumer, ", &here).replace("\"example\"", &format!("\"{topic}\""));
     let mut command = Command::new(python);
     let _ = command.args(["-c", &program]);
     let consumer = Process::spawn("consumer of schemas/README.md", command);
     let line = consumer.await_line("the event", |line| line.contains("u-1"), Duration::from_secs(60));
     assert_eq!(line, "2026-11-22 10:00:00.250000+00:00 user.session.start u-1 {'/new': '[1]'}");
+
+    // The program that lists the pointers.
+    let counting = program_of_pointers(&here);
+    let output = Command::new(python).args(["-c", &counting]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1 /new [1]\n", "{output:?}");
+
+    // Where there is no such topic both say so.
+    let nowhere = [here[0].clone(), here[1].clone(), (here[2].0, random_name("nowhere"))];
+    for program in [self::program("from confluent_kafka import Consumer, ", &nowhere), program_of_pointers(&nowhere)] {
+        let output = Command::new(python).args(["-c", &program]).output().unwrap();
+        assert!(!output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("UNKNOWN_TOPIC_OR_PART"), "{output:?}");
+    }
+}
+
+/// A program of the README's, with what is here in the place of its addresses and its topic.
+fn program(first_line: &str, here: &[(&str, String)]) -> String {
+    let mut program = block("python", first_line).to_owned();
+    for (shown, here) in here {
+        assert_eq!(program.matches(shown).count(), 1, "{shown}");
+        program = program.replace(shown, here);
+    }
+    program
+}
+
+fn program_of_pointers(here: &[(&str, String)]) -> String {
+    program("import re\nfrom collections import Counter\n", here)
 }
 
 #[test]

@@ -26,6 +26,8 @@ for number, line in enumerate(sys.stdin):
     again = plain(okta_json(record))
     if again != plain(event):
         sys.exit(f"line {number}: {again} is not {event}")
+    event = okta_json(record)
+    json.loads(@DUMPS@)
 print("equal")
 "#;
 
@@ -57,7 +59,10 @@ fn the_python_of_the_readme_gives_oktas_json_back() {
     });
     let lines: String = lines.collect();
 
-    let script = format!("import json\n{block}{CHECK}");
+    // And it can be written.
+    let dumps = "json.dumps(event, default=float)";
+    assert!(README.contains(&format!("`{dumps}`")));
+    let script = format!("import json\n{block}{}", CHECK.replace("@DUMPS@", dumps));
     let python = Command::new("python3").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let Ok(mut python) = python else { return skip::skip("python3") };
     python.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();

@@ -268,11 +268,26 @@ impl<'a> Report<'a> {
             (true, false) => counts,
             (true, true) => format!("{counts}; nothing was written"),
             (false, true) => format!("{counts}; nothing was written; what is left says why in `message`"),
-            (false, false) => format!(
-                "{counts}; what is left stays in `{topic}`: mend what its `message` names, and replay again, which tries it once more"
-            ),
+            (false, false) => {
+                let never: u64 =
+                    self.left.iter().filter(|(reason, _)| is_no_event(reason)).map(|(_, count)| count).sum();
+                let mend = "mend what its `message` names, and replay again, which tries it once more";
+                let gone = "no event, which no replay can publish: the topic's retention deletes it";
+                match self.left.values().sum::<u64>() - never {
+                    0 => format!("{counts}; what is left stays in `{topic}`: it is {gone}"),
+                    _ if never == 0 => format!("{counts}; what is left stays in `{topic}`: {mend}"),
+                    _ => format!(
+                        "{counts}; what is left stays in `{topic}`: {never} of it is {gone}; of the others {mend}"
+                    ),
+                }
+            }
         }
     }
+}
+
+/// Whether an element that is left for this reason can't become an event, whatever is changed.
+fn is_no_event(reason: &str) -> bool {
+    matches!(reason, "NotUtf8" | "NotJson" | "NotAnObject" | "MissingUuid")
 }
 
 impl Listener for Report<'_> {

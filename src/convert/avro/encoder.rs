@@ -6,6 +6,7 @@ use apache_avro::writer::datum::GenericDatumWriter;
 use bytes::Bytes;
 
 use super::log_event::LogEvent;
+use super::misfit::Misfit;
 use super::path::Path;
 use super::reader::Reader;
 use super::schema;
@@ -60,8 +61,8 @@ impl Encoder {
         self.encode_telling(event, &mut |_| ())
     }
 
-    /// As [`encode`](Self::encode); `tell` is given the JSON Pointer of each value that no field could hold.
-    pub fn encode_telling(&self, event: &[u8], tell: &mut dyn FnMut(&str)) -> Result<Encoded, Unencodable> {
+    /// As [`encode`](Self::encode); `tell` is given each value that no field could hold.
+    pub fn encode_telling(&self, event: &[u8], tell: &mut dyn FnMut(Misfit<'_>)) -> Result<Encoded, Unencodable> {
         let text = std::str::from_utf8(event).map_err(|error| Unencodable::NotJson { at: error.valid_up_to() })?;
         let mut json = Reader::new(text);
         let mut unmapped = Unmapped::default();
@@ -80,7 +81,7 @@ impl Encoder {
         let instant = record.published.as_deref().and_then(Published::instant);
         record.published_at = instant.map(|millis| Derived(Millis(millis)));
         let count = unmapped.len();
-        unmapped.pointers().for_each(tell);
+        unmapped.misfits().for_each(tell);
         record.unmapped = unmapped.into_field();
 
         let mut value = Vec::with_capacity(event.len());

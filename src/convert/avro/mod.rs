@@ -6,6 +6,7 @@
 
 mod encoder;
 mod log_event;
+mod misfit;
 mod number;
 mod path;
 mod reader;
@@ -15,6 +16,7 @@ mod typed;
 mod unencodable;
 
 pub use encoder::{Encoded, Encoder};
+pub use misfit::{Misfit, Place};
 pub use reader::MAX_DEPTH;
 pub use typed::MAX_PIECES;
 pub use unencodable::Unencodable;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::ser::{Serialize, Serializer};
 
+use super::misfit::Misfit;
 use super::number;
 use super::path::Path;
 use super::reader::{Reader, Result};
@@ -98,9 +99,9 @@ impl<'a> Unmapped<'a> {
         self.values.len()
     }
 
-    /// The JSON Pointer of each.
-    pub(super) fn pointers(&self) -> impl Iterator<Item = &str> {
-        self.values.iter().map(|(pointer, _)| pointer.as_ref())
+    /// Each of them.
+    pub(super) fn misfits(&self) -> impl Iterator<Item = Misfit<'_>> {
+        self.values.iter().map(|(pointer, json)| Misfit { pointer, json })
     }
 
     /// The field `unmapped`: null where everything fits.
