@@ -294,7 +294,11 @@ fn a_broker_that_advertises_what_is_not_there() {
     let report = Report::of(&config);
     assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
     assert_eq!(report.code, 1, "{report}");
+    // On a slow machine librdkafka asks the dead address already for the metadata, so that it is the broker's line that says it.
     let id = format!("transactional id `{}-check`", config.offsets_topic);
+    if report.find("FAIL", "broker").any(|line| line.contains("nobody listens at")) {
+        return;
+    }
     report.assert("FAIL", &id, &["not had within", "nobody listens at", "every broker above must be reached"]);
 }
 
