@@ -30,10 +30,8 @@ key=$(cksum <"$here/pom.xml" | cut -d ' ' -f 1)
 home=${OKS_KAFKA_HOME:-$here/../../target/kafka}/$key
 archive=$home/kafka.jsa
 
-die() {
-  echo "kafka.sh: $*" >&2
-  exit 1
-}
+# shellcheck source=tests/fetch.sh
+. "$here/../fetch.sh"
 
 # The same jars in the same order every time: the class-data archive is only used when the class path is the same.
 class_path() {
@@ -42,63 +40,23 @@ class_path() {
   echo "${jars[*]}"
 }
 
-free_port() {
-  local port
-  while :; do
-    port=$((20000 + RANDOM % 12000))
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-  done
-  echo "$port"
-}
-
-# A start without the archive takes 4.5-8 s, with it about 3 s. It is written when a broker that was told to ends.
-# A broker without it is slower, but works: a failure here is only told.
-build_archive() {
-  local dir port pid log
-  dir=$(mktemp -d)
-  port=$(free_port)
-  log=$dir/log
-  : >"$log"
-  "${BASH_SOURCE[0]}" start "$dir/broker" "$port" --controller-port "$(free_port)" --archive-to "$archive.part" >"$log" 2>&1 &
-  pid=$!
-  for _ in $(seq 600); do
-    if grep -q 'Kafka Server started' "$log" || ! kill -0 "$pid" 2>/dev/null; then break; fi
-    sleep 0.1
-  done
-  kill -TERM "$pid" 2>/dev/null || true
-  wait "$pid" || true
-  if [ -f "$archive.part" ]; then
-    mv "$archive.part" "$archive"
-  else
-    echo "kafka.sh: no class-data archive could be made; brokers start more slowly:" >&2
-    tail -n 5 "$log" >&2
-  fi
-  rm -rf "$dir"
-}
-
-need_java() {
-  local version
-  command -v java >/dev/null || die "java is missing: install a Java runtime, 17 or newer"
-  version=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
-  [ "${version:-0}" -ge 17 ] || die "java is version ${version:-unknown}: install a Java runtime, 17 or newer"
+download() {
+  local scratch
+  need mvn "install Maven"
+  rm -rf "$home/libs" "$archive"
+  mvn -B -q -Dstyle.color=never -f "$here/pom.xml" dependency:copy-dependencies \
+    -DincludeScope=runtime -DoutputDirectory="$home/libs" >&2
+  # A start without the archive takes 4.5-8 s, with it about 3 s.
+  scratch=$(mktemp -d)
+  archive_classes "$archive" 'Kafka Server started' : \
+    "$0" start "$scratch/broker" "$(free_port)" --controller-port "$(free_port)" \
+    --java "-XX:ArchiveClassesAtExit=$archive.part"
+  rm -rf "$scratch"
 }
 
 fetch() {
   need_java
-  mkdir -p "$home"
-  (
-    # Two callers at once: the second waits, and finds the work done.
-    if command -v flock >/dev/null; then flock 9; fi
-    if [ ! -e "$home/complete" ]; then
-      command -v mvn >/dev/null || die "mvn is missing: install Maven"
-      echo "kafka.sh: fetching Apache Kafka from Maven Central" >&2
-      rm -rf "$home/libs" "$archive"
-      mvn -B -q -Dstyle.color=never -f "$here/pom.xml" dependency:copy-dependencies \
-        -DincludeScope=runtime -DoutputDirectory="$home/libs" >&2
-      build_archive
-      touch "$home/complete"
-    fi
-  ) 9>"$home/lock"
+  once "$home" "Apache Kafka from Maven Central" download
   (cd "$home" && pwd)
 }
 
@@ -106,7 +64,7 @@ start() {
   [ $# -ge 2 ] || die "usage: kafka.sh start DIR PORT [OPTION...]"
   local dir=$1 port=$2
   shift 2
-  local controller_port=$((port + 1)) proxied='' login='' scram='' archive_to='' initial=(--standalone) extra=() files=()
+  local controller_port=$((port + 1)) proxied='' login='' scram='' initial=(--standalone) extra=() files=()
   local more=() java_more=()
   while [ $# -gt 0 ]; do
     [ $# -ge 2 ] || die "$1 needs a value"
@@ -120,7 +78,6 @@ start() {
       --set) extra+=("$2") ;;
       --properties) files+=("$2") ;;
       --initial-controllers) initial=(--initial-controllers "$2") ;;
-      --archive-to) archive_to=$2 ;; # for fetch alone
       *) die "unknown option $1" ;;
     esac
     shift 2
@@ -208,7 +165,6 @@ PROPERTIES
     touch "$dir/formatted"
   fi
   java+=(${java_more[@]+"${java_more[@]}"})
-  if [ -n "$archive_to" ]; then java+=("-XX:ArchiveClassesAtExit=$archive_to"); fi
   exec "${java[@]}" "-Dkafka.logs.dir=$dir" -cp "$classes" kafka.Kafka "$dir/server.properties"
 }
 

@@ -10,13 +10,12 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 requirements=$here/requirements.txt
 
-die() {
-  echo "python.sh: $*" >&2
-  exit 1
-}
+# shellcheck source=tests/fetch.sh
+. "$here/../fetch.sh"
 
-install_into() {
-  local home=$1 pip=(install --quiet --disable-pip-version-check --no-input --require-hashes --only-binary :all:)
+install_into_home() {
+  local pip=(install --quiet --disable-pip-version-check --no-input --require-hashes --only-binary :all:)
+  rm -rf "$home/venv" "$home/site" "$home/python"
   # A distribution may leave out `ensurepip`, and a machine pip: either will do.
   if "$python" -m venv "$home/venv" >/dev/null 2>&1; then
     "$home/venv/bin/python" -m pip "${pip[@]}" -r "$requirements" >&2 || die "pip could not fetch what tests/python/requirements.txt names: see above"
@@ -34,7 +33,7 @@ install_into() {
 
 fetch() {
   local python=${PYTHON:-python3} version key home
-  command -v "$python" >/dev/null || die "python3 is missing: install Python, 3.10 or newer"
+  need "$python" "install Python, 3.10 or newer"
   version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2]) if sys.version_info >= (3, 10) else sys.exit(1)') ||
     die "$python is too old: install Python, 3.10 or newer"
   # Another interpreter or other versions get another folder.
@@ -42,17 +41,7 @@ fetch() {
   home=${OKS_PYTHON_HOME:-$here/../../target/python}/$key
   mkdir -p "$home"
   home=$(cd "$home" && pwd)
-  (
-    # Two callers at once: the second waits, and finds the work done.
-    if command -v flock >/dev/null; then flock 9; fi
-    # A virtual environment knows its own path, so one that was moved is made again.
-    if [ "$(cat "$home/complete" 2>/dev/null)" != "$home" ]; then
-      echo "python.sh: fetching jwcrypto and confluent-kafka with pip" >&2
-      rm -rf "$home/venv" "$home/site" "$home/python" "$home/complete"
-      install_into "$home"
-      echo "$home" >"$home/complete"
-    fi
-  ) 9>"$home/lock"
+  once "$home" "jwcrypto and confluent-kafka with pip" install_into_home
   echo "$home/python"
 }
 

@@ -12,6 +12,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/fetch.sh
+. "$here/../fetch.sh"
 java_options=(-Xmx384m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC)
 
 # The last version that runs on Java 17. Another version gets another folder.
@@ -20,82 +22,32 @@ sha256=2b28181501a20cbf6efcd77f9b7153908fc01f3d3a7c32024c0bd9e1b04c8a43
 home=${OKS_REGISTRY_HOME:-$here/../../target/registry}/$version
 archive=$home/registry.jsa
 
-die() {
-  echo "registry.sh: $*" >&2
-  exit 1
-}
-
-free_port() {
-  local port
-  while :; do
-    port=$((20000 + RANDOM % 12000))
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-  done
-  echo "$port"
-}
-
-# A start without the archive takes 3.6 s, with it 1.2 s. It is written when a registry that was told to ends.
-# A registry without it is slower, but works: a failure here is only told.
-build_archive() {
-  local port pid log
-  log=$(mktemp)
-  port=$(free_port)
-  "${BASH_SOURCE[0]}" start "$port" --java "-XX:ArchiveClassesAtExit=$archive.part" >"$log" 2>&1 &
-  pid=$!
-  for _ in $(seq 600); do
-    if grep -q 'Listening on' "$log" || ! kill -0 "$pid" 2>/dev/null; then break; fi
-    sleep 0.1
-  done
-  # The classes of the first request, which is the slow one.
-  (exec 3<>"/dev/tcp/127.0.0.1/$port" && printf 'GET /apis/ccompat/v7/subjects HTTP/1.0\r\n\r\n' >&3 && cat <&3) \
-    >>"$log" 2>&1 || true
-  kill -TERM "$pid" 2>/dev/null || true
-  wait "$pid" || true
-  if [ -f "$archive.part" ]; then
-    mv "$archive.part" "$archive"
-  else
-    echo "registry.sh: no class-data archive could be made; registries start more slowly:" >&2
-    tail -n 5 "$log" >&2
-  fi
-  rm -f "$log"
-}
-
-need_java() {
-  local version
-  command -v java >/dev/null || die "java is missing: install a Java runtime, 17 or newer"
-  version=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
-  [ "${version:-0}" -ge 17 ] || die "java is version ${version:-unknown}: install a Java runtime, 17 or newer"
-}
+# The classes of the first request, which is the slow one.
+first_request() (
+  exec 3<>"/dev/tcp/127.0.0.1/$port" && printf 'GET /apis/ccompat/v7/subjects HTTP/1.0\r\n\r\n' >&3 && cat <&3
+)
 
 # By a version of Maven's plugin that takes the file alone: newer ones read the POM first, whose parent is not on Central.
 download() {
-  local tarball=$home/app.tar.gz
+  local tarball=$home/app.tar.gz port
+  need mvn "install Maven"
+  rm -rf "$home/app" "$archive"
   mvn -B -q -Dstyle.color=never org.apache.maven.plugins:maven-dependency-plugin:2.8:get -Dtransitive=false \
     -Dartifact="io.apicurio:apicurio-registry-app:$version:tar.gz:all" -Ddest="$tarball" >&2
   [ "$(sha256sum <"$tarball" | cut -d ' ' -f 1)" = "$sha256" ] || die "Apicurio $version has another SHA-256 than it had"
   mkdir "$home/app"
   tar -xzf "$tarball" -C "$home/app"
   rm "$tarball"
+  # A start without the archive takes 3.6 s, with it 1.2 s.
+  port=$(free_port)
+  archive_classes "$archive" 'Listening on' first_request \
+    "$0" start "$port" --java "-XX:ArchiveClassesAtExit=$archive.part"
 }
 
 fetch() {
   need_java
-  mkdir -p "$home"
-  home=$(cd "$home" && pwd)
-  archive=$home/registry.jsa
-  (
-    # Two callers at once: the second waits, and finds the work done.
-    if command -v flock >/dev/null; then flock 9; fi
-    if [ ! -e "$home/complete" ]; then
-      command -v mvn >/dev/null || die "mvn is missing: install Maven"
-      echo "registry.sh: fetching Apicurio Registry from Maven Central" >&2
-      rm -rf "$home/app" "$archive"
-      download
-      build_archive
-      touch "$home/complete"
-    fi
-  ) 9>"$home/lock"
-  echo "$home"
+  once "$home" "Apicurio Registry from Maven Central" download
+  (cd "$home" && pwd)
 }
 
 start() {
