@@ -38,13 +38,7 @@ pub async fn lines<E>(config: &Config, deed: Deed, mut say: impl FnMut(Line) -> 
             Deed::Register => registered(&registry, topic).await,
         };
         match said {
-            Ok(said) => {
-                let said = said + &rule(&registry, topic).await;
-                match registry.beside(topic).await {
-                    Some(beside) => say(Line::warn(what, format!("{said}; {beside}: find out who writes it there")))?,
-                    None => say(Line::ok(what, said))?,
-                }
-            }
+            Ok(said) => say(Line::ok(what, said + &rule(&registry, topic).await))?,
             // One that does not answer for one subject does not answer for the others.
             Err(error) if error.severity() == Severity::Retry => return say(Line::fail("schema registry", error)),
             Err(error) => say(Line::fail(what, error))?,

@@ -70,7 +70,7 @@ pub enum RegistryError {
     /// The subject belongs to somebody else.
     #[error(
         "subject `{subject}` holds another schema, {found}: write another `topic`, or set `schema_registry.subject_strategy`; \
-         where nobody needs that schema, delete the subject in the registry"
+         where nobody needs that schema, delete it in the registry"
     )]
     Foreign {
         /// Which one.

@@ -118,12 +118,6 @@ impl Registry {
         self.inner.requests.until_login_changed(than, every).await;
     }
 
-    /// What is to be said of the latest schema under the subject of `topic`, where ours is there too: that it is somebody else's,
-    /// or does not get on with ours.
-    pub async fn beside(&self, topic: &str) -> Option<String> {
-        subject::beside(&self.inner.requests, &self.subject(topic)).await
-    }
-
     /// What there is for `topic`, without changing anything: `schema check`.
     ///
     /// # Errors

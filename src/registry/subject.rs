@@ -54,19 +54,6 @@ pub(super) async fn obtain(
     }
 }
 
-/// What is to be said of the latest schema, where ours is under the same subject.
-pub(super) async fn beside(requests: &Requests, subject: &str) -> Option<String> {
-    let latest = get(requests, &["subjects", subject, "versions", "latest"], &|_| ()).await.ok()?;
-    let latest = answer::version(&latest, subject).ok()??;
-    match of(&latest) {
-        Relation::Foreign(found) => Some(format!("the subject's latest schema is another, {found}")),
-        Relation::Incompatible(differences) => {
-            Some(format!("the subject's latest schema does not get on with ours: {differences}"))
-        }
-        Relation::Same | Relation::Compatible => None,
-    }
-}
-
 /// What there is. An error where ours is not there and would not be taken, or must not be registered.
 pub(super) async fn look(
     requests: &Requests,
@@ -75,28 +62,33 @@ pub(super) async fn look(
     count: Count<'_>,
 ) -> Result<Found, RegistryError> {
     let as_it_is = post(requests, &["subjects", subject], None, count).await?;
-    if let Some(version) = answer::version(&as_it_is, subject)?.filter(is_same) {
-        return Ok(version.into());
-    }
+    let ours = answer::version(&as_it_is, subject)?.filter(is_same);
+    // The latest counts also where ours is there: it is what a registry gives to who asks for the subject's schema, and a stranger's
+    // there means that somebody else writes to the topic.
     let latest = get(requests, &["subjects", subject, "versions", "latest"], count).await?;
-    let found = match answer::version(&latest, subject)? {
-        None => Found::Nothing,
-        Some(latest) => match of(&latest) {
-            // Written down in a way that the look-up did not find.
-            Relation::Same => return Ok(latest.into()),
-            Relation::Foreign(found) => return Err(RegistryError::Foreign { subject: subject.to_owned(), found }),
-            Relation::Incompatible(differences) => return Err(incompatible(subject, latest.number, differences)),
-            Relation::Compatible => {
-                // An older version may be ours, written down otherwise. Confluent's registry found it already, as it compares
-                // parsed schemas; Apicurio does so only when it is asked to normalize, and answers 500 to that where
-                // the subject holds a schema that is no Avro: so that is asked last.
-                let normalized = post(requests, &["subjects", subject], Some("normalize=true"), count).await?;
-                if let Some(version) = answer::version(&normalized, subject)?.filter(is_same) {
-                    return Ok(version.into());
-                }
-                Found::OtherVersions { latest: latest.number }
+    let latest = answer::version(&latest, subject)?;
+    let relation = latest.as_ref().map(of);
+    let found = match (ours, latest, relation) {
+        (_, Some(_), Some(Relation::Foreign(found))) => {
+            return Err(RegistryError::Foreign { subject: subject.to_owned(), found });
+        }
+        (_, Some(latest), Some(Relation::Incompatible(differences))) => {
+            return Err(incompatible(subject, latest.number, differences));
+        }
+        (Some(ours), ..) => return Ok(ours.into()),
+        // Written down in a way that the look-up did not find.
+        (None, Some(latest), Some(Relation::Same)) => return Ok(latest.into()),
+        (None, Some(latest), _) => {
+            // An older version may be ours, written down otherwise. Confluent's registry found it already, as it compares
+            // parsed schemas; Apicurio does so only when it is asked to normalize, and answers 500 to that where
+            // the subject holds a schema that is no Avro: so that is asked last.
+            let normalized = post(requests, &["subjects", subject], Some("normalize=true"), count).await?;
+            if let Some(version) = answer::version(&normalized, subject)?.filter(is_same) {
+                return Ok(version.into());
             }
-        },
+            Found::OtherVersions { latest: latest.number }
+        }
+        (None, None, _) => Found::Nothing,
     };
     if !may_register {
         return Err(RegistryError::NotRegistered { subject: subject.to_owned() });
