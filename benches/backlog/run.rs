@@ -68,9 +68,11 @@ impl<'a> Setting<'a> {
 
     /// The same as Avro.
     pub fn avro(bootstrap: &str, org: &'a Org, registry: &Registry) -> Self {
-        let mut config = ConfigYaml::new(bootstrap);
-        config.extra.push(format!("schema_registry: {{url: {}}}", registry.url()));
-        Self::of(config, org.connector(CONNECTOR).extra("format: avro"), org)
+        Self::of(
+            ConfigYaml::new(bootstrap).schema_registry(&registry.url()),
+            org.connector(CONNECTOR).extra("format: avro"),
+            org,
+        )
     }
 
     fn of(config: ConfigYaml, connector: ConnectorYaml, org: &'a Org) -> Self {

@@ -9,18 +9,11 @@ use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::{self, ConfigFile, Connector, utf8};
 use crate::support::org::Org;
 use crate::support::prove;
-use crate::support::registry::{Registry, shared_registry};
+use crate::support::registry::shared_registry;
 use crate::support::shared_broker::shared_broker;
 use crate::support::topics::{Isolation, alter_topic, create_topic, read_all};
 
 const WAIT: Duration = Duration::from_secs(60);
-
-/// A file with that registry.
-fn config(bootstrap: &str, registry: &Registry) -> ConfigYaml {
-    let mut config = ConfigYaml::new(bootstrap);
-    config.extra.push(format!("schema_registry: {{url: {}}}", registry.url()));
-    config
-}
 
 #[test]
 fn every_record_decodes_to_what_okta_sent_and_the_rest_is_kept() {
@@ -33,7 +26,8 @@ fn every_record_decodes_to_what_okta_sent_and_the_rest_is_kept() {
     let org = Org::start(shares);
     let acme = org.connector("acme").interval("200ms").extra("format: avro");
     let (topic, dead_letter_topic) = (acme.topic.clone(), format!("{}.dlq", acme.topic));
-    let worker = Connector::spawn(&config(kafka.bootstrap(), registry).connector(acme), &[]);
+    let worker =
+        Connector::spawn(&ConfigYaml::new(kafka.bootstrap()).schema_registry(&registry.url()).connector(acme), &[]);
     worker.await_caught_up(&org, "acme", WAIT);
 
     let records = read_all(kafka.bootstrap(), &topic, Isolation::ReadCommitted);
@@ -103,7 +97,7 @@ fn a_dead_letter_is_published_again_as_avro() {
     let acme = org.connector("acme").interval("200ms").extra("format: avro");
     let topic = acme.topic.clone();
     create_topic(kafka.bootstrap(), &topic, 3, &[("max.message.bytes", "10000"), ("retention.ms", "-1")]);
-    let config = config(kafka.bootstrap(), registry).connector(acme);
+    let config = ConfigYaml::new(kafka.bootstrap()).schema_registry(&registry.url()).connector(acme);
     let worker = Connector::spawn(&config, &[]);
     worker.await_caught_up(&org, "acme", WAIT);
     worker.stop();
@@ -135,7 +129,8 @@ fn without_tolerance_an_event_that_no_record_can_hold_fails_the_connector() {
     let acme = org.connector("acme").interval("200ms").extra("format: avro").extra("errors_tolerance: none");
     let acme = acme.extra("limit: 10");
     let topic = acme.topic.clone();
-    let worker = Connector::spawn(&config(kafka.bootstrap(), registry).connector(acme), &[]);
+    let worker =
+        Connector::spawn(&ConfigYaml::new(kafka.bootstrap()).schema_registry(&registry.url()).connector(acme), &[]);
     worker.await_state("acme", "failed", WAIT);
     let line = worker.await_log("why it failed", |line| line.contains("connector failed"), WAIT);
     for part in ["`twice`", "DuplicateMember", "`/severity`", "errors_tolerance"] {

@@ -137,9 +137,7 @@ fn events_that_change_their_shape_during_a_run_lose_nothing_and_stop_nothing() {
 }
 
 fn config(bootstrap: &str, registry: &Registry, connector: ConnectorYaml) -> ConfigYaml {
-    let mut config = ConfigYaml::new(bootstrap).connector(connector);
-    config.extra.push(format!("schema_registry: {{url: {}}}", registry.url()));
-    config
+    ConfigYaml::new(bootstrap).schema_registry(&registry.url()).connector(connector)
 }
 
 /// A version of the schema from before the current one.

@@ -43,13 +43,13 @@ fn a_broker_frozen_around_the_commit_loses_and_doubles_nothing() {
         let long = if freeze % 10 == 9 { 15_000 } else { 0 };
         let pause = Duration::from_millis(long + random.u64(300..3_000));
         if freeze % 4 < 2 {
-            std::thread::sleep(pause);
+            worker.process().runs_on(pause);
             worker.kill9();
             killed += 1;
             broker.thaw();
             worker = Connector::spawn(&config, &[]);
         } else {
-            std::thread::sleep(pause);
+            worker.process().runs_on(pause);
             broker.thaw();
         }
         worker.await_caught_up(&org, "acme", WAIT);

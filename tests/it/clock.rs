@@ -141,7 +141,7 @@ fn a_clock_set_back_makes_nobody_wait() {
     // Longer than the member's session: it must go on telling the group that it is there.
     let quiet = Duration::from_secs(prove::scale(25, 12));
     let _ = clock.jump_to(-2 * DAY);
-    std::thread::sleep(quiet);
+    worker.process().runs_on(quiet);
     assert_eq!(worker.metric("okta_kafka_source_shards_owned", &[]), Some(4.0), "{}", worker.log());
     for trouble in ["WARN the group", "joining the group again", "asking again as a new member", "fenced"] {
         assert!(!worker.log().contains(trouble), "{trouble}:\n{}", worker.log());

@@ -280,7 +280,8 @@ fn no_kill_loses_a_letter_or_publishes_one_twice() {
     let mut before = 0;
     for kill in 0..kills {
         let (replay, _file) = start(&config, "acme", &topic, random.u32(0..2));
-        std::thread::sleep(Duration::from_millis(random.u64(0..400)));
+        // At a random moment of what follows, which may be its end.
+        let _ = replay.try_wait(Duration::from_millis(random.u64(0..400)));
         replay.kill9();
         let killed = read_all(bootstrap, &topic, Isolation::ReadUncommitted).len();
         assert!(killed > before, "kill {kill} fell into nothing");
@@ -371,8 +372,7 @@ fn letters_of_an_avro_connector_are_published_as_avro() {
     let acme = org.connector("acme").interval("200ms").extra("format: avro");
     let (topic, dead_letters) = (acme.topic.clone(), format!("{}.dlq", acme.topic));
     create_topic(bootstrap, &topic, 3, &[("max.message.bytes", "600")]);
-    let mut config = ConfigYaml::new(bootstrap).connector(acme);
-    config.extra.push(format!("schema_registry: {{url: {}}}", registry.url()));
+    let config = ConfigYaml::new(bootstrap).schema_registry(&registry.url()).connector(acme);
     run(&config, &[(&org, "acme")]);
     assert_eq!(read_all(bootstrap, &topic, Isolation::ReadCommitted), []);
     alter_topic(bootstrap, &topic, &[("max.message.bytes", "1000000")]);
@@ -397,7 +397,8 @@ fn letters_of_an_avro_connector_are_published_as_avro() {
     // A registry that does not answer is not waited for after Ctrl-C: nothing is open.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut waiting = config.clone();
-    waiting.extra = vec![format!("schema_registry: {{url: http://{}}}", silent.local_addr().unwrap())];
+    waiting.extra.clear();
+    let waiting = waiting.schema_registry(&format!("http://{}", silent.local_addr().unwrap()));
     let file = ConfigFile::new(&waiting.render());
     let waits = connector::spawn(&["dead-letters", "replay", "acme", "-c", utf8(&file.path())], &[]);
     let _asks = silent.accept().unwrap();

@@ -99,7 +99,7 @@ fn kept_running_it_goes_on_until_it_is_told_to_end() {
     let deadline = Instant::now() + MINUTE;
     while committed() < 163.0 {
         assert!(Instant::now() < deadline, "no live events after the check: {}", committed());
-        std::thread::sleep(Duration::from_millis(100));
+        process.runs_on(Duration::from_millis(100));
     }
     process.terminate();
     let demo = ended(&process);

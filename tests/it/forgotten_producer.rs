@@ -39,7 +39,7 @@ fn a_quiet_connector_survives_the_expiry_of_its_producer() {
         worker.await_caught_up(&org, "acme", WAIT);
         for round in 0..3 {
             // Quiet for longer than the broker remembers; nothing tells when it has forgotten.
-            std::thread::sleep(Duration::from_secs(4));
+            worker.process().runs_on(Duration::from_secs(4));
             org.generate(120);
             worker.await_caught_up(&org, "acme", WAIT);
             let records = read_all(&broker.bootstrap(), &topic, Isolation::ReadCommitted);

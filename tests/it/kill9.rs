@@ -80,8 +80,7 @@ fn no_kill_loses_an_event_of_avro_or_doubles_one() {
     });
     let acme = org.connector("acme").interval("200ms").extra("format: avro");
     let (topic, dead_letter_topic) = (acme.topic.clone(), format!("{}.dlq", acme.topic));
-    let mut config = config(kafka.bootstrap()).connector(acme);
-    config.extra.push(format!("schema_registry: {{url: {}}}", registry.url()));
+    let config = config(kafka.bootstrap()).schema_registry(&registry.url()).connector(acme);
     let done = kill_on(&config, &org, kills, seed);
 
     let records = read_all(kafka.bootstrap(), &topic, Isolation::ReadCommitted);
@@ -139,7 +138,7 @@ fn kill_on(config: &ConfigYaml, org: &Org, kills: usize, seed: u64) -> Kills {
                 }
                 aimed += 1;
             }
-            None => std::thread::sleep(Duration::from_millis(random.u64(0..1500))),
+            None => worker.process().runs_on(Duration::from_millis(random.u64(0..1500))),
         }
         worker.kill9();
     }

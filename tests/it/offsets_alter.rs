@@ -412,9 +412,11 @@ fn a_checkpoint_written_after_a_refused_record_is_followed() {
     let asked = org.request_count();
     producers::write(bootstrap, &config.offsets_topic, 0, &key, &checkpoint::value(&url, None));
     let deadline = Instant::now() + Duration::from_secs(25);
-    while !org.requests()[asked..].iter().any(|one| format!("{}{}", org.url(), one.target) == url) {
+    let mut seen = asked;
+    while !org.requests()[asked..seen].iter().any(|one| format!("{}{}", org.url(), one.target) == url) {
         assert!(Instant::now() < deadline, "not asked:\n{}", worker.process().tail(40));
-        std::thread::sleep(Duration::from_millis(20));
+        org.await_requests(seen + 1, deadline.saturating_duration_since(Instant::now()));
+        seen = org.request_count();
     }
     assert!(worker.log().contains("changed from outside"), "{}", worker.process().tail(40));
 }

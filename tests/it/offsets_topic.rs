@@ -152,7 +152,7 @@ fn an_open_transaction_is_waited_for() {
     let worker = Connector::spawn(&config, &[]);
     let _ = worker.await_http("/readyz", 200, WAIT);
     // A start takes about a second; nothing can be awaited where nothing must happen.
-    std::thread::sleep(Duration::from_secs(4));
+    worker.process().runs_on(Duration::from_secs(4));
     assert_eq!(org.request_count(), 0, "asked although nobody knows the checkpoint yet");
     open.commit();
     worker.await_caught_up(&org, "acme", WAIT);

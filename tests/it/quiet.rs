@@ -35,8 +35,8 @@ fn forgetful() -> BrokerOptions {
 }
 
 /// Waits until the broker has forgotten the shard's transactional id; nothing tells when it has.
-fn be_quiet() {
-    std::thread::sleep(memory() + Duration::from_millis(1_500));
+fn be_quiet(worker: &Connector) {
+    worker.process().runs_on(memory() + Duration::from_millis(1_500));
 }
 
 fn fenced(worker: &Connector) -> f64 {
@@ -56,8 +56,8 @@ fn whatever_the_broker_forgets_the_next_page_commits() {
     let quiet = prove::scale(vec![0, 0, 65], vec![0]);
     let mut longest = Duration::ZERO;
     for more in &quiet {
-        be_quiet();
-        std::thread::sleep(Duration::from_secs(*more));
+        be_quiet(&worker);
+        worker.process().runs_on(Duration::from_secs(*more));
         let before = fenced(&worker);
         org.generate(120);
         let began = Instant::now();
@@ -105,7 +105,7 @@ fn a_checkpoint_altered_after_the_expiry_wins_over_a_page_under_way() {
             worker.process().tail(60)
         );
         rounds += 1;
-        be_quiet();
+        be_quiet(&worker);
         // The page is made when it is asked for, and let go when the checkpoint has moved on.
         org.hold_pages();
         let first = org.event_count();
@@ -127,7 +127,7 @@ fn a_checkpoint_altered_after_the_expiry_wins_over_a_page_under_way() {
         assert_eq!((difference.lost.as_slice(), difference.twice.len()), (skipped.as_slice(), 0), "{difference}");
     }
     // And with nothing under way: the look finds it, within an interval and what a start takes.
-    be_quiet();
+    be_quiet(&worker);
     let back = org.event_count() - 20;
     checkpoint::alter(&broker.bootstrap(), &config, "acme", &org, &org.checkpoint_behind(back));
     let altered = Instant::now();
@@ -168,7 +168,7 @@ fn a_page_that_timed_out_is_not_published_over_an_altered_checkpoint() {
     let config = ConfigYaml::new(&proxy.bootstrap()).group_instance_id(&random_name("worker")).connector(acme);
     let worker = Connector::spawn(&config, &[]);
     worker.await_caught_up(&org, "acme", WAIT);
-    be_quiet();
+    be_quiet(&worker);
     proxy.forward_to(&format!("127.0.0.1:{}", free_port()));
     proxy.cut_connections();
     let first = org.event_count();
@@ -178,7 +178,7 @@ fn a_page_that_timed_out_is_not_published_over_an_altered_checkpoint() {
     checkpoint::alter(&broker.bootstrap(), &config, "acme", &org, &org.checkpoint_behind(org.event_count()));
     let skipped = org.uuids().split_off(first);
     // Longer than the records have, and long enough for the altering tool to be forgotten as well.
-    std::thread::sleep(Duration::from_secs(33).saturating_sub(asked.elapsed()));
+    worker.process().runs_on(Duration::from_secs(33).saturating_sub(asked.elapsed()));
     proxy.forward_to(&broker.proxied_address());
     org.generate(20);
     worker.await_caught_up(&org, "acme", WAIT);
@@ -212,7 +212,7 @@ fn a_broker_that_was_gone_for_long_is_no_reason_to_restart() {
     let gone = Instant::now();
     let (mut most_threads, mut most_resident) = before;
     while gone.elapsed() < away {
-        std::thread::sleep(Duration::from_millis(500));
+        worker.process().runs_on(Duration::from_millis(500));
         most_threads = most_threads.max(threads());
         most_resident = most_resident.max(resident());
     }

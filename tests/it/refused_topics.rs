@@ -93,7 +93,7 @@ fn a_topic_without_enough_replicas_loses_nothing() {
     let waits = |line: &str| line.contains("can't be had yet") && line.contains("`min.insync.replicas`");
     assert!(worker.process().wait_for_line_after(mark, waits, WAIT).is_some(), "{}", worker.process().tail(40));
     let during = org.request_count();
-    std::thread::sleep(prove::scale(Duration::from_secs(60), Duration::from_secs(2)));
+    worker.process().runs_on(prove::scale(Duration::from_secs(60), Duration::from_secs(2)));
     assert!(org.request_count() <= during + 2, "{} requests", org.request_count() - during);
     let lines_during = worker.log().lines().count() - lines;
     assert!(lines_during < 25, "{lines_during} more lines of log:\n{}", worker.log());
@@ -210,7 +210,7 @@ fn a_cold_start_keeps_everything_once_the_topic_is_altered_as_told() {
     let altered = altered.elapsed();
     let (first, _) = end_offsets(&bootstrap, &topic)[&0];
     // Four retention checks: what would be deleted is deleted within one.
-    std::thread::sleep(Duration::from_secs(4));
+    worker.process().runs_on(Duration::from_secs(4));
     assert_eq!((first, end_offsets(&bootstrap, &topic)[&0].0), (0, 0), "Kafka deleted a part of the backlog");
     let difference = Difference::must_be_none(&bootstrap, &topic, &org, "a cold start of 90 days");
     worker.stop();

@@ -84,7 +84,7 @@ fn brokers_of_three_die_in_turn_and_two_at_once() {
     let mut before = committed(&worker);
     let mut since = Instant::now();
     while since.elapsed() < still {
-        std::thread::sleep(Duration::from_millis(200));
+        worker.process().runs_on(Duration::from_millis(200));
         let now = committed(&worker);
         // A shard that was lost takes its series with it.
         if now > before {
@@ -100,7 +100,8 @@ fn brokers_of_three_die_in_turn_and_two_at_once() {
         assert!(said.is_some(), "no word about it:\n{}", worker.process().tail(40));
         // Not asked of /readyz: where the broker that is left keeps the group, the worker is still a member of it.
     }
-    std::thread::sleep(prove::scale(Duration::from_secs(60), Duration::from_secs(6)).saturating_sub(down.elapsed()));
+    let long = prove::scale(Duration::from_secs(60), Duration::from_secs(6));
+    worker.process().runs_on(long.saturating_sub(down.elapsed()));
     // A shard that was lost takes its series with it.
     let now = worker.of("acme", "events_committed_total", &[]);
     assert!(

@@ -17,8 +17,7 @@ fn a_topic_with_records_of_the_other_format_is_not_written() {
     let (Some(kafka), Some(registry)) = (shared_broker(), shared_registry()) else { return };
     let bootstrap = kafka.bootstrap();
     let (acme_org, beta_org) = (Org::with_events(30), Org::with_events(30));
-    let mut base = ConfigYaml::new(bootstrap);
-    base.extra.push(format!("schema_registry: {{url: {}}}", registry.url()));
+    let base = ConfigYaml::new(bootstrap).schema_registry(&registry.url());
     let (acme, beta) = (acme_org.connector("acme").interval("200ms"), beta_org.connector("beta").interval("200ms"));
     let (acme_topic, beta_topic) = (acme.topic.clone(), beta.topic.clone());
     // Somebody else writes JSON there as well: that is no affair of ours.

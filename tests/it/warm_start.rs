@@ -83,7 +83,7 @@ fn a_cold_start_asks_nothing_before_it_is_durable() {
     let line = worker.await_log("where it resumes", |line| line.contains(" cold="), WAIT);
     assert!(line.contains("cold=true"), "{line}");
     // Longer than any of its delays at a start: nothing can be awaited where nothing must happen.
-    std::thread::sleep(Duration::from_secs(2));
+    worker.process().runs_on(Duration::from_secs(2));
     assert_eq!(org.request_count(), 0, "asked before the start was durable");
     drop(release);
     org.await_requests(1, WAIT);

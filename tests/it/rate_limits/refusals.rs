@@ -113,7 +113,7 @@ fn a_long_wait_is_told_once_and_holds_up_no_stop() {
             }
         }
         eat(&org);
-        std::thread::sleep(Duration::from_millis(100));
+        worker.process().runs_on(Duration::from_millis(100));
     }
     for name in names {
         let lines = told(name);

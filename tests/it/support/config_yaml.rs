@@ -65,6 +65,12 @@ impl ConfigYaml {
         self
     }
 
+    /// With this schema registry.
+    pub fn schema_registry(mut self, url: &str) -> Self {
+        self.extra.push(format!("schema_registry: {{url: '{url}'}}"));
+        self
+    }
+
     /// With static membership.
     pub fn group_instance_id(mut self, id: &str) -> Self {
         self.group_instance_id = Some(id.to_owned());

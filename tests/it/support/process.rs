@@ -158,6 +158,14 @@ impl Process {
         self.try_wait(timeout).unwrap_or_else(|| panic!("{self} did not end within {timeout:?}:\n{}", self.tail(40)))
     }
 
+    /// Waits for `duration`, in which it must not end: for what is to be left alone for so long, where nothing can be awaited because
+    /// nothing must happen, or because the time itself is the fault.
+    pub fn runs_on(&self, duration: Duration) {
+        if let Some(status) = self.try_wait(duration) {
+            panic!("{self} ended by itself ({status}):\n{}", self.tail(40));
+        }
+    }
+
     /// Whether it has not ended yet (a stopped process runs, too).
     pub fn is_running(&self) -> bool {
         self.shared.state.lock().unwrap().status.is_none()
