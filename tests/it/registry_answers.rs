@@ -47,6 +47,11 @@ fn absent() -> Scripted {
     (ABSENT, json!({"error_code": 40401, "message": "no such subject"}))
 }
 
+/// Our schema, as the subject's latest and as what was looked up.
+fn ours() -> Scripted {
+    ("200 OK", json!({"id": 9, "version": 1, "schema": SCHEMA_JSON}))
+}
+
 /// I9: whatever text of an answer repeats the login, or a part of it, no message does.
 #[test]
 fn no_answer_brings_the_login_into_a_message() {
@@ -130,7 +135,7 @@ fn changed(name: &str) -> String {
 fn a_login_that_was_renewed_serves_all_that_asked_with_the_old_one() {
     let (asked, refused) = (AtomicUsize::new(0), Barrier::new(3));
     let front = scripted(move |request| match request.header("authorization") {
-        Some("Bearer new") => ("200 OK", json!({"id": 9})),
+        Some("Bearer new") => ours(),
         _ => {
             // None is refused before all have asked.
             if asked.fetch_add(1, Ordering::SeqCst) < 3 {
@@ -153,7 +158,7 @@ fn a_login_that_was_renewed_serves_all_that_asked_with_the_old_one() {
 #[test]
 fn who_was_refused_with_the_old_login_sees_that_there_is_another() {
     let front = scripted(|request| match request.header("authorization") {
-        Some("Bearer new") => ("200 OK", json!({"id": 9})),
+        Some("Bearer new") => ours(),
         _ => ("401 Unauthorized", json!({"error_code": 401, "message": "no"})),
     });
     let token = tempfile::NamedTempFile::new().unwrap();
@@ -188,7 +193,7 @@ fn what_confluents_servers_say_to_a_wrong_path_is_not_taken_for_a_subject() {
 /// A gateway whose registry is away answers what it likes; the next URL is asked.
 #[test]
 fn what_is_no_answer_of_a_registry_leads_to_the_next_url() {
-    let id = scripted(|_| ("200 OK", json!({"id": 9})));
+    let id = scripted(|_| ours());
     let busy = scripted(|_| ("503 Service Unavailable", Value::Null));
     for (status, body) in [
         (ABSENT, json!({"error_code": 404, "message": "HTTP 404 Not Found"})),

@@ -136,6 +136,25 @@ const fn retry(reason: RetryReason, wait: Option<u64>) -> Means {
     Means::Retry { reason: Reason(reason), wait }
 }
 
+const TOO_MANY: &str = r#"{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit due to too many requests.","errorLink":"E0000047","errorId":"oaeA2-4_P9RtWIEh-N4O0qfg","errorCauses":[]}"#;
+
+/// What the System Log answers to an access token that it does not take (RFC 6750, section 3), as Okta writes it.
+macro_rules! challenge {
+    ($error:expr, $words:expr) => {
+        (
+            "www-authenticate",
+            concat!(
+                r#"Bearer authorization_uri="http://acme.okta.com/oauth2/v1/authorize", realm="http://acme.okta.com", "#,
+                r#"scope="okta.logs.read", error=""#,
+                $error,
+                r#"", error_description=""#,
+                $words,
+                r#"", resource="/api/v1/logs""#
+            ),
+        )
+    };
+}
+
 /// The token endpoint's own trouble, and what the System Log says of an access token.
 const OTHERS: &[Row] = &[
     Row {
@@ -157,7 +176,7 @@ const OTHERS: &[Row] = &[
             ("x-rate-limit-remaining", "0"),
             ("x-rate-limit-reset", "1658936188"),
         ],
-        body: r#"{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit due to too many requests.","errorLink":"E0000047","errorId":"oaeA2-4_P9RtWIEh-N4O0qfg","errorCauses":[]}"#,
+        body: TOO_MANY,
         mended: false,
         means: retry(RetryReason::RateLimit, Some(59)),
     },
@@ -175,7 +194,7 @@ const OTHERS: &[Row] = &[
         at: TOKEN,
         status: 429,
         headers: &[("x-rate-limit-limit", "0"), ("x-rate-limit-remaining", "0"), ("x-rate-limit-reset", "1658936188")],
-        body: r#"{"errorCode":"E0000047","errorSummary":"API call exceeded rate limit due to too many requests.","errorLink":"E0000047","errorId":"oaeA2-4_P9RtWIEh-N4O0qfg","errorCauses":[]}"#,
+        body: TOO_MANY,
         mended: false,
         means: retry(RetryReason::Concurrency, None),
     },
@@ -201,10 +220,7 @@ const OTHERS: &[Row] = &[
         name: "token invalid",
         at: LOGS,
         status: 401,
-        headers: &[(
-            "www-authenticate",
-            r#"Bearer authorization_uri="http://acme.okta.com/oauth2/v1/authorize", realm="http://acme.okta.com", scope="okta.logs.read", error="invalid_token", error_description="The access token is invalid.", resource="/api/v1/logs""#,
-        )],
+        headers: &[challenge!("invalid_token", "The access token is invalid.")],
         body: "",
         mended: true,
         means: Means::Renew,
@@ -213,10 +229,7 @@ const OTHERS: &[Row] = &[
         name: "token expired",
         at: LOGS,
         status: 401,
-        headers: &[(
-            "www-authenticate",
-            r#"Bearer authorization_uri="http://acme.okta.com/oauth2/v1/authorize", realm="http://acme.okta.com", scope="okta.logs.read", error="invalid_token", error_description="The token has expired.", resource="/api/v1/logs""#,
-        )],
+        headers: &[challenge!("invalid_token", "The token has expired.")],
         body: "",
         mended: true,
         means: Means::Renew,
@@ -225,10 +238,7 @@ const OTHERS: &[Row] = &[
         name: "token invalid, with another status",
         at: LOGS,
         status: 400,
-        headers: &[(
-            "www-authenticate",
-            r#"Bearer authorization_uri="http://acme.okta.com/oauth2/v1/authorize", realm="http://acme.okta.com", scope="okta.logs.read", error="invalid_token", error_description="The access token is invalid.", resource="/api/v1/logs""#,
-        )],
+        headers: &[challenge!("invalid_token", "The access token is invalid.")],
         body: "",
         mended: true,
         means: Means::Renew,
@@ -237,10 +247,7 @@ const OTHERS: &[Row] = &[
         name: "token revoked",
         at: LOGS,
         status: 401,
-        headers: &[(
-            "www-authenticate",
-            r#"Bearer authorization_uri="http://acme.okta.com/oauth2/v1/authorize", realm="http://acme.okta.com", scope="okta.logs.read", error="invalid_token", error_description="The access token has been revoked.", resource="/api/v1/logs""#,
-        )],
+        headers: &[challenge!("invalid_token", "The access token has been revoked.")],
         body: "",
         mended: true,
         means: Means::Renew,
@@ -258,10 +265,7 @@ const OTHERS: &[Row] = &[
         name: "scope missing in the token",
         at: LOGS,
         status: 403,
-        headers: &[(
-            "www-authenticate",
-            r#"Bearer authorization_uri="http://acme.okta.com/oauth2/v1/authorize", realm="http://acme.okta.com", scope="okta.logs.read", error="insufficient_scope", error_description="The access token provided does not contain the required scopes.", resource="/api/v1/logs""#,
-        )],
+        headers: &[challenge!("insufficient_scope", "The access token provided does not contain the required scopes.")],
         body: "",
         mended: false,
         means: Means::Fail,
@@ -279,10 +283,7 @@ const OTHERS: &[Row] = &[
         name: "a bound token without a proof",
         at: LOGS,
         status: 400,
-        headers: &[(
-            "www-authenticate",
-            r#"Bearer authorization_uri="http://acme.okta.com/oauth2/v1/authorize", realm="http://acme.okta.com", scope="okta.logs.read", error="invalid_request", error_description="The resource request requires a DPoP proof.", resource="/api/v1/logs""#,
-        )],
+        headers: &[challenge!("invalid_request", "The resource request requires a DPoP proof.")],
         body: "",
         mended: true,
         means: Means::Fail,
