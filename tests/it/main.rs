@@ -14,6 +14,7 @@ use support::law;
 // What the design relies on in Kafka and in a schema registry, and what holds for the sources and the binary as such.
 mod kafka_itself;
 mod layers;
+mod prometheus_itself;
 mod registry_itself;
 mod self_contained;
 

@@ -33,6 +33,7 @@ pub mod org;
 pub mod ports;
 pub mod process;
 pub mod producers;
+pub mod prometheus;
 pub mod prove;
 pub mod python;
 pub mod raw_log;
