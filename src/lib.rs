@@ -70,5 +70,6 @@ pub mod registry;
 pub mod replay;
 pub mod simulator;
 pub mod source;
+pub(crate) mod spelling;
 pub mod telemetry;
 pub mod worker;

@@ -17,6 +17,8 @@ pub mod dead_letter;
 pub mod offsets;
 #[path = "../../src/source/mod.rs"]
 pub mod source;
+#[path = "../../src/spelling.rs"]
+pub(crate) mod spelling;
 
 /// `okta` without its client and what its credentials do.
 #[path = "../../src/okta"]
@@ -29,7 +31,9 @@ pub mod okta {
         pub mod token_error;
     }
     pub mod error;
+    pub mod event_types;
     pub(crate) mod excerpt;
+    pub mod filter;
     pub mod link;
     pub mod log_event;
     pub mod origin;
