@@ -24,6 +24,7 @@ mod avro_law;
 mod avro_memory;
 mod avro_readers;
 mod config;
+mod documents;
 mod error_table;
 mod fuzz;
 mod gate;
