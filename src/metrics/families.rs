@@ -1,0 +1,165 @@
+//! Every family of the contract, by name: what is counted, and under which labels.
+
+use prometheus::core::Collector;
+use prometheus::{CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+
+/// Seconds of a request to Okta: from a page out of a cache to Okta's own time-out of 30 s.
+const REQUEST_BUCKETS: &[f64] = &[0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 45.0];
+/// Seconds of a transaction: 5-15 ms on a near broker, tens of seconds through a failover.
+const TRANSACTION_BUCKETS: &[f64] = &[0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
+/// Seconds from published to committed: from one interval to the days of a cold start.
+const AGE_BUCKETS: &[f64] =
+    &[1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 21600.0, 86400.0, 604_800.0];
+
+#[derive(Clone)]
+pub(super) struct Families {
+    pub(super) events_committed: IntCounterVec,
+    pub(super) dead_letters: IntCounterVec,
+    pub(super) unmapped_fields: IntCounterVec,
+    pub(super) okta_requests: IntCounterVec,
+    pub(super) okta_request_duration: HistogramVec,
+    pub(super) pages: IntCounterVec,
+    pub(super) transactions: IntCounterVec,
+    pub(super) transaction_duration: HistogramVec,
+    pub(super) caught_up: GaugeVec,
+    pub(super) event_age: HistogramVec,
+    pub(super) checkpoint_published: GaugeVec,
+    pub(super) poll_interval: GaugeVec,
+    pub(super) access_token_expires: GaugeVec,
+    pub(super) rate_limit_requests: IntGaugeVec,
+    pub(super) rate_limit_remaining: IntGaugeVec,
+    pub(super) rate_limit_reset: IntGaugeVec,
+    pub(super) rate_limit_wait: CounterVec,
+    pub(super) retries: IntCounterVec,
+    pub(super) schema_registry_requests: IntCounterVec,
+    pub(super) connector_state: IntGaugeVec,
+}
+
+impl Families {
+    pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let c = ["connector"];
+        Ok(Self {
+            events_committed: counters(registry, "events_committed_total", "Events in committed transactions", &c)?,
+            dead_letters: counters(
+                registry,
+                "dead_letters_total",
+                "Elements in the dead letter topic, by the step that refused them",
+                &["connector", "stage"],
+            )?,
+            unmapped_fields: counters(
+                registry,
+                "unmapped_fields_total",
+                "Values of committed events that the schema has no place for, kept in `unmapped`",
+                &c,
+            )?,
+            okta_requests: counters(
+                registry,
+                "okta_requests_total",
+                "Requests for pages, by their last status, or `error` where there was no answer; none where there was no access token for it",
+                &["connector", "code"],
+            )?,
+            okta_request_duration: histograms(
+                registry,
+                "okta_request_duration_seconds",
+                "Time from a request for a page to its whole answer, with that for an access token where it had to be asked for",
+                REQUEST_BUCKETS,
+            )?,
+            pages: counters(registry, "pages_total", "Pages, by how full they were", &["connector", "kind"])?,
+            transactions: counters(
+                registry,
+                "transactions_total",
+                "Transactions that held pages of the connector, by result",
+                &["connector", "result"],
+            )?,
+            transaction_duration: histograms(
+                registry,
+                "transaction_duration_seconds",
+                "Time from begin to confirmed commit",
+                TRANSACTION_BUCKETS,
+            )?,
+            caught_up: gauges(
+                registry,
+                "caught_up_timestamp_seconds",
+                "When the topic was last known to hold all that Okta had",
+            )?,
+            event_age: histograms(registry, "event_age_seconds", "Time from published to committed", AGE_BUCKETS)?,
+            checkpoint_published: gauges(
+                registry,
+                "checkpoint_published_timestamp_seconds",
+                "published of the last event before the checkpoint",
+            )?,
+            poll_interval: gauges(registry, "poll_interval_seconds", "Rest between two intervals")?,
+            access_token_expires: gauges(
+                registry,
+                "access_token_expires_timestamp_seconds",
+                "End of the service app's access token, as of the last request; 0 where there is none",
+            )?,
+            rate_limit_requests: int_gauges(
+                registry,
+                "rate_limit_requests",
+                "Requests allowed in a window, as the org's headers say",
+                &c,
+            )?,
+            rate_limit_remaining: int_gauges(
+                registry,
+                "rate_limit_requests_remaining",
+                "Requests left in this window, as the org's headers say",
+                &c,
+            )?,
+            rate_limit_reset: int_gauges(
+                registry,
+                "rate_limit_reset_timestamp_seconds",
+                "End of this window on the org's clock",
+                &c,
+            )?,
+            rate_limit_wait: register(
+                registry,
+                CounterVec::new(Opts::new("rate_limit_wait_seconds_total", "Time waited for the rate limit"), &c)?,
+            )?,
+            retries: counters(
+                registry,
+                "retries_total",
+                "Second tries, by what the first one met; where it was at the access token, its like for that",
+                &["connector", "reason"],
+            )?,
+            schema_registry_requests: counters(
+                registry,
+                "schema_registry_requests_total",
+                "Requests to the schema registry, by how they came out",
+                &["connector", "result"],
+            )?,
+            connector_state: int_gauges(
+                registry,
+                "connector_state",
+                "1 for the state that the connector is in",
+                &["connector", "state"],
+            )?,
+        })
+    }
+}
+
+pub(super) fn register<M: Collector + Clone + 'static>(registry: &Registry, metric: M) -> Result<M, prometheus::Error> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+    register(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str) -> Result<GaugeVec, prometheus::Error> {
+    register(registry, GaugeVec::new(Opts::new(name, help), &["connector"])?)
+}
+
+pub(super) fn int_gauges(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntGaugeVec, prometheus::Error> {
+    register(registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
+}
+
+fn histograms(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Result<HistogramVec, prometheus::Error> {
+    register(registry, HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), &["connector"])?)
+}
