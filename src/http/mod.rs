@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use prometheus::IntGauge;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -32,22 +33,26 @@ pub enum HttpError {
 pub struct Readiness {
     /// Why not, as one line.
     problem: Mutex<Option<String>>,
-}
-
-impl Default for Readiness {
-    fn default() -> Self {
-        Self { problem: Mutex::new(Some("the group is not joined yet".to_owned())) }
-    }
+    /// The same as a metric: 1 or 0.
+    shown: IntGauge,
 }
 
 impl Readiness {
+    /// Not ready yet; `shown` follows from now on.
+    pub fn new(shown: IntGauge) -> Self {
+        shown.set(0);
+        Self { problem: Mutex::new(Some("the group is not joined yet".to_owned())), shown }
+    }
+
     /// The group has answered.
     pub fn ready(&self) {
+        self.shown.set(1);
         *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Not ready, and why.
     pub fn not_ready(&self, why: &str) {
+        self.shown.set(0);
         *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.replace('\n', " "));
     }
 

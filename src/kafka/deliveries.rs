@@ -13,6 +13,7 @@ use rdkafka::producer::ProducerContext;
 
 use super::connection::{Connection, Side};
 use super::error::{self, Verdict};
+use super::statistics::{StatisticsListener, StatisticsSink};
 use crate::clock::Clock;
 use crate::config::KafkaProperties;
 
@@ -115,19 +116,21 @@ pub struct Deliveries {
     reports: Mutex<Reports>,
     changed: Condvar,
     refused_topics: Mutex<BTreeSet<String>>,
+    statistics: Option<StatisticsListener>,
 }
 
 /// How often a waiter looks whether to give up: that is a flag, and the reports wake it by themselves.
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Deliveries {
-    /// Of a producer with these properties.
-    pub(super) fn new(kafka: &KafkaProperties) -> Self {
+    /// Of a producer with these properties, whose statistics go to `sink`.
+    pub(super) fn new(kafka: &KafkaProperties, sink: Option<StatisticsSink>) -> Self {
         Self {
             connection: Connection::new(kafka, Side::Producer),
             reports: Mutex::default(),
             changed: Condvar::new(),
             refused_topics: Mutex::default(),
+            statistics: sink.map(StatisticsListener::new),
         }
     }
 
@@ -249,6 +252,12 @@ impl ClientContext for Deliveries {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.connection.hear_error(&error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        if let Some(listener) = &self.statistics {
+            listener.hear(statistics);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use thiserror::Error;
@@ -16,7 +16,9 @@ use super::deliveries::{Deliveries, Reports, Tag, Undelivered, Waited};
 use super::error::{self, Verdict, code_of, is_swept_along, judge};
 use super::event_thread::{self, EventThread};
 use super::native;
+use super::statistics::StatisticsSink;
 use super::transaction_end::TransactionEnd;
+use super::transaction_error::{Outcome, is_fatal, is_retriable, outcome};
 use crate::clock::{self, Clock};
 use crate::config::KafkaProperties;
 
@@ -109,9 +111,21 @@ impl TransactionalProducer {
         batch_bytes: Option<u32>,
         give_up: &dyn Fn() -> bool,
     ) -> Result<Self, InitError> {
-        let config = client_config::transactional_producer(kafka, id, batch_bytes);
+        Self::init_shown(kafka, id, batch_bytes, None, give_up)
+    }
+
+    /// [`TransactionalProducer::init`] of a producer that makes statistics where there is a `sink` for them.
+    pub fn init_shown(
+        kafka: &KafkaProperties,
+        id: &str,
+        batch_bytes: Option<u32>,
+        sink: Option<StatisticsSink>,
+        give_up: &dyn Fn() -> bool,
+    ) -> Result<Self, InitError> {
+        let mut config = client_config::transactional_producer(kafka, id, batch_bytes);
+        client_config::set_statistics(&mut config, sink.is_some());
         let producer: BaseProducer<Deliveries> = config
-            .create_with_context(Deliveries::new(kafka))
+            .create_with_context(Deliveries::new(kafka, sink))
             .map_err(|error| InitError::Config(client_config::refused(&error)))?;
         let producer = Arc::new(producer);
         let served = Arc::clone(&producer);
@@ -435,34 +449,6 @@ fn fence(failed: &[Undelivered]) -> Option<RDKafkaErrorCode> {
     let fenced =
         |failed: &&Undelivered| judge(failed.code) == Verdict::Fenced && !(explained && is_swept_along(failed.code));
     failed.iter().find(fenced).map(|failed| failed.code)
-}
-
-/// The split that librdkafka makes of a transaction's errors, to be looked at in this order.
-enum Outcome {
-    Fenced,
-    RequiresAbort,
-    Retriable,
-    Other,
-}
-
-fn outcome(error: &KafkaError) -> Outcome {
-    if judge(code_of(error)) == Verdict::Fenced {
-        return Outcome::Fenced;
-    }
-    match error {
-        KafkaError::Transaction(error) if error.is_fatal() => Outcome::Fenced,
-        KafkaError::Transaction(error) if error.txn_requires_abort() => Outcome::RequiresAbort,
-        KafkaError::Transaction(error) if error.is_retriable() => Outcome::Retriable,
-        _ => Outcome::Other,
-    }
-}
-
-fn is_fatal(error: &KafkaError) -> bool {
-    matches!(error, KafkaError::Transaction(error) if error.is_fatal())
-}
-
-fn is_retriable(error: &KafkaError) -> bool {
-    matches!(error, KafkaError::Transaction(error) if error.is_retriable() && !error.is_fatal())
 }
 
 fn init_advice(code: RDKafkaErrorCode) -> &'static str {

@@ -6,7 +6,7 @@ use prometheus::core::Collector;
 use prometheus::{Counter, Gauge, Histogram, IntCounter, IntCounterVec, IntGauge};
 
 use super::families::Families;
-use super::labels::{RETRY_KAFKA, TransactionResult};
+use super::labels::{RETRY_KAFKA, TransactionResult, code};
 use crate::dead_letter::Stage;
 use crate::okta::error::RetryReason;
 use crate::registry::RequestResult;
@@ -20,6 +20,8 @@ pub struct ConnectorMetrics {
     pub events_committed: IntCounter,
     /// Values in `unmapped` of committed records.
     pub unmapped_fields: IntCounter,
+    /// Bytes of pages, decompressed.
+    pub page_bytes: IntCounter,
     /// Time of requests.
     pub okta_request_duration: Histogram,
     /// Time of transactions.
@@ -58,13 +60,14 @@ impl ConnectorMetrics {
         for result in RequestResult::ALL {
             let _ = families.schema_registry_requests.with_label_values(&[name, result.as_str()]);
         }
-        for code in ["200", "error"] {
+        for code in [Some(200), None].map(code) {
             let _ = families.okta_requests.with_label_values(&[name, code]);
         }
         families.poll_interval.with_label_values(&l).set(interval_seconds);
         let metrics = Self {
             events_committed: families.events_committed.with_label_values(&l),
             unmapped_fields: families.unmapped_fields.with_label_values(&l),
+            page_bytes: families.page_bytes.with_label_values(&l),
             okta_request_duration: families.okta_request_duration.with_label_values(&l),
             transaction_duration: families.transaction_duration.with_label_values(&l),
             caught_up: families.caught_up.with_label_values(&l),
@@ -81,9 +84,9 @@ impl ConnectorMetrics {
         metrics
     }
 
-    /// Counts a request by its status, or `error`.
-    pub fn request(&self, code: &str) {
-        self.families.okta_requests.with_label_values(&[self.name.as_str(), code]).inc();
+    /// Counts a request by its status; none where there was no answer.
+    pub fn request(&self, status: Option<u16>) {
+        self.families.okta_requests.with_label_values(&[self.name.as_str(), code(status)]).inc();
     }
 
     /// Counts a page.
@@ -136,6 +139,7 @@ impl Drop for ConnectorMetrics {
             &f.okta_requests,
             &f.dead_letters,
             &f.pages,
+            &f.page_bytes,
             &f.transactions,
             &f.retries,
             &f.schema_registry_requests,

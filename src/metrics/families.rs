@@ -19,6 +19,7 @@ pub(super) struct Families {
     pub(super) okta_requests: IntCounterVec,
     pub(super) okta_request_duration: HistogramVec,
     pub(super) pages: IntCounterVec,
+    pub(super) page_bytes: IntCounterVec,
     pub(super) transactions: IntCounterVec,
     pub(super) transaction_duration: HistogramVec,
     pub(super) caught_up: GaugeVec,
@@ -39,7 +40,12 @@ impl Families {
     pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
         let c = ["connector"];
         Ok(Self {
-            events_committed: counters(registry, "events_committed_total", "Events in committed transactions", &c)?,
+            events_committed: counters(
+                registry,
+                "events_committed_total",
+                "Events of committed transactions: in the topic, and seen by readers of committed records",
+                &c,
+            )?,
             dead_letters: counters(
                 registry,
                 "dead_letters_total",
@@ -55,7 +61,7 @@ impl Families {
             okta_requests: counters(
                 registry,
                 "okta_requests_total",
-                "Requests for pages, by their last status, or `error` where there was no answer; none where there was no access token for it",
+                "Requests for pages, by status, or `error` where there was no answer; one that lacked an access token is none",
                 &["connector", "code"],
             )?,
             okta_request_duration: histograms(
@@ -64,7 +70,18 @@ impl Families {
                 "Time from a request for a page to its whole answer, with that for an access token where it had to be asked for",
                 REQUEST_BUCKETS,
             )?,
-            pages: counters(registry, "pages_total", "Pages, by how full they were", &["connector", "kind"])?,
+            pages: counters(
+                registry,
+                "pages_total",
+                "Pages that Okta answered with, by how full they were",
+                &["connector", "kind"],
+            )?,
+            page_bytes: counters(
+                registry,
+                "page_bytes_total",
+                "Bytes of the pages that Okta answered with, decompressed",
+                &c,
+            )?,
             transactions: counters(
                 registry,
                 "transactions_total",
@@ -74,58 +91,73 @@ impl Families {
             transaction_duration: histograms(
                 registry,
                 "transaction_duration_seconds",
-                "Time from begin to confirmed commit",
+                "Time of committed transactions that held pages of the connector, from their begin to the confirmed commit",
                 TRANSACTION_BUCKETS,
             )?,
             caught_up: gauges(
                 registry,
                 "caught_up_timestamp_seconds",
-                "When the topic was last known to hold all that Okta had",
+                "When the topic was last known to hold all that Okta had, as Unix time; freshness is time() less this",
             )?,
-            event_age: histograms(registry, "event_age_seconds", "Time from published to committed", AGE_BUCKETS)?,
+            event_age: histograms(
+                registry,
+                "event_age_seconds",
+                "Age of events at their commit: from `published` to then",
+                AGE_BUCKETS,
+            )?,
             checkpoint_published: gauges(
                 registry,
                 "checkpoint_published_timestamp_seconds",
-                "published of the last event before the checkpoint",
+                "`published` of the last event before the checkpoint, as Unix time; 0 before the first",
             )?,
-            poll_interval: gauges(registry, "poll_interval_seconds", "Rest between two intervals")?,
+            poll_interval: gauges(
+                registry,
+                "poll_interval_seconds",
+                "The connector's `interval`: rest between its last page and its next request when it is caught up",
+            )?,
             access_token_expires: gauges(
                 registry,
                 "access_token_expires_timestamp_seconds",
-                "End of the service app's access token, as of the last request; 0 where there is none",
+                "End of the service app's access token as Unix time, as known at the last request; 0 where there is none",
             )?,
             rate_limit_requests: int_gauges(
                 registry,
                 "rate_limit_requests",
-                "Requests allowed in a window, as the org's headers say",
+                "Requests that the org allows in a window, by the headers of its last answer",
                 &c,
             )?,
             rate_limit_remaining: int_gauges(
                 registry,
                 "rate_limit_requests_remaining",
-                "Requests left in this window, as the org's headers say",
+                "Requests left in the window, by the headers of the org's last answer",
                 &c,
             )?,
             rate_limit_reset: int_gauges(
                 registry,
                 "rate_limit_reset_timestamp_seconds",
-                "End of this window on the org's clock",
+                "End of the window as Unix time on the org's clock, by the headers of its last answer",
                 &c,
             )?,
             rate_limit_wait: register(
                 registry,
-                CounterVec::new(Opts::new("rate_limit_wait_seconds_total", "Time waited for the rate limit"), &c)?,
+                CounterVec::new(
+                    Opts::new(
+                        "rate_limit_wait_seconds_total",
+                        "Time for which the connector waited for the rate limit: for its turn, and because of 429",
+                    ),
+                    &c,
+                )?,
             )?,
             retries: counters(
                 registry,
                 "retries_total",
-                "Second tries, by what the first one met; where it was at the access token, its like for that",
+                "Tries after the first, by what that one met, be it at a page, at an access token or at a transaction",
                 &["connector", "reason"],
             )?,
             schema_registry_requests: counters(
                 registry,
                 "schema_registry_requests_total",
-                "Requests to the schema registry, by how they came out",
+                "Requests of the connector to the schema registry, by how they came out",
                 &["connector", "result"],
             )?,
             connector_state: int_gauges(
@@ -138,12 +170,91 @@ impl Families {
     }
 }
 
+/// What librdkafka says of each shard's producers, by its statistics.
+#[derive(Clone)]
+pub(super) struct KafkaFamilies {
+    pub(super) round_trip: CounterVec,
+    pub(super) round_trips: IntCounterVec,
+    pub(super) throttle: CounterVec,
+    pub(super) queued: IntGaugeVec,
+    pub(super) transaction_state: IntGaugeVec,
+    pub(super) state_age: GaugeVec,
+    pub(super) request_failures: IntCounterVec,
+    pub(super) retries: IntCounterVec,
+    pub(super) disconnects: IntCounterVec,
+}
+
+impl KafkaFamilies {
+    pub(super) fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let s = ["shard"];
+        let seconds = |name: &str, help: &str| register(registry, CounterVec::new(Opts::new(name, help), &s)?);
+        Ok(Self {
+            round_trip: seconds(
+                "kafka_round_trip_seconds_total",
+                "Time from requests of the shard's producer to the brokers' answers, of all answers together",
+            )?,
+            round_trips: counters(
+                registry,
+                "kafka_round_trips_total",
+                "Answers of brokers that kafka_round_trip_seconds_total is the time of",
+                &s,
+            )?,
+            throttle: seconds(
+                "kafka_throttle_seconds_total",
+                "Time for which brokers said that they hold the shard's producer back (quotas)",
+            )?,
+            queued: int_gauges(
+                registry,
+                "kafka_producer_queue_records",
+                "Records that the shard's producer holds and no broker has confirmed",
+                &s,
+            )?,
+            transaction_state: int_gauges(
+                registry,
+                "kafka_transaction_state",
+                "1 for the state that the shard's producer is in between two transactions",
+                &["shard", "state"],
+            )?,
+            state_age: register(
+                registry,
+                GaugeVec::new(
+                    Opts::new("kafka_transaction_state_age_seconds", "How long it had been in that state"),
+                    &s,
+                )?,
+            )?,
+            request_failures: counters(
+                registry,
+                "kafka_request_failures_total",
+                "Requests of the shard's producer that failed on the way, by how",
+                &["shard", "reason"],
+            )?,
+            retries: counters(
+                registry,
+                "kafka_request_retries_total",
+                "Requests of the shard's producer that were sent again",
+                &s,
+            )?,
+            disconnects: counters(
+                registry,
+                "kafka_disconnects_total",
+                "Connections of the shard's producer to brokers that ended, idle ones too",
+                &s,
+            )?,
+        })
+    }
+}
+
 pub(super) fn register<M: Collector + Clone + 'static>(registry: &Registry, metric: M) -> Result<M, prometheus::Error> {
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
 
-fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+pub(super) fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, prometheus::Error> {
     register(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
 }
 

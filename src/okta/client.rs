@@ -106,7 +106,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The value of the label `code` of `okta_requests_total`: the status, or `error` when there was no answer.
+    /// The status as text, or `error` when there was no answer.
     pub fn code(&self) -> Cow<'static, str> {
         match self.status {
             Some(200) => Cow::Borrowed("200"),

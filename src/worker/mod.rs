@@ -109,7 +109,7 @@ pub fn shard_of(connector: &ConnectorConfig, partitions: i32) -> i32 {
 pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
     let metrics = Arc::new(Metrics::new()?);
     metrics.shards.set(i64::from(config.offsets.partitions));
-    let readiness = Arc::new(Readiness::default());
+    let readiness = Arc::new(Readiness::new(metrics.ready.clone()));
     let server = http::Server::start(config.http.listen, Arc::clone(&metrics), Arc::clone(&readiness)).await?;
     let format_look = FormatLook::of(&config);
     let connectors: Vec<Arc<ConnectorConfig>> = config.connectors.into_iter().map(Arc::new).collect();
@@ -122,7 +122,7 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
     );
     let context = Arc::new(WorkerContext {
         topics: Arc::new(Topics::new(&config.kafka)?),
-        clients: clients(&connectors, &config.okta_http)?,
+        clients: clients(&connectors, &config.okta_http, &metrics)?,
         registry: registry(&connectors, config.schema_registry.as_ref(), &config.okta_http)?,
         format_look,
         kafka: config.kafka,
@@ -175,7 +175,11 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
     Ok(result.map_err(|_| WorkerError::Panicked)??)
 }
 
-fn clients(connectors: &[Arc<ConnectorConfig>], network: &Network) -> Result<BTreeMap<String, OrgAccess>, WorkerError> {
+fn clients(
+    connectors: &[Arc<ConnectorConfig>],
+    network: &Network,
+    metrics: &Metrics,
+) -> Result<BTreeMap<String, OrgAccess>, WorkerError> {
     let mut credentials = Credentials::new();
     let mut gates: Vec<(Credential, Arc<Gate>)> = Vec::new();
     let client = |connector: &Arc<ConnectorConfig>| {
@@ -187,6 +191,10 @@ fn clients(connectors: &[Arc<ConnectorConfig>], network: &Network) -> Result<BTr
             info!(connector = name, org = %connector.org, %proxy, named_by = proxy.named_by(), "asking through a proxy");
         }
         let credential = credentials.of(&connector.org, &connector.auth);
+        if let Some(client_id) = credential.client_id() {
+            let org = connector.org.authority();
+            credential.count_token_requests(metrics.token_requests(&org, client_id));
+        }
         let gate = match gates.iter().find(|(known, _)| known.is_same(&credential)) {
             Some((_, gate)) => Arc::clone(gate),
             None => {

@@ -11,6 +11,7 @@ use super::shard::{Shard, ShardInput};
 use super::shutdown::Stop;
 use crate::config::ConnectorConfig;
 use crate::kafka::group::ShardOwner;
+use crate::metrics::ShardChange;
 
 /// How long a revoked shard may take to stop; the whole group waits for it.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -96,11 +97,13 @@ impl Ownership {
     }
 
     /// Takes shards out of what is ours and tells them to stop.
-    fn release(&self, shards: &[i32]) -> BTreeMap<i32, RunningShard> {
+    fn release(&self, shards: &[i32], change: ShardChange) -> BTreeMap<i32, RunningShard> {
         let mut state = self.lock();
         let mut stopped = BTreeMap::new();
         for number in shards {
-            let _ = state.owned.remove(number);
+            if state.owned.remove(number) {
+                self.context.metrics.shard_changed(change);
+            }
             if let Some(shard) = state.running.remove(number) {
                 shard.stop();
                 let _ = stopped.insert(*number, shard);
@@ -124,6 +127,7 @@ impl ShardOwner for Ownership {
         let mut state = self.lock();
         for &number in shards {
             if state.owned.insert(number) {
+                self.context.metrics.shard_changed(ShardChange::Assigned);
                 let predecessor = state.ending.remove(&number);
                 if let Some(running) = self.start(number, predecessor) {
                     let _ = state.running.insert(number, running);
@@ -134,7 +138,7 @@ impl ShardOwner for Ownership {
     }
 
     fn revoked(&self, shards: &[i32]) {
-        let stopped = self.release(shards);
+        let stopped = self.release(shards, ShardChange::Revoked);
         let until = self.context.clock.elapsed() + REVOKE_TIMEOUT;
         for (number, shard) in stopped {
             let left = until.saturating_sub(self.context.clock.elapsed());
@@ -147,7 +151,7 @@ impl ShardOwner for Ownership {
     }
 
     fn lost(&self, shards: &[i32]) {
-        let mut stopped = self.release(shards);
+        let mut stopped = self.release(shards, ShardChange::Lost);
         self.lock().ending.append(&mut stopped);
     }
 }

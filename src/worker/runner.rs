@@ -254,7 +254,7 @@ impl Runner {
         let Answered { request, outcome, elements } = answered;
         let metrics = &self.metrics;
         if outcome.was_sent {
-            metrics.request(&outcome.code());
+            metrics.request(outcome.status);
             metrics.okta_request_duration.observe(outcome.duration.as_secs_f64());
         }
         if let Some(limit) = outcome.rate_limit {
@@ -271,6 +271,7 @@ impl Runner {
         self.status.set_warning(self.credential.trouble().as_deref());
         match outcome.result {
             Ok(page) => {
+                metrics.page_bytes.inc_by(page.body_bytes as u64);
                 self.advised = None;
                 if let Some(since) = self.corrected_start(outcome.server_date) {
                     return Input::BeganTooLate { since };

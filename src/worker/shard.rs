@@ -27,8 +27,9 @@ use super::values::Values;
 use crate::config::ConnectorConfig;
 use crate::kafka::group::GroupError;
 use crate::kafka::offset_log::{self, OffsetLog};
+use crate::kafka::statistics::StatisticsSink;
 use crate::kafka::transaction::TransactionalProducer;
-use crate::metrics::ConnectorMetrics;
+use crate::metrics::{ConnectorMetrics, ShardMetrics};
 use crate::offsets::codec;
 use crate::source::action::ConnectorState;
 use crate::source::offset::SourceOffset;
@@ -83,6 +84,7 @@ pub struct Shard {
     destinations: Vec<Destination>,
     stop: Stop,
     reporter: Arc<Reporter>,
+    metrics: Arc<ShardMetrics>,
     inbox: mpsc::Receiver<ShardInput>,
     outbox: mpsc::Sender<ShardInput>,
     lives: u64,
@@ -128,6 +130,7 @@ impl Shard {
         let told = connectors.iter().map(|connector| (connector.config.name.clone(), Arc::clone(&connector.status)));
         let reporter = Arc::new(Reporter::new(Arc::clone(&context), number, told.collect(), stop.clone()));
         Self {
+            metrics: Arc::new(context.metrics.shard(number)),
             number,
             context,
             connectors,
@@ -204,7 +207,11 @@ impl Shard {
             return failed(format!("no producer is made for the shard: {error}"));
         }
         let id = format!("{}-{}", self.context.offsets.topic, self.number);
-        let producer = match TransactionalProducer::init(&self.context.kafka, &id, self.batch_bytes(), &stopped) {
+        self.metrics.producer_begins();
+        let metrics = Arc::clone(&self.metrics);
+        let sink: StatisticsSink = Arc::new(move |statistics| metrics.observe(statistics));
+        let (kafka, batch_bytes) = (&self.context.kafka, self.batch_bytes());
+        let producer = match TransactionalProducer::init_shown(kafka, &id, batch_bytes, Some(sink), &stopped) {
             Ok(producer) => producer,
             Err(error) => return failed(error.to_string()),
         };

@@ -60,6 +60,7 @@ mod kill9;
 mod least_privilege;
 mod many_orgs;
 mod membership;
+mod metrics;
 mod oauth;
 mod offsets_alter;
 mod offsets_topic;

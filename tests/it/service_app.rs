@@ -3,7 +3,7 @@
 //! Whatever it sends on the way (client assertions, DPoP proofs) is kept by `support::recorder`, and verified by a
 //! library that is neither ours nor the simulator's (`support::verifier`).
 
-mod app;
+pub(crate) mod app;
 mod broken_files;
 mod keys;
 mod lifetimes;

@@ -68,6 +68,14 @@ impl Credential {
         }
     }
 
+    /// Tells `count` the status of each request for an access token from now on, none where there was no answer. Only the
+    /// first call of a credential counts.
+    pub fn count_token_requests(&self, count: impl Fn(Option<u16>) + Send + Sync + 'static) {
+        if let Self::Oauth(session) = self {
+            session.count_requests(Box::new(count));
+        }
+    }
+
     /// How the access token of a service app is presented, where there is one.
     pub fn scheme(&self) -> Option<Scheme> {
         match self {

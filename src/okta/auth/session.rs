@@ -40,6 +40,8 @@ pub struct Session {
     proof_key: OnceLock<ProofKey>,
     /// Held by who asks for a token: the others wait, and use what he got.
     flight: Arc<tokio::sync::Mutex<()>>,
+    /// Hears the status of each request for a token.
+    count: OnceLock<Box<dyn Fn(Option<u16>) + Send + Sync>>,
 }
 
 #[derive(Default)]
@@ -85,7 +87,13 @@ impl Session {
             state: Mutex::default(),
             proof_key: OnceLock::new(),
             flight: Arc::default(),
+            count: OnceLock::new(),
         }
+    }
+
+    pub(super) fn count_requests(&self, count: Box<dyn Fn(Option<u16>) + Send + Sync>) {
+        // Connectors that share the session count it once.
+        let _ = self.count.set(count);
     }
 
     /// The app's.
@@ -301,7 +309,11 @@ impl Session {
                 ("grant_type", "client_credentials"),
                 ("scope", &self.app.scope),
             ];
-            let answer = client.post_token(&self.org, &url, &form, proof.as_ref().map(header).transpose()?).await?;
+            let answer = client.post_token(&self.org, &url, &form, proof.as_ref().map(header).transpose()?).await;
+            if let Some(count) = self.count.get() {
+                count(answer.as_ref().ok().map(|answer| answer.status));
+            }
+            let answer = answer?;
             let number = self.take_over(&answer);
             if answer.status == 200 {
                 self.state().proves |= exchange.proves();
