@@ -8,7 +8,7 @@
 //! Dependencies point inwards, from what talks to what decides:
 //!
 //! ```text
-//! main → cli → worker, check, replay, demo → okta::client, kafka, registry, http → source, offsets, convert, dead_letter, okta's parsers
+//! main → cli → worker, check, replay, query, demo → okta::client, kafka, registry, http → source, offsets, convert, dead_letter, okta's parsers
 //! ```
 //!
 //! * Pure, so that every rule is a table test: [`source`] (the state machine of one connector), [`offsets`] (Kafka
@@ -18,7 +18,7 @@
 //! * Input and output: [`okta::client`] (one request, one page), [`kafka`] (the only folder that names rdkafka), [`registry`]
 //!   (the id of the schema), [`http`].
 //! * What puts them together: [`worker`] (membership, shards, runners), [`check`] (what `run` needs, tried beforehand),
-//!   [`replay`] (dead letters, published again),
+//!   [`replay`] (dead letters, published again), [`query`] (ad hoc questions, and where their answers go),
 //!   [`cli`] (one file a command), [`config`].
 //! * For trying and testing: [`simulator`], which shares no code with the rest, and [`demo`].
 //!
@@ -66,6 +66,7 @@ pub mod kafka;
 pub mod metrics;
 pub mod offsets;
 pub mod okta;
+pub mod query;
 pub mod registry;
 pub mod replay;
 pub mod simulator;

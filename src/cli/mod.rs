@@ -5,6 +5,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod exit;
 pub mod offsets;
+pub mod query;
 pub mod run;
 pub mod schema;
 pub mod signals;
@@ -46,6 +47,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Show owner, state, checkpoint and freshness of each connector
     Status(status::StatusArgs),
+    /// Ask an org's System Log ad hoc questions: results to a terminal, a program or a file
+    Query(Box<query::QueryArgs>),
     /// Look at the stored checkpoints, and change them
     #[command(subcommand)]
     Offsets(offsets::OffsetsCommand),
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
     let log_filter = match &cli.command {
         Command::Check(_) => check::LOG_FILTER,
         Command::Demo(_) => demo::LOG_FILTER,
+        Command::Query(_) => query::LOG_FILTER,
         _ => "info",
     };
     telemetry::init(cli.log_format, log_filter);
@@ -107,6 +111,7 @@ pub fn main() -> ExitCode {
             Command::Check(args) => interruptible(check::run(args)).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Status(args) => interruptible(status::run(args)).await,
+            Command::Query(args) => query::run(*args).await,
             Command::Offsets(command) => interruptible(offsets::run(command)).await,
             Command::DeadLetters(command) => dead_letters::run(command).await,
             Command::Schema(command) => interruptible(schema::run(command)).await,

@@ -101,6 +101,14 @@ pub struct HttpConfig {
     pub listen: SocketAddr,
 }
 
+/// Reads a duration: a whole number and `ms`, `s`, `m`, `h` or `d`. The error says what to write, without the value.
+///
+/// # Errors
+/// It is none.
+pub fn duration(text: &str) -> Result<std::time::Duration, String> {
+    time::duration(text)
+}
+
 impl Config {
     /// Reads a file, with the variables of the process's environment.
     ///

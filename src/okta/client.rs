@@ -161,6 +161,11 @@ impl Client {
         Ok(Self { org, options, proxy, http, proxy_probe: Arc::default() })
     }
 
+    /// The org.
+    pub fn org(&self) -> &Origin {
+        &self.org
+    }
+
     /// The proxy that this org is asked through.
     pub fn proxy(&self) -> Option<&Proxy> {
         self.proxy.as_ref()

@@ -23,7 +23,7 @@ pub(crate) fn excerpt(text: &str) -> String {
 }
 
 /// Characters that make a terminal show a text in another order than it is written.
-fn is_directional(character: char) -> bool {
+pub(crate) fn is_directional(character: char) -> bool {
     matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -53,7 +53,7 @@ impl SystemLogQuery {
 }
 
 /// Percent-encodes all but the unreserved characters (RFC 3986, section 2.3), a space as `%20`.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len() * 2), |mut encoded, byte| {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),

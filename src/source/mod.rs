@@ -7,7 +7,7 @@ pub mod action;
 pub mod alteration;
 pub mod input;
 pub mod offset;
-mod page_size;
+pub(crate) mod page_size;
 pub mod record;
 pub mod resume;
 pub mod task;

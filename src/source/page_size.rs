@@ -12,7 +12,6 @@
 //! is behind us in a few requests, and a long stretch of them does not cost a failure for every second page. A short
 //! page ends it at once: there is nothing more that could be too much.
 
-use super::input::PageAnswer;
 use crate::okta::page_url::PageUrl;
 
 /// Full pages at a smaller size before it is doubled.
@@ -22,7 +21,7 @@ const MAX_PATIENCE: u32 = 64;
 
 /// The page size of one connector, for as long as its task lives: a restart begins at the configured size.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PageSize {
+pub(crate) struct PageSize {
     configured: u16,
     /// In place of the configured one; below it.
     reduced: Option<u16>,
@@ -40,7 +39,7 @@ pub(super) struct PageSize {
 
 /// What became of the size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
+pub(crate) enum Change {
     /// From the configured size to this one.
     Reduced(u16),
     /// From a smaller size to an even smaller one.
@@ -51,7 +50,7 @@ pub(super) enum Change {
 
 /// A page of one event cannot be made smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Smallest;
+pub(crate) struct Smallest;
 
 impl PageSize {
     pub fn new(configured: u16) -> Self {
@@ -86,10 +85,10 @@ impl PageSize {
         if link.limit() == usize::from(limit) { link.clone() } else { link.with_limit(limit) }
     }
 
-    /// A page came; `full` by the limit of the URL that was `asked`. Its link, where it is used, is the next to ask.
-    pub fn on_page(&mut self, asked: &PageUrl, page: &PageAnswer, full: bool) -> Option<Change> {
+    /// A page came; `full` by the limit of the URL that was `asked`. `next` is its link, where that is used: the next to ask.
+    pub fn on_page(&mut self, asked: &PageUrl, next: Option<&PageUrl>, full: bool) -> Option<Change> {
         self.timeouts = 0;
-        if let (Some(Ok(next)), false) = (&page.next, page.elements.is_empty()) {
+        if let Some(next) = next {
             self.link_is_reduced = self.reduced.is_some() && next.limit() == asked.limit();
         }
         if !full {

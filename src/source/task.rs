@@ -224,7 +224,8 @@ impl Task {
         };
         self.retries = None;
         self.reloaded = false;
-        actions.extend(self.page_size.on_page(&asked, &page, kind == PageKind::Full).and_then(page_size));
+        let used = next.as_ref().filter(|_| kind != PageKind::Empty);
+        actions.extend(self.page_size.on_page(&asked, used, kind == PageKind::Full).and_then(page_size));
         self.drained = kind != PageKind::Full;
         actions.push(Action::PageKind(kind));
         if let Some(next) = next

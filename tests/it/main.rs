@@ -68,6 +68,7 @@ mod okta_setup;
 mod org_faults;
 mod poison;
 mod proxy;
+mod query;
 mod quiet;
 mod rate_limits;
 mod refused_by_broker;

@@ -1,0 +1,112 @@
+//! The command that goes on where an interrupted one stopped.
+
+use std::io::{Write, stderr};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::request::RequestArgs;
+use crate::query::sink::QueryResult;
+
+/// What is asked anew: everything else of the command line stays as it is.
+const CHANGED: [&str; 4] = ["--since", "--until", "--max-events", "--max-pages"];
+
+/// Says how far it came, and what to run to get the rest.
+pub fn tell(result: &QueryResult, args: &RequestArgs) -> std::io::Result<()> {
+    let command = command(std::env::args(), result, args);
+    writeln!(
+        stderr(),
+        "interrupted after {} events in {} pages; go on with (events of the last millisecond come again):\n  {command}",
+        result.events,
+        result.pages
+    )
+}
+
+/// The command line with the times that are left: those of the last result on.
+fn command(given: impl Iterator<Item = String>, result: &QueryResult, args: &RequestArgs) -> String {
+    let request = &result.request;
+    let last: Option<Timestamp> = result.last.as_deref().and_then(|last| last.parse().ok());
+    let (mut since, mut until) = (request.since, request.until);
+    match last {
+        // `until` may exclude its own millisecond.
+        Some(last) if request.is_descending() => {
+            until = last.checked_add(SignedDuration::from_millis(1)).unwrap_or(until).min(until);
+        }
+        Some(last) => since = last.max(since),
+        None => {}
+    }
+    let mut words = Vec::new();
+    let mut given = given;
+    while let Some(word) = given.next() {
+        let name = word.split('=').next().unwrap_or_default();
+        if !CHANGED.contains(&name) {
+            words.push(quoted(&word));
+        } else if !word.contains('=') {
+            let _ = given.next();
+        }
+    }
+    words.push(format!("--since {since:.3} --until {until:.3}"));
+    let left = |of: Option<u64>, done: u64| of.map(|of| of.saturating_sub(done).max(1));
+    for (name, left) in
+        [("--max-events", left(args.max_events, result.events)), ("--max-pages", left(args.max_pages, result.pages))]
+    {
+        if let Some(left) = left {
+            words.push(format!("{name} {left}"));
+        }
+    }
+    words.join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::query::sink::Ended;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        request: RequestArgs,
+    }
+
+    #[test]
+    fn the_rest_is_asked_for_and_everything_else_stays() {
+        let now: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+        for (given, last, expected) in [
+            (
+                vec!["--since=1d", "--q", "it's", "--max-pages", "7"],
+                Some("2026-11-21T12:00:00.123Z"),
+                r"okta --q 'it'\''s' --since 2026-11-21T12:00:00.123Z --until 2026-11-22T00:00:00.000Z --max-pages 5",
+            ),
+            (
+                vec!["--sort-order", "descending", "--until", "1h", "--max-events", "300"],
+                Some("2026-11-21T12:00:00.123Z"),
+                "okta --sort-order descending --since 2026-11-15T00:00:00.000Z --until 2026-11-21T12:00:00.124Z --max-events 100",
+            ),
+            (vec!["--q", ""], None, "okta --q '' --since 2026-11-15T00:00:00.000Z --until 2026-11-22T00:00:00.000Z"),
+        ] {
+            let line = ["okta"].into_iter().chain(given);
+            let args = Line::parse_from(line.clone()).request;
+            let result = QueryResult {
+                connector: "acme".to_owned(),
+                org: "https://acme.okta.com".to_owned(),
+                request: args.resolve(now).unwrap(),
+                pages: 2,
+                events: 200,
+                first: None,
+                last: last.map(str::to_owned),
+                ended: Ended::Interrupted,
+            };
+            assert_eq!(command(line.map(str::to_owned), &result, &args), expected);
+        }
+    }
+}
