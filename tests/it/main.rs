@@ -45,6 +45,7 @@ mod broker_restarted;
 mod check;
 mod check_okta;
 mod clock;
+mod dashboard;
 mod dead_letters;
 mod dead_letters_list;
 mod dead_letters_refused;
