@@ -12,6 +12,7 @@ mod support;
 use support::law;
 
 // What the design relies on in Kafka and in a schema registry, and what holds for the sources and the binary as such.
+mod dockerfile;
 mod kafka_itself;
 mod layers;
 mod prometheus_itself;
