@@ -6,7 +6,7 @@ use prometheus::core::Collector;
 use prometheus::{Counter, Gauge, Histogram, IntCounter, IntCounterVec, IntGauge};
 
 use super::families::Families;
-use super::labels::{RETRY_KAFKA, TransactionResult, code};
+use super::labels::{DriftKind, RETRY_KAFKA, TransactionResult, code};
 use crate::dead_letter::Stage;
 use crate::okta::error::RetryReason;
 use crate::registry::RequestResult;
@@ -60,6 +60,9 @@ impl ConnectorMetrics {
         for result in RequestResult::ALL {
             let _ = families.schema_registry_requests.with_label_values(&[name, result.as_str()]);
         }
+        for kind in DriftKind::ALL {
+            let _ = families.drifted_members.with_label_values(&[name, kind.as_str()]);
+        }
         for code in [Some(200), None].map(code) {
             let _ = families.okta_requests.with_label_values(&[name, code]);
         }
@@ -102,6 +105,11 @@ impl ConnectorMetrics {
     /// Counts a dead letter.
     pub fn dead_letter(&self, stage: Stage) {
         self.families.dead_letters.with_label_values(&[self.name.as_str(), stage.as_str()]).inc();
+    }
+
+    /// Counts a kind of member that the schema has no place for, and that was not met before.
+    pub fn drifted(&self, kind: DriftKind) {
+        self.families.drifted_members.with_label_values(&[self.name.as_str(), kind.as_str()]).inc();
     }
 
     /// Counts a transaction.
@@ -156,6 +164,9 @@ impl Drop for ConnectorMetrics {
             let _ = vec.remove_label_values(&[name]);
         }
         let _ = f.rate_limit_wait.remove_label_values(&[name]);
+        for kind in DriftKind::ALL {
+            let _ = f.drifted_members.remove_label_values(&[name, kind.as_str()]);
+        }
         for state in ConnectorState::ALL {
             let _ = f.connector_state.remove_label_values(&[name, state.as_str()]);
         }

@@ -16,6 +16,7 @@ pub(super) struct Families {
     pub(super) events_committed: IntCounterVec,
     pub(super) dead_letters: IntCounterVec,
     pub(super) unmapped_fields: IntCounterVec,
+    pub(super) drifted_members: IntGaugeVec,
     pub(super) okta_requests: IntCounterVec,
     pub(super) okta_request_duration: HistogramVec,
     pub(super) pages: IntCounterVec,
@@ -57,6 +58,12 @@ impl Families {
                 "unmapped_fields_total",
                 "Values of committed events that the schema has no place for, kept in `unmapped`",
                 &c,
+            )?,
+            drifted_members: int_gauges(
+                registry,
+                "drifted_members",
+                "Kinds of members of events that the schema has no place for, since this worker has the connector",
+                &["connector", "kind"],
             )?,
             okta_requests: counters(
                 registry,

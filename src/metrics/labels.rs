@@ -23,6 +23,26 @@ impl TransactionResult {
     }
 }
 
+/// How events differ from the schema, as `drifted_members` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DriftKind {
+    /// A member that the schema does not know.
+    New,
+    /// One that has another type than the schema knows.
+    Retyped,
+}
+
+impl DriftKind {
+    pub(super) const ALL: [Self; 2] = [Self::New, Self::Retyped];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Retyped => "retyped",
+        }
+    }
+}
+
 /// The value of `retries_total{reason}` for a transaction that is tried again.
 pub const RETRY_KAFKA: &str = "kafka";
 

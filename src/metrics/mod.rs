@@ -15,7 +15,7 @@ use prometheus::{IntCounterVec, IntGauge, Registry, TextEncoder};
 use self::families::{Families, KafkaFamilies, counters, int_gauges, register};
 
 pub use self::connector::ConnectorMetrics;
-pub use self::labels::{RETRY_KAFKA, ShardChange, TransactionResult};
+pub use self::labels::{DriftKind, RETRY_KAFKA, ShardChange, TransactionResult};
 pub use self::shard::ShardMetrics;
 
 /// All metrics of a process.

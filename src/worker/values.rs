@@ -16,7 +16,7 @@ use crate::convert::Converter;
 use crate::convert::avro::{Encoder, Misfit, Place};
 use crate::convert::drift::{Drift, MOST_NEW, News};
 use crate::kafka::topics::Topics;
-use crate::metrics::ConnectorMetrics;
+use crate::metrics::{ConnectorMetrics, DriftKind};
 use crate::okta::page::RawElement;
 use crate::registry::{Registry, RegistryError, Severity};
 use crate::source::action::ConnectorState;
@@ -202,9 +202,11 @@ impl Values {
         let (connector, org) = (&self.connector.name, &self.connector.org);
         match self.drift.lock().unwrap_or_else(PoisonError::into_inner).note(misfit) {
             Some(News::Kind { place: Place::Unknown, member, found }) => {
+                self.metrics.drifted(DriftKind::New);
                 info!(connector, %org, member, found, "the schema does not know this member: it is kept in `unmapped`");
             }
             Some(News::Kind { place: Place::Field(expected), member, found }) => {
+                self.metrics.drifted(DriftKind::Retyped);
                 info!(
                     connector, %org, member, found, expected,
                     "the schema has no place for this member as Okta sends it: it is kept in `unmapped`, and its field is null there"
@@ -214,6 +216,7 @@ impl Values {
                 info!(connector, %org, member, found, "this map holds strings alone: what is none, as often here, is kept in `unmapped`");
             }
             Some(News::NoMore) => {
+                self.metrics.drifted(DriftKind::New);
                 info!(
                     connector, %org,
                     "more than {MOST_NEW} members are unknown to the schema: the others are not named here, and kept in `unmapped`; \

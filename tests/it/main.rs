@@ -31,6 +31,7 @@ mod fuzz;
 mod gate;
 mod hostile;
 mod okta_client;
+mod prometheus_rules;
 mod schema_consumers;
 mod schema_evolution;
 mod schema_members;
