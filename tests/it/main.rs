@@ -38,6 +38,7 @@ mod schema_members;
 mod schema_readme;
 mod schema_size;
 mod simulator;
+mod sizing;
 
 // The promises: the shipped binary, killed, frozen and lied to, against a real broker. One concept a file.
 mod authorized_operations;
@@ -64,6 +65,7 @@ mod least_privilege;
 mod many_orgs;
 mod membership;
 mod metrics;
+mod migrate;
 mod oauth;
 mod offsets_alter;
 mod offsets_topic;
@@ -90,6 +92,7 @@ mod tls_errors;
 mod token_nowhere;
 mod topic_format;
 mod topic_limits;
+mod upgrade;
 mod warm_start;
 mod zombies;
 

@@ -75,7 +75,10 @@ fn arguments(words: &[String]) -> Option<&[String]> {
 
 /// A synopsis as a command line: brackets and alternatives go, and placeholders become values.
 fn synopsis(span: &str) -> String {
-    let words = span.replace(['[', ']', '(', ')'], " ").replace(" | ", " ").replace('…', " ");
+    // Without brackets a bar is a pipe.
+    let alternatives = span.contains(" (") || span.contains(" [");
+    let words = if alternatives { span.replace(" | ", " ") } else { span.to_owned() };
+    let words = words.replace(['[', ']', '(', ')', '…'], " ").replace("...", " ");
     let value = |word: &str| {
         PLACEHOLDERS.iter().find(|(name, _)| *name == word).map_or(word.to_owned(), |(_, value)| (*value).to_owned())
     };

@@ -31,6 +31,9 @@ const NOT_INHERITED: [&str; 14] = [
     "no_proxy",
 ];
 
+/// The program that was built with these tests.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_okta-kafka-source");
+
 /// What a one-shot command did.
 #[derive(Debug)]
 pub struct Output {
@@ -48,7 +51,16 @@ impl Output {
 
 /// Runs one command of the program to its end. Panics when it has not ended after `timeout`.
 pub fn run(arguments: &[&str], environment: &[(&str, &str)], timeout: Duration) -> Output {
-    let process = Process::spawn("okta-kafka-source", command(arguments, environment));
+    run_program_in(Path::new(PROGRAM), arguments, environment, timeout)
+}
+
+/// The same with another build of the program.
+pub fn run_program(program: &Path, arguments: &[&str], timeout: Duration) -> Output {
+    run_program_in(program, arguments, &[], timeout)
+}
+
+fn run_program_in(program: &Path, arguments: &[&str], environment: &[(&str, &str)], timeout: Duration) -> Output {
+    let process = Process::spawn("okta-kafka-source", command_of(program, arguments, environment));
     let status = process.wait(timeout);
     Output { status, stdout: process.text(Stream::Stdout), stderr: process.text(Stream::Stderr) }
 }
@@ -59,7 +71,11 @@ pub fn spawn(arguments: &[&str], environment: &[(&str, &str)]) -> Process {
 }
 
 fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_okta-kafka-source"));
+    command_of(Path::new(PROGRAM), arguments, environment)
+}
+
+fn command_of(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(program);
     for name in NOT_INHERITED {
         let _ = command.env_remove(name);
     }
@@ -96,9 +112,15 @@ pub struct Connector {
 impl Connector {
     /// Starts `run -c` with this configuration.
     pub fn spawn(config: &ConfigYaml, environment: &[(&str, &str)]) -> Self {
+        Self::spawn_program(Path::new(PROGRAM), config, environment)
+    }
+
+    /// The same with another build of the program.
+    pub fn spawn_program(program: &Path, config: &ConfigYaml, environment: &[(&str, &str)]) -> Self {
         let file = ConfigFile::new(&config.render());
         let path = file.path();
-        let process = spawn(&["run", "-c", utf8(&path)], environment);
+        let command = command_of(program, &["run", "-c", utf8(&path)], environment);
+        let process = Process::spawn("okta-kafka-source run", command);
         Self { process, http_listen: config.http_listen.clone(), _file: file }
     }
 

@@ -1,0 +1,95 @@
+//! docs/upgrade.md: another build of the program takes over, and back, while events come: nothing lost, nothing twice.
+//!
+//! `OKS_OLD_PROGRAM` names the other build, as one of an earlier commit; without it, it is this one.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::support::config_yaml::ConfigYaml;
+use crate::support::connector::{self, ConfigFile, Connector, PROGRAM, utf8};
+use crate::support::exactly_once::Difference;
+use crate::support::org::Org;
+use crate::support::prove;
+use crate::support::shared_broker::shared_broker;
+
+const WAIT: Duration = Duration::from_secs(60);
+
+/// How a worker makes room for the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// SIGTERM, then the next one, as `Recreate` does.
+    Recreate,
+    /// kill -9, then the next one.
+    Kill9,
+    /// The next one is there first, as with `RollingUpdate`.
+    Rolling,
+}
+
+/// What `offsets get` of this build says.
+fn checkpoint(program: &Path, config: &ConfigYaml) -> String {
+    let file = ConfigFile::new(&config.render());
+    let path = file.path();
+    let output = connector::run_program(program, &["offsets", "get", "acme", "-c", utf8(&path)], WAIT);
+    assert_eq!(output.code(), 0, "{output:?}");
+    output.stdout
+}
+
+#[test]
+fn another_build_takes_over_and_back() {
+    let Some(kafka) = shared_broker() else { return };
+    let old = std::env::var_os("OKS_OLD_PROGRAM").map_or_else(|| PathBuf::from(PROGRAM), PathBuf::from);
+    let new = PathBuf::from(PROGRAM);
+    let events = prove::scale(5_000, 300);
+    let org = Org::with_events(2 * events);
+    let acme = org.connector("acme").interval("200ms");
+    let topic = acme.topic.clone();
+    let config = ConfigYaml::new(kafka.bootstrap()).connector(acme);
+    let mut worker = Connector::spawn_program(&old, &config, &[]);
+    let mut changes = 0;
+    // Up and down in each way; the first change is in the middle of the backlog.
+    let _ = worker.await_of("acme", "events_committed_total", &[], |value| value >= 100.0, WAIT);
+    // After a kill -9 the group waits for the session of the dead, 10 s.
+    let changes_to_try: &[Change] =
+        prove::scale(&[Change::Recreate, Change::Kill9, Change::Rolling], &[Change::Recreate, Change::Rolling]);
+    for change in changes_to_try.iter().copied() {
+        for next in [&new, &old] {
+            match change {
+                Change::Recreate => worker.stop(),
+                Change::Kill9 => worker.kill9(),
+                Change::Rolling => {}
+            }
+            let started = Connector::spawn_program(next, &config.second_worker(), &[]);
+            org.generate(events);
+            if change == Change::Rolling {
+                // Ready first, as a rollout wants it; then the other one goes.
+                let _ = started.await_http("/readyz", 200, WAIT);
+                worker.stop();
+            }
+            worker = started;
+            org.generate(events);
+            worker.await_caught_up(&org, "acme", WAIT);
+            let difference = Difference::of_topic(kafka.bootstrap(), &topic, &org);
+            assert!(
+                difference.is_none(),
+                "{change:?} to {}: {difference}\n{}",
+                next.display(),
+                worker.process().tail(40)
+            );
+            changes += 1;
+            if change == Change::Rolling && !prove::full() {
+                break;
+            }
+        }
+    }
+    worker.stop();
+    assert_eq!(checkpoint(&old, &config), checkpoint(&new, &config));
+    prove::row(
+        "upgrade",
+        "Another build of the program takes over and back while events come",
+        &format!(
+            "{changes} changes up and down: SIGTERM, kill -9, and one beside the other; the other build is {}",
+            if old == new { "this one" } else { "an earlier one" }
+        ),
+        &format!("{} events, each once for a read_committed reader", org.event_count()),
+    );
+}
