@@ -2,8 +2,13 @@
 //!
 //! `OKS_OLD_PROGRAM` names the other build, as one of an earlier commit; without it, it is this one.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
+
+use okta_kafka_source::simulator::SimulatorConfig;
 
 use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::{self, ConfigFile, Connector, PROGRAM, utf8};
@@ -11,6 +16,8 @@ use crate::support::exactly_once::Difference;
 use crate::support::org::Org;
 use crate::support::prove;
 use crate::support::shared_broker::shared_broker;
+use crate::support::topics::{Isolation, create_topic, random_name, read_all};
+use crate::support::{python, snapshot};
 
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -92,4 +99,58 @@ fn another_build_takes_over_and_back() {
         ),
         &format!("{} events, each once for a read_committed reader", org.event_count()),
     );
+}
+
+/// What `jq -r .a.b` gives of one object; the tests need no jq.
+const JQ: &str = r#"
+import functools, json, sys
+print(functools.reduce(lambda value, name: value[name], sys.argv[2].strip(".").split("."), json.load(sys.stdin)))
+"#;
+
+/// The guide's lines for another cluster, which here is another offsets topic and another data topic of the same one.
+#[test]
+fn checkpoints_are_carried_over() {
+    let Some(kafka) = shared_broker() else { return };
+    let Some(python) = python::there() else { return };
+    // Of one seed they would have the same events.
+    let other = SimulatorConfig { events: 130, seed: 2, ..SimulatorConfig::default() };
+    let orgs = [Org::with_events(250), Org::start(other)];
+    let config = |topic: &str| {
+        let connectors =
+            orgs.iter().zip(["acme", "beta"]).map(|(org, name)| org.connector(name).topic(topic).interval("200ms"));
+        connectors.fold(ConfigYaml::new(kafka.bootstrap()), ConfigYaml::connector)
+    };
+    let (old, new) = (config(&random_name("old")), config(&random_name("new")));
+    let worker = Connector::spawn(&old, &[]);
+    worker.await_caught_up(&orgs[0], "acme", WAIT);
+    worker.await_caught_up(&orgs[1], "beta", WAIT);
+    worker.stop();
+    let known: Vec<usize> = orgs.iter().map(|org| org.event_count()).collect();
+
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("old.yaml", &old.render());
+    write("new.yaml", &new.render());
+    write("jq", &format!("#!{}{JQ}", python.display()));
+    fs::set_permissions(folder.path().join("jq"), fs::Permissions::from_mode(0o755)).unwrap();
+    let partitions = i32::try_from(new.offsets_partitions).unwrap();
+    create_topic(kafka.bootstrap(), &new.offsets_topic, partitions, &[("cleanup.policy", "compact")]);
+    let guide = fs::read_to_string(snapshot::path("../../docs/upgrade.md")).unwrap();
+    let section = guide.split("## Another cluster").nth(1).unwrap();
+    let script = section.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(script.contains("-c old.yaml | while"), "{script}");
+    let programs = Path::new(PROGRAM).parent().unwrap();
+    let path = format!("{}:{}:{}", folder.path().display(), programs.display(), std::env::var("PATH").unwrap());
+    let done = Command::new("sh").args(["-euc", script]).current_dir(&folder).env("PATH", path).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+
+    orgs.iter().for_each(|org| org.generate(120));
+    let worker = Connector::spawn(&new, &[]);
+    worker.await_caught_up(&orgs[0], "acme", WAIT);
+    worker.await_caught_up(&orgs[1], "beta", WAIT);
+    worker.stop();
+    let expected: Vec<String> = orgs.iter().zip(known).flat_map(|(org, known)| org.uuids().split_off(known)).collect();
+    let records = read_all(kafka.bootstrap(), &new.connectors[0].topic, Isolation::ReadCommitted);
+    let difference = Difference::between(expected.iter().map(String::as_str), &records);
+    assert!(difference.is_none(), "{difference}");
 }
