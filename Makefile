@@ -48,6 +48,12 @@ prove: build kafka registry readers prometheus grafana ## The long runs in full 
 	OKS_PROVE=1 OKS_REQUIRE_BROKER=1 $(CARGO) bench --locked
 	tests/prove/table
 
+test-integration prove: compose
+
+.PHONY: compose
+compose: ## Builds the loader of docker-compose.yml for the tests into target/compose, once (needs Go)
+	@tests/compose/compose.sh fetch >/dev/null || [ -z "$$OKS_REQUIRE_BROKER" ]
+
 bench: kafka ## Throughput, latency and memory beside a bare loop; the figures in docs/measurements.md
 	$(CARGO) bench --locked
 

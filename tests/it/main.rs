@@ -12,6 +12,7 @@ mod support;
 use support::law;
 
 // What the design relies on in Kafka and in a schema registry, and what holds for the sources and the binary as such.
+mod compose;
 mod dockerfile;
 mod kafka_itself;
 mod layers;
@@ -48,6 +49,7 @@ mod broker_restarted;
 mod check;
 mod check_okta;
 mod clock;
+mod compose_run;
 mod dashboard;
 mod dead_letters;
 mod dead_letters_list;

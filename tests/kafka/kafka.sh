@@ -19,6 +19,10 @@
 #     --properties FILE                  more lines of server.properties, from a file
 #     --initial-controllers LIST         several brokers: `1@127.0.0.1:P1:DIRECTORY_ID,2@…`, the same for each; with it
 #                                        --set node.id=N and --set controller.quorum.bootstrap.servers=…
+#
+#   kafka.sh start-as-image DIR          run a broker as the image apache/kafka does: its settings are the environment's KAFKA_*,
+#                                        which the image's own program (it is among the broker's classes) turns into
+#                                        server.properties, and formats the storage; its configuration lies in DIR
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -168,11 +172,27 @@ PROPERTIES
   exec "${java[@]}" "-Dkafka.logs.dir=$dir" -cp "$classes" kafka.Kafka "$dir/server.properties"
 }
 
+start_as_image() {
+  [ $# -eq 1 ] || die "usage: kafka.sh start-as-image DIR"
+  local dir=$1 classes java=(java "${java_options[@]}")
+  [ -d "$home/libs" ] || die "the broker is not there yet: run kafka.sh fetch"
+  mkdir -p "$dir/default" "$dir/mounted" "$dir/final"
+  classes=$(class_path)
+  if [ -f "$archive" ]; then java+=("-XX:SharedArchiveFile=$archive"); fi
+  "${java[@]}" -cp "$classes" kafka.docker.KafkaDockerWrapper setup \
+    --default-configs-dir "$dir/default" --mounted-configs-dir "$dir/mounted" --final-configs-dir "$dir/final"
+  exec "${java[@]}" "-Dkafka.logs.dir=$dir" -cp "$classes" kafka.Kafka "$dir/final/server.properties"
+}
+
 case ${1:-} in
   fetch) fetch ;;
   start)
     shift
     start "$@"
     ;;
-  *) die "usage: kafka.sh fetch | kafka.sh start DIR PORT [OPTION...]" ;;
+  start-as-image)
+    shift
+    start_as_image "$@"
+    ;;
+  *) die "usage: kafka.sh fetch | kafka.sh start DIR PORT [OPTION...] | kafka.sh start-as-image DIR" ;;
 esac

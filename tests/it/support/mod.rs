@@ -15,6 +15,7 @@ pub mod broker;
 pub mod certificates;
 pub mod checkpoint;
 pub mod cluster;
+pub mod compose;
 pub mod config_yaml;
 pub mod connect_proxy;
 pub mod connector;

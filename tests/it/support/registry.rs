@@ -56,6 +56,11 @@ impl Registry {
         Some(Self { port: free_port(), process: Mutex::new(None) })
     }
 
+    /// One that was started by somebody else, on 127.0.0.1.
+    pub fn at(port: u16) -> Self {
+        Self { port, process: Mutex::new(None) }
+    }
+
     fn start_anew() -> Self {
         let registry = Self { port: free_port(), process: Mutex::new(None) };
         registry.restart();
@@ -155,12 +160,12 @@ fn body_of(schema: &str) -> Value {
     json!({ "schema": schema })
 }
 
-fn script() -> PathBuf {
+pub fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/registry/registry.sh")
 }
 
 /// Fetches the registry, once in this process and once on this machine. The error says which part is missing.
-fn fetched() -> Result<(), &'static str> {
+pub fn fetched() -> Result<(), &'static str> {
     static FETCHED: LazyLock<Result<(), String>> = LazyLock::new(|| {
         let output = Command::new(script()).arg("fetch").output().map_err(|error| format!("bash ({error})"))?;
         if output.status.success() {
