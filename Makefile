@@ -4,7 +4,7 @@
 CARGO ?= cargo
 RELEASE := --release --locked
 
-.PHONY: help build demo test test-unit test-integration kafka registry readers prometheus grafana prove bench fuzz fmt lint deny clean-kafka
+.PHONY: help build demo test test-unit test-integration kafka registry readers prometheus grafana helm prove bench fuzz fmt lint deny clean-kafka
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ test-unit: ## Only what needs no broker and no process: seconds
 	$(CARGO) test $(RELEASE) --config profile.release.package.okta-kafka-source.debug-assertions=true --lib
 
 # A failure does not hide what was left out. Tests that can't be made short are `ignored` here, and run by `make prove`.
-test-integration: build kafka registry readers prometheus grafana ## Only tests/it: the shipped binary against a real Kafka
+test-integration: build kafka registry readers prometheus grafana helm ## Only tests/it: the shipped binary against a real Kafka
 	@rm -f target/tmp/skipped-tests.txt
 	@status=0; $(CARGO) test $(RELEASE) --test it || status=$$?; tests/skipped; exit $$status
 
@@ -42,7 +42,10 @@ prometheus: ## Finds or fetches Prometheus, promtool and Alertmanager (Debian's)
 grafana: ## Fetches Grafana's types and the TypeScript compiler for the tests into target/grafana, once
 	@tests/grafana/grafana.sh fetch || [ -z "$$OKS_REQUIRE_BROKER" ]
 
-prove: build kafka registry readers prometheus grafana ## The long runs in full (an hour and more); writes docs/prove.md from their results
+helm: ## Builds helm and kubeconform for the tests into target/helm, once (needs Go, some minutes)
+	@tests/helm/helm.sh fetch >/dev/null || [ -z "$$OKS_REQUIRE_BROKER" ]
+
+prove: build kafka registry readers prometheus grafana helm ## The long runs in full (an hour and more); writes docs/prove.md from their results
 	rm -rf target/prove
 	OKS_PROVE=1 OKS_REQUIRE_BROKER=1 $(CARGO) test $(RELEASE) --test it -- --include-ignored --test-threads=1
 	OKS_PROVE=1 OKS_REQUIRE_BROKER=1 $(CARGO) bench --locked

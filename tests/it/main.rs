@@ -25,6 +25,7 @@ mod avro_law;
 #[cfg(target_os = "linux")]
 mod avro_memory;
 mod avro_readers;
+mod chart;
 mod config;
 mod documents;
 mod error_table;

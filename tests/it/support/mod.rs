@@ -22,6 +22,7 @@ pub mod connector;
 pub mod end_txn_proxy;
 pub mod exactly_once;
 pub mod foreign_listener;
+pub mod helm;
 pub mod http_message;
 pub mod identity_provider;
 pub mod java_partitioner;

@@ -1,0 +1,60 @@
+{{/* Names and labels. */}}
+
+{{- define "okta-kafka-source.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* At most 52 characters, so that what is put behind it stays below 63. */}}
+{{- define "okta-kafka-source.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- else if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "okta-kafka-source.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "okta-kafka-source.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* The chart's own last: a selector must not lose its labels to `commonLabels`. */}}
+{{- define "okta-kafka-source.labels" -}}
+{{- $own := dict
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
+  "app.kubernetes.io/version" (.Chart.AppVersion | toString)
+  "app.kubernetes.io/managed-by" .Release.Service
+-}}
+{{- merge (include "okta-kafka-source.selectorLabels" . | fromYaml) $own .Values.commonLabels | toYaml -}}
+{{- end -}}
+
+{{- define "okta-kafka-source.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "okta-kafka-source.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "okta-kafka-source.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{- printf "%s@%s" .repository .digest -}}
+{{- else -}}
+{{- printf "%s:%s" .repository (default $.Chart.AppVersion .tag) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Job is one name everywhere: the alerts and the dashboard look for it. */}}
+{{- define "okta-kafka-source.relabelings" -}}
+- targetLabel: job
+  action: replace
+  replacement: okta-kafka-source
+{{- with . }}
+{{ toYaml . }}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,109 @@
+//! Values that are wrong: refused before anything runs, in words that say what to do, and without the secret.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::support::helm::Helm;
+use crate::support::leak::Secret;
+use crate::support::prove;
+
+/// What stands where a reference belongs.
+const LITERAL: &str = "00Zq-this-is-the-secret-itself-8h3";
+
+/// Values, and what is said of them.
+const WRONG: &[(&str, &[&str])] = &[
+    // A key that is not there, at each level.
+    ("replica: 2", &["additional properties 'replica' not allowed"]),
+    ("image: {name: x}", &["/image", "'name' not allowed"]),
+    ("serviceMonitor: {enable: true}", &["/serviceMonitor", "'enable' not allowed"]),
+    ("secret: {token: LITERAL}", &["'secret' not allowed"]),
+    // A type, a name or a number that can't be.
+    ("replicas: two", &["/replicas", "want integer"]),
+    ("replicas: -1", &["/replicas", "minimum"]),
+    ("strategy: {type: Rolling}", &["/strategy/type", "'Recreate', 'RollingUpdate'"]),
+    ("image: {repository: ''}", &["/image/repository"]),
+    ("image: {repository: 'registry.example.com/okta:1.0'}", &["/image/repository"]),
+    ("image: {digest: latest}", &["/image/digest", "sha256"]),
+    ("image: {pullPolicy: always}", &["/image/pullPolicy", "'Always'"]),
+    ("existingSecret: okta", &["/existingSecret", "want object"]),
+    ("existingSecret: {env: {OKTA-TOKEN: token}}", &["/existingSecret/env"]),
+    ("http: {port: 99999}", &["/http/port", "65,535"]),
+    ("http: {address: localhost}", &["/http/address"]),
+    ("log: {format: xml}", &["/log/format", "'json', 'text'"]),
+    ("terminationGracePeriodSeconds: 5", &["/terminationGracePeriodSeconds", "want 10"]),
+    ("resources: {limits: {memory: 512mb}}", &["/resources/limits/memory"]),
+    ("probes: {liveness: {periodSeconds: 0}}", &["/probes/liveness/periodSeconds"]),
+    ("podDisruptionBudget: {maxUnavailable: 120%}", &["/podDisruptionBudget/maxUnavailable"]),
+    ("networkPolicy: {metricsFrom: [{}]}", &["/networkPolicy/metricsFrom/0"]),
+    ("networkPolicy: {kafka: {ports: ['9092']}}", &["/networkPolicy/kafka/ports/0", "want integer"]),
+    ("extraVolumes: [{name: config}]", &["/extraVolumes/0/name"]),
+    ("extraEnv: [{name: X, value: 1}]", &["/extraEnv/0/value", "want string"]),
+    ("config: null", &["missing property 'config'"]),
+    ("config: {kafka: {bootstrap.servers: null}}", &["/config/kafka", "missing property 'bootstrap.servers'"]),
+    ("config: {connectors: []}", &["/config/connectors", "minItems"]),
+    // What the chart has to know of the configuration.
+    ("config: {http: {listen: '127.0.0.1:8083'}}", &["config.http is the chart's", "http.address and http.port"]),
+    ("{replicas: 2, config: {group_instance_id: worker-0}}", &["config.group_instance_id", "leave it out"]),
+    ("existingSecret: {name: ''}", &["/etc/okta-kafka-source/secrets", "set existingSecret.name"]),
+    ("existingSecret: {name: '', env: {X: x}}", &["existingSecret.env", "existingSecret.name"]),
+    ("config: {okta_http: {proxy_url: '${env:PROXY}'}}", &["${env:PROXY}", "existingSecret.env, extraEnv or envFrom"]),
+    (
+        "{networkPolicy: {enabled: true}, envFrom: [{secretRef: {name: x}}], config: {kafka: {bootstrap.servers: '${env:B}'}}}",
+        &["networkPolicy.kafka.ports", "name it here"],
+    ),
+    ("{serviceMonitor: {enabled: true}, podMonitor: {enabled: true}}", &["twice", "enable one of them"]),
+    // Secrets that stand there.
+    (
+        "config: {connectors: [{name: a, org: https://a.okta.example, auth: {ssws: LITERAL}, topic: t}]}",
+        &["config.connectors[0].auth.ssws holds a secret itself", "existingSecret.name", "${file:"],
+    ),
+    (
+        "config: {connectors: [{name: a}, {name: b, auth: {oauth: {client_id: c, private_key: LITERAL}}}]}",
+        &["config.connectors[1].auth.oauth.private_key holds a secret itself"],
+    ),
+    ("config: {connector_defaults: {auth: {ssws: 'SSWS LITERAL'}}}", &["config.connector_defaults.auth.ssws"]),
+    ("config: {connector_defaults: {auth: {ssws: '${file:/x}LITERAL'}}}", &["config.connector_defaults.auth.ssws"]),
+    ("config: {kafka: {sasl.password: LITERAL}}", &["config.kafka.sasl.password"]),
+    ("config: {kafka: {sasl.oauthbearer.client.secret: LITERAL}}", &["config.kafka.sasl.oauthbearer.client.secret"]),
+    ("config: {kafka: {consumer: {ssl.key.password: LITERAL}}}", &["config.kafka.consumer.ssl.key.password"]),
+    ("config: {kafka: {producer: {ssl.key.pem: LITERAL}}}", &["config.kafka.producer.ssl.key.pem"]),
+    ("config: {kafka: {sasl.jaas.config: 'x password=LITERAL;'}}", &["config.kafka.sasl.jaas.config"]),
+    (
+        "config: {schema_registry: {basic_auth: {username: u, password: LITERAL}}}",
+        &["schema_registry.basic_auth.password"],
+    ),
+    ("config: {schema_registry: {bearer_token: LITERAL}}", &["config.schema_registry.bearer_token"]),
+    ("config: {schema_registry: {url: 'https://u:LITERAL@registry.example.com'}}", &["config.schema_registry.url"]),
+    ("config: {okta_http: {proxy_url: 'http://u:LITERAL@proxy.example.com:3128'}}", &["config.okta_http.proxy_url"]),
+    (
+        "extraEnv: [{name: HTTPS_PROXY, value: 'http://u:LITERAL@proxy.example.com'}]",
+        &["extraEnv HTTPS_PROXY", "secretKeyRef"],
+    ),
+    (
+        "{extraEnv: [{name: T, value: LITERAL}], config: {connector_defaults: {auth: {ssws: '${env:T}'}}}}",
+        &["extraEnv T holds the secret of config.connector_defaults.auth.ssws itself", "secretKeyRef"],
+    ),
+];
+
+#[test]
+fn wrong_values_are_refused_with_what_to_do() {
+    let Some(helm) = Helm::there() else { return };
+    let scratch = TempDir::with_prefix("chart-").unwrap();
+    let values = scratch.path().join("values.yaml");
+    let secret = Secret::new(LITERAL);
+    for (wrong, told) in WRONG {
+        fs::write(&values, wrong.replace("LITERAL", LITERAL)).unwrap();
+        let Err(complaint) = helm.template(&values, &[]) else { panic!("taken: {wrong}") };
+        for words in *told {
+            assert!(complaint.contains(words), "{wrong}: {words:?} is not in {complaint}");
+        }
+        secret.must_not_be_in(wrong, &complaint);
+    }
+    prove::row(
+        "chart-refused",
+        "Values that are wrong, and secrets that stand in them, are refused before anything runs, and no message repeats a secret",
+        &format!("{} wrong values, one at a time, through `helm template`", WRONG.len()),
+        "each refused, with its key and what to do",
+    );
+}
