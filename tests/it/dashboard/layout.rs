@@ -1,6 +1,7 @@
 //! What can be said of the file by itself: it is tidy, nothing overlaps, and every panel tells what it is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
 use serde_json::Value;
 
@@ -8,6 +9,10 @@ use super::file::{self, Choice, Dashboard, Query, labels_of, text_of};
 
 /// Grafana's grid.
 const COLUMNS: u64 = 24;
+
+/// Metrics of docs/metrics.md that are on no panel; README.md, "Dashboard", says why. Of the second, librdkafka 2.12 gives
+/// the uptime of the machine: it never sets the time from which it counts.
+const LEFT_OUT: [&str; 2] = ["process_virtual_memory_bytes", "kafka_transaction_state_age_seconds"];
 
 /// Hand-kept, so written in one way: sorted keys, two spaces, as Grafana's own export has them.
 #[test]
@@ -114,4 +119,49 @@ fn queries_are_made_for_their_panels() {
             "{of}: {legend}"
         );
     }
+}
+
+#[test]
+fn every_metric_is_shown() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md")).unwrap();
+    let row = |line: &str| {
+        let mut cells = line.split(" | ").map(|cell| cell.trim_matches(['|', ' ', '`']).to_owned());
+        let (name, kind) = (cells.next()?, cells.next()?);
+        ["counter", "gauge", "histogram"].contains(&kind.as_str()).then_some(name)
+    };
+    let names: BTreeSet<String> = page.lines().filter_map(row).collect();
+    assert!(names.len() > 40, "{names:?}");
+    let queries = Dashboard::shipped().queries();
+    let of_a_metric = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let shown: BTreeSet<&str> = queries.iter().flat_map(|query| query.expr.split(|c| !of_a_metric(c))).collect();
+    // What the recording rules are made of is shown by them.
+    let rules = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prometheus/recording.yaml")).unwrap();
+    let recorded: BTreeSet<&str> = rules.split(|c| !of_a_metric(c)).collect();
+    let not_shown = names.into_iter().filter(|name| {
+        let full = if name.starts_with("process_") { name.clone() } else { format!("okta_kafka_source_{name}") };
+        ![full.clone(), format!("{full}_bucket")]
+            .iter()
+            .any(|name| shown.contains(name.as_str()) || recorded.contains(name.as_str()))
+    });
+    let forgotten: Vec<_> = not_shown.filter(|name| !LEFT_OUT.contains(&name.as_str())).collect();
+    assert!(forgotten.is_empty(), "on no panel: {forgotten:?}");
+}
+
+/// Links to the runbook lead to its headings, by the anchors that a forge makes of them.
+#[test]
+fn links_lead_into_the_runbook() {
+    let runbook = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/runbook.md")).unwrap();
+    let headings: BTreeSet<String> =
+        runbook.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_lowercase).collect();
+    let dashboard = Dashboard::shipped();
+    let links = dashboard.panels().iter().flat_map(|panel| panel["links"].as_array().into_iter().flatten());
+    let anchors: BTreeSet<String> = links
+        .map(|link| text_of(&link["url"]).strip_prefix("${runbook}#").expect("a place in the runbook").to_owned())
+        .collect();
+    assert!(anchors.is_subset(&headings), "{anchors:?} of {headings:?}");
+    // Each alert has a panel that shows what it is about, but for the one before there is anything to show.
+    let mut alerts: BTreeSet<String> =
+        headings.into_iter().filter(|heading| heading.starts_with("oktakafkasource")).collect();
+    assert!(alerts.remove("oktakafkasourcenotstarted"));
+    assert_eq!(anchors, alerts);
 }
