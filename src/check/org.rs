@@ -12,7 +12,7 @@ use crate::okta::auth::credential::Credential;
 use crate::okta::auth::token::Scheme;
 use crate::okta::auth::token_error::TokenError;
 use crate::okta::client::{Client, ClientOptions, Outcome};
-use crate::okta::error::{RequestError, RetryReason, Severity};
+use crate::okta::error::{RequestError, RetryReason, Severity, told_request_id};
 use crate::okta::limiter;
 use crate::okta::proxy::Network;
 use crate::okta::query::SystemLogQuery;
@@ -67,7 +67,8 @@ pub async fn ask(
     let mut no_answer = None;
     let mut lines = vec![match &outcome.result {
         Err(error) => {
-            let said = format!("{}: {error}{}", connector.org, advice(error));
+            let id = told_request_id(outcome.okta_request_id.as_deref());
+            let said = format!("{}: {error}{}{id}", connector.org, advice(error));
             no_answer = outcome.status.is_none().then(|| said.clone());
             Line::fail(&what, said)
         }

@@ -1,6 +1,6 @@
 //! Exit codes, which are part of the contract (README, "Commands").
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use super::signals::Signal;
@@ -12,6 +12,7 @@ use crate::kafka::record_reader::RecordReaderError;
 use crate::kafka::topics::TopicError;
 use crate::kafka::transaction::InitError;
 use crate::replay::ReplayError;
+use crate::telemetry;
 use crate::worker::WorkerError;
 
 /// Bad command line or configuration.
@@ -48,8 +49,7 @@ pub fn code(result: anyhow::Result<()>) -> ExitCode {
         Some(ConfigError::Invalid { .. }) => "",
         _ => "error: ",
     };
-    // A closed pipe takes nothing, and is no reason for another exit code.
-    let _ = writeln!(io::stderr(), "{prefix}{error:#}");
+    telemetry::tell_end(&format!("{prefix}{error:#}"));
     if is_configuration(&error) {
         return ExitCode::from(USAGE);
     }

@@ -5,6 +5,7 @@ use std::panic::PanicHookInfo;
 use clap::Args;
 
 use super::{ConfigArg, signals};
+use crate::telemetry;
 use crate::worker;
 use crate::worker::shutdown::Stop;
 
@@ -34,8 +35,6 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
 /// A panic is a bug of ours, and would leave one shard or one connector silently dead in a process that looks well. So
 /// the process ends, and whoever started it starts it again: that goes on at the last commit, as after a kill.
 fn end_process(panic: &PanicHookInfo<'_>) {
-    tracing::error!(
-        "{panic}; this is a bug: please report it. Nothing is lost: the next start goes on at the last commit"
-    );
+    telemetry::tell_panic(panic, ". Nothing is lost: the next start goes on at the last commit");
     std::process::exit(1);
 }

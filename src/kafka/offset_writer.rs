@@ -89,7 +89,7 @@ pub fn write(
             let _ = send(record);
         };
         let ended = producer.publish(1, send, None, &give_up);
-        debug!(id, attempt, ?ended, "offset record");
+        debug!(transactional_id = id, attempt, ?ended, "offset record");
         let (undelivered, code) = match &ended {
             // The commit's marker is behind the record.
             TransactionEnd::Committed { end, .. } => return Ok(end.map(|end| end - 2)),
@@ -118,7 +118,7 @@ pub fn write(
                 Ok(true) => return Ok(Some(offset)),
                 Ok(false) => {}
                 Err(problem) => {
-                    debug!(id, "{problem}");
+                    debug!(transactional_id = id, "{problem}");
                     return Err(OffsetWriteError::Unknown(code));
                 }
             }

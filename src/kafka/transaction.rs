@@ -153,7 +153,7 @@ impl TransactionalProducer {
                 let code = code_of(&error);
                 let advice = producer.context().connection().trouble();
                 let advice = advice.as_deref().unwrap_or(init_advice(code));
-                warn!(id, "the transactional id can't be had yet ({code}): {advice}; trying on");
+                warn!(transactional_id = id, "the transactional id can't be had yet ({code}): {advice}; trying on");
             }
             if !is_retriable(&error) {
                 let code = code_of(&error);

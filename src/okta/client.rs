@@ -19,7 +19,7 @@ use super::auth::credential::{self, Credential};
 use super::auth::refusal::Tried;
 use super::auth::session::Presented;
 use super::auth::ssws::Ssws;
-use super::error::{OktaError, RefusedAnswer, RequestError};
+use super::error::{self, OktaError, RefusedAnswer, RequestError};
 use super::link;
 use super::origin::Origin;
 use super::page::{self, SystemLogPage};
@@ -103,6 +103,8 @@ pub struct Outcome {
     pub rate_limit: Option<RateLimit>,
     /// The server's own clock (`Date`); where nothing was sent, as the token endpoint showed it.
     pub server_date: Option<Timestamp>,
+    /// `x-okta-request-id` of the answer; where nothing was sent, the token endpoint's.
+    pub okta_request_id: Option<String>,
 }
 
 impl Outcome {
@@ -185,6 +187,7 @@ impl Client {
             headers_after: None,
             rate_limit: None,
             server_date: None,
+            okta_request_id: None,
         };
         outcome.result = self.page(url, credential, started, &mut outcome).await;
         if let (Err(RequestError::Token(error)), false, Credential::Oauth(session)) =
@@ -192,6 +195,7 @@ impl Client {
         {
             outcome.status = error.status();
             outcome.server_date = session.org_time();
+            outcome.okta_request_id = error.okta().and_then(|okta| okta.request_id.clone());
         }
         outcome.duration = started.elapsed();
         outcome
@@ -218,6 +222,7 @@ impl Client {
             outcome.headers_after = Some(started.elapsed());
             outcome.rate_limit = rate_limit;
             outcome.server_date = server_date;
+            outcome.okta_request_id = request_id(&headers, &sent.secrets());
             if let Credential::Oauth(session) = credential {
                 session.learn(server_date, nonce(&headers));
             }
@@ -226,7 +231,8 @@ impl Client {
             }
             // The status says enough where the text cannot be read.
             let body = self.body(response, ERROR_BODY_CAP, None).await.unwrap_or_default();
-            let okta = OktaError::read(status.as_u16(), &body, challenge(&headers).as_deref(), &sent.secrets());
+            let okta = OktaError::read(status.as_u16(), &body, challenge(&headers).as_deref(), &sent.secrets())
+                .with_request_id(outcome.okta_request_id.clone());
             if let (Credential::Oauth(session), Sent::Token(sent)) = (credential, &sent)
                 && session.refused(sent, &okta, nonce(&headers).is_some(), &mut tried)
             {
@@ -375,6 +381,11 @@ fn server_date(headers: &HeaderMap) -> Option<Timestamp> {
 /// A nonce for DPoP proofs (RFC 9449, section 8).
 fn nonce(headers: &HeaderMap) -> Option<&str> {
     text(headers, &HeaderName::from_static("dpop-nonce")).filter(|nonce| !nonce.is_empty())
+}
+
+/// By which Okta's support finds the request.
+fn request_id(headers: &HeaderMap, secrets: &[&str]) -> Option<String> {
+    error::request_id(text(headers, &HeaderName::from_static("x-okta-request-id")), secrets)
 }
 
 /// All challenges: there may be one for each scheme (RFC 9110, section 11.6.1).

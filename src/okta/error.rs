@@ -11,7 +11,7 @@ use super::page_url::PageUrlError;
 
 pub use answer::RefusedAnswer;
 pub(super) use answer::redirected_to;
-pub use okta_error::OktaError;
+pub use okta_error::{OktaError, request_id, told_request_id};
 
 mod advice;
 mod answer;
@@ -317,13 +317,7 @@ impl RequestError {
             | Self::BadRequest { okta, .. }
             | Self::Redirected { okta, .. }
             | Self::Unexpected { okta } => Some(okta),
-            Self::Token(TokenError::Refused { okta, .. }) => Some(okta),
-            Self::Token(TokenError::Request(error)) => error.okta(),
-            Self::Token(TokenError::Earlier { error, .. }) => match error.as_ref() {
-                TokenError::Refused { okta, .. } => Some(okta),
-                TokenError::Request(error) => error.okta(),
-                _ => None,
-            },
+            Self::Token(error) => error.okta(),
             Self::Timeout { .. }
             | Self::ConnectTimeout { .. }
             | Self::Connection { .. }
@@ -332,7 +326,6 @@ impl RequestError {
             | Self::NotAPage { .. }
             | Self::BadLink { .. }
             | Self::ProxyLogin { .. }
-            | Self::Token(_)
             | Self::UnusableCredential
             | Self::NotSent { .. } => None,
         }

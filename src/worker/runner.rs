@@ -26,7 +26,7 @@ use crate::kafka::topics::Topics;
 use crate::metrics::ConnectorMetrics;
 use crate::okta::auth::credential::Credential;
 use crate::okta::client::{Client, Outcome};
-use crate::okta::error::{RequestError, RetryReason, Severity};
+use crate::okta::error::{RequestError, RetryReason, Severity, told_request_id};
 use crate::okta::page_url::PageUrl;
 use crate::okta::query::SystemLogQuery;
 use crate::source::action::{Action, ConnectorState};
@@ -87,6 +87,8 @@ pub struct Runner {
     pub stop: CancellationToken,
     /// What the last refused request met, until it is known when it is made again.
     pub refused: Option<(RetryReason, String)>,
+    /// `x-okta-request-id` of the last answer.
+    pub okta_request_id: Option<String>,
     /// The advice that was given since the last page: said once, not with every try.
     pub advised: Option<String>,
     /// Before the next request its credential is read again.
@@ -179,6 +181,7 @@ impl Runner {
                     FromShard::PublishRefused { generation, message } => {
                         let watch = await_topics::until_changed(Arc::clone(&self.topics), Arc::clone(&self.connector));
                         change = Some(Box::pin(watch));
+                        self.okta_request_id = None;
                         Input::PublishRefused { generation, message }
                     }
                 },
@@ -268,6 +271,7 @@ impl Runner {
         if let Some(left) = self.credential.token_left() {
             metrics.access_token(if left.is_zero() { 0.0 } else { clock::unix_seconds() + left.as_secs_f64() });
         }
+        self.okta_request_id = outcome.okta_request_id;
         self.status.set_warning(self.credential.trouble().as_deref());
         match outcome.result {
             Ok(page) => {
@@ -315,7 +319,8 @@ impl Runner {
                     if advice.is_none() || advice == self.advised { error.to_string() } else { error.with_advice() };
                 self.advised = advice.or(self.advised.take());
                 // Whoever asks `status` has not read the log.
-                self.status.set_trouble(&error.with_advice());
+                let id = told_request_id(self.okta_request_id.as_deref());
+                self.status.set_trouble(&(error.with_advice() + &id));
                 self.refused = Some((reason, text));
                 match error {
                     RequestError::TooLarge { next, .. } => {
@@ -341,7 +346,8 @@ impl Runner {
                         RetryReason::Http5xx | RetryReason::RateLimit | RetryReason::Concurrency => "refused",
                     };
                     let retry_in = telemetry::shown(delay);
-                    warn!(connector = connector.name, org = %connector.org, ?retry_in, "system log request {what}: {problem}");
+                    let okta_request_id = &self.okta_request_id;
+                    warn!(connector = connector.name, org = %connector.org, ?retry_in, okta_request_id, "system log request {what}: {problem}");
                     if matches!(reason, RetryReason::RateLimit | RetryReason::Concurrency) {
                         self.metrics.rate_limit_wait.inc_by(delay.as_secs_f64());
                     }
@@ -353,7 +359,8 @@ impl Runner {
                 let _ = self.to_shard.send(ShardInput::Page { life: self.life, page });
             }
             Action::PageSize { limit, reduced: true } => {
-                warn!(connector = connector.name, org = %connector.org, limit, "a page does not get through: asking for smaller ones");
+                let okta_request_id = &self.okta_request_id;
+                warn!(connector = connector.name, org = %connector.org, limit, okta_request_id, "a page does not get through: asking for smaller ones");
             }
             Action::PageSize { limit, reduced: false } => {
                 info!(connector = connector.name, org = %connector.org, limit, "the page size is back to what is configured");
@@ -388,9 +395,10 @@ impl Runner {
                 }
             }
             Action::Failed { message, retry_in } => {
-                self.status.set_trouble(&message);
+                let okta_request_id = self.okta_request_id.take();
+                self.status.set_trouble(&(message.clone() + &told_request_id(okta_request_id.as_deref())));
                 let retry_in = telemetry::shown(retry_in);
-                error!(connector = connector.name, org = %connector.org, ?retry_in, "connector failed: {message}");
+                error!(connector = connector.name, org = %connector.org, ?retry_in, okta_request_id, "connector failed: {message}");
             }
             // Carried out by the loop itself.
             Action::Request { .. } | Action::WakeAt(_) => {}

@@ -30,7 +30,7 @@ pub async fn watch(context: Arc<WorkerContext>) {
         if back >= NOTICED_MS {
             if back >= SAID_MS {
                 let by = telemetry::shown(Duration::from_millis(back.unsigned_abs()));
-                warn!(?by, "the wall clock was set back: intervals and waits go on as they were");
+                warn!(set_back_by = ?by, "the wall clock was set back: intervals and waits go on as they were");
             }
             let context = Arc::clone(&context);
             let wake = move || {

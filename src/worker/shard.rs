@@ -337,6 +337,7 @@ impl Runners {
                 from_shard: receiver,
                 stop: stop.clone(),
                 refused: None,
+                okta_request_id: None,
                 reload: false,
                 advised: None,
                 limits: Arc::clone(&connector.limits),

@@ -65,6 +65,7 @@ mod http_endpoints;
 mod isolation;
 mod kill9;
 mod least_privilege;
+mod logs;
 mod many_orgs;
 mod membership;
 mod metrics;

@@ -126,7 +126,11 @@ impl Session {
         let state = self.state();
         let renewal = state.renewal.failing(now).map(|(left, error)| {
             let left = crate::telemetry::shown(left);
-            format!("access token not renewed, the old one is good for {left:?} more: {error}")
+            let id = error.okta().and_then(|okta| okta.request_id.as_deref());
+            format!(
+                "access token not renewed, the old one is good for {left:?} more: {error}{}",
+                error::told_request_id(id)
+            )
         });
         let key = || Some(format!("private key not read again, the old one is used: {}", state.key_problem.as_ref()?));
         renewal.or_else(key)
@@ -264,7 +268,8 @@ impl Session {
                     let (key_id, scheme, bound) = (&key.key_id, scheme.as_str(), scheme.bound());
                     info!(%org, client_id, key_id, scheme, "access token received{again}: {bound}");
                 } else {
-                    debug!(%org, client_id, number, ?scheme, ?lives, "access token received");
+                    let (token, holds_for) = (number, crate::telemetry::shown(lives));
+                    debug!(%org, client_id, token, scheme = scheme.as_str(), ?holds_for, "access token received");
                 }
                 Ok(token)
             }
@@ -274,7 +279,8 @@ impl Session {
                 drop(state);
                 if lives {
                     let (holds_for, retry_in) = (crate::telemetry::shown(left), crate::telemetry::shown(rest));
-                    warn!(%org, client_id, ?holds_for, ?retry_in, "access token not renewed, the old one is still good: {error}");
+                    let okta_request_id = error.okta().and_then(|okta| okta.request_id.as_deref());
+                    warn!(%org, client_id, ?holds_for, ?retry_in, okta_request_id, "access token not renewed, the old one is still good: {error}");
                 }
                 Err(error)
             }
@@ -320,7 +326,8 @@ impl Session {
                 return AccessToken::read(&answer.body, asked_at, number, exchange.proved());
             }
             let proof = proof.as_ref().map_or("", |proof| proof.expose_secret());
-            let okta = OktaError::read(answer.status, &answer.body, None, &[assertion.expose_secret(), proof]);
+            let okta = OktaError::read(answer.status, &answer.body, None, &[assertion.expose_secret(), proof])
+                .with_request_id(answer.request_id.clone());
             // The time on the way is no difference of clocks.
             let way = self.clock.elapsed().saturating_sub(asked_at);
             let clock_off = answer
@@ -332,14 +339,14 @@ impl Session {
                     let seen = self.current_key(true).await;
                     if !Arc::ptr_eq(&seen, key) {
                         *key = seen;
-                        debug!(org = %self.org, "asking for the token with the key as it is now: {okta}");
+                        debug!(org = %self.org, okta_request_id = okta.request_id, "asking for the token with the key as it is now: {okta}");
                         continue;
                     }
                 }
                 self.state().by_wall = false;
                 return Err(self.refusal(okta, &answer, key, exchange.proves()));
             }
-            debug!(org = %self.org, "asking for the token again: {okta}");
+            debug!(org = %self.org, okta_request_id = okta.request_id, "asking for the token again: {okta}");
         }
     }
 

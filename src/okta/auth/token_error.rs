@@ -60,6 +60,16 @@ impl TokenError {
         }
     }
 
+    /// What the org said, where there was a refusing answer.
+    pub fn okta(&self) -> Option<&OktaError> {
+        match self {
+            Self::Request(error) => error.okta(),
+            Self::Refused { okta, .. } => Some(okta),
+            Self::Earlier { error, .. } => error.okta(),
+            Self::NotAToken(_) | Self::NotBound | Self::NotSigned | Self::NotMade(_) => None,
+        }
+    }
+
     /// Whether asking again can help.
     pub fn severity(&self) -> Severity {
         match self {

@@ -6,7 +6,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use super::{Client, ERROR_BODY_CAP, nonce, rate_limit, server_date, text};
+use super::{Client, ERROR_BODY_CAP, nonce, rate_limit, request_id, server_date, text};
 use crate::okta::error::RequestError;
 use crate::okta::origin::Origin;
 use crate::okta::page_url::PageUrlError;
@@ -22,6 +22,8 @@ pub(in crate::okta) struct TokenAnswer {
     pub nonce: Option<String>,
     /// Where a redirect points to.
     pub location: Option<String>,
+    /// `x-okta-request-id`.
+    pub request_id: Option<String>,
 }
 
 impl Client {
@@ -51,6 +53,8 @@ impl Client {
         let (rate_limit, server_date) = (rate_limit(&headers), server_date(&headers));
         let nonce = nonce(&headers).map(str::to_owned);
         let location = text(&headers, &LOCATION).map(str::to_owned);
-        Ok(TokenAnswer { status, body, rate_limit, server_date, nonce, location })
+        let secrets: Vec<&str> = form.iter().map(|(_, value)| *value).collect();
+        let request_id = request_id(&headers, &secrets);
+        Ok(TokenAnswer { status, body, rate_limit, server_date, nonce, location, request_id })
     }
 }

@@ -23,6 +23,9 @@ pub struct OktaError {
     pub summary: Option<String>,
     /// `errorId`, which Okta's support asks for.
     pub id: Option<String>,
+    /// `x-okta-request-id` of the answer, by which Okta's support and the org's own log find the request. Display has it not:
+    /// it changes with each answer, and the words do not. Whoever tells an error adds it.
+    pub request_id: Option<String>,
     /// The summaries of `errorCauses`.
     pub causes: Vec<String>,
 }
@@ -60,7 +63,7 @@ impl OktaError {
             }
             excerpt(&without_jwts(&text))
         };
-        let mut read = Self { status, code: None, summary: None, id: None, causes: Vec::new() };
+        let mut read = Self { status, code: None, summary: None, id: None, request_id: None, causes: Vec::new() };
         if let Ok(body) = serde_json::from_slice::<Body>(body) {
             read.code = body.error_code.or(body.error).map(keep);
             read.summary = body.error_summary.or(body.error_description).map(keep);
@@ -73,6 +76,11 @@ impl OktaError {
             read.summary = parameter(challenge, "error_description").map(keep);
         }
         read
+    }
+
+    /// With the answer's `x-okta-request-id`, where [`request_id`] takes it.
+    pub fn with_request_id(self, id: Option<String>) -> Self {
+        Self { request_id: id, ..self }
     }
 
     /// Whether the summary or a cause holds `text`.
@@ -98,6 +106,24 @@ impl fmt::Display for OktaError {
             None => Ok(()),
         }
     }
+}
+
+/// An answer's `x-okta-request-id`, where it looks like one and repeats nothing of what was sent: whoever answers may not be
+/// Okta.
+pub fn request_id(header: Option<&str>, secrets: &[&str]) -> Option<String> {
+    /// Okta's have 27 or 32 characters.
+    const LONGEST: usize = 64;
+    let is_id = |id: &&str| {
+        (1..=LONGEST).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+    };
+    let repeats =
+        |id: &&str| secrets.iter().any(|secret| !secret.is_empty() && (id.contains(secret) || secret.contains(id)));
+    header.filter(is_id).filter(|id| !repeats(id) && !id.starts_with("eyJ")).map(str::to_owned)
+}
+
+/// What stands behind an error that is told elsewhere than in the log, which has a field for it.
+pub fn told_request_id(id: Option<&str>) -> String {
+    id.map(|id| format!(" (`x-okta-request-id` `{id}`)")).unwrap_or_default()
 }
 
 /// A JSON Web Token begins with `{"` in base64url: `eyJ`.

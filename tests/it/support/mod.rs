@@ -30,6 +30,7 @@ pub mod kafka_script;
 pub mod kafka_wire;
 pub mod law;
 pub mod leak;
+pub mod log_fields;
 pub mod metrics;
 pub mod org;
 pub mod ports;
