@@ -27,6 +27,7 @@ COPY src src
 RUN touch src/lib.rs src/main.rs \
     && cargo build --release --locked \
     && target/release/okta-kafka-source --version
+RUN mkdir /etc/okta-kafka-source
 
 # What the program is linked to at run time is libc, libm and libgcc_s; of the files it reads the certificate authorities
 # (/etc/ssl/certs) and the resolver's. The tag follows Debian's security updates.
@@ -34,7 +35,9 @@ FROM gcr.io/distroless/cc-debian13:nonroot
 COPY LICENSE /usr/share/doc/okta-kafka-source/LICENSE
 COPY --from=build /src/target/release/okta-kafka-source /usr/local/bin/okta-kafka-source
 
-# Relative paths in the file are relative to this folder. Secrets are mounted below it, at secrets/.
+# Relative paths in the file are relative to this folder. Secrets are mounted below it, at secrets/. (Not every builder makes
+# the folder of a WORKDIR.)
+COPY --from=build /etc/okta-kafka-source /etc/okta-kafka-source
 WORKDIR /etc/okta-kafka-source
 ENV OKTA_KAFKA_SOURCE_CONFIG=/etc/okta-kafka-source/config.yaml
 USER 65532:65532

@@ -1,7 +1,7 @@
 //! The Dockerfile, as far as it can be held true without an engine: hadolint finds nothing, what it copies is in the build
 //! context, and what others rely on (the chart, the compose file) stands in it.
 //!
-//! That it builds, and what the image holds, was seen once by hand (ADR 0054).
+//! That it builds, and what the image holds, was seen by hand (docs/measurements.md, "The image").
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -42,6 +42,8 @@ fn the_image_runs_the_program_as_nobody_in_particular() {
     let (_, last) = dockerfile.rsplit_once("\nFROM ").unwrap();
     for instruction in [
         "COPY --from=build /src/target/release/okta-kafka-source /usr/local/bin/okta-kafka-source",
+        "COPY --from=build /etc/okta-kafka-source /etc/okta-kafka-source",
+        "WORKDIR /etc/okta-kafka-source",
         "ENV OKTA_KAFKA_SOURCE_CONFIG=/etc/okta-kafka-source/config.yaml",
         "USER 65532:65532",
         "EXPOSE 8083",
