@@ -40,6 +40,8 @@ fn the_services_are_locked_down() {
         for port in json["ports"].as_array().into_iter().flatten() {
             assert_eq!(port["host_ip"], "127.0.0.1", "{name}: {port}");
         }
+        // Who has a token of a real org in his shell does not give it to the simulated one.
+        assert!(!json.to_string().contains("a-real-token"), "{name}");
         let (image, tag) = service.image();
         assert!(tag != "latest" && !tag.is_empty(), "{name}: {image} of any version");
         // Which of the images run on a read-only root was seen of ours and of Prometheus only (ADR 0054).
