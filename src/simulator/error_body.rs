@@ -18,6 +18,10 @@ pub(super) enum OktaError {
     BadSortOrder,
     /// A keyword of `q` is too long.
     LongKeyword,
+    /// `q` has more than ten keywords. Words not seen.
+    TooManyKeywords,
+    /// A filter is none, in other ways. Words not seen; the form is that of an unknown operator.
+    InvalidFilter { filter: String, reason: String },
     /// A filter's operator is none.
     UnknownOperator { filter: String, operator: String, position: usize },
     /// A filter's field is none.
@@ -64,6 +68,8 @@ impl OktaError {
             | OktaError::BadCursor
             | OktaError::SinceTooOld
             | OktaError::LongKeyword
+            | OktaError::TooManyKeywords
+            | OktaError::InvalidFilter { .. }
             | OktaError::UnknownOperator { .. }
             | OktaError::InvalidField { .. }
             | OktaError::UnsupportedFilter { .. } => 400,
@@ -121,6 +127,16 @@ impl OktaError {
                      Expected: eq,co,sw,pr,gt,ge,lt,le"
                 ),
             ),
+            OktaError::TooManyKeywords => (
+                LogService,
+                "E0000001",
+                "Api validation failed: 'q': Freeform search cannot contain more than 10 items. \
+                 Please remove items from your search or use an advanced filter to query by specific fields."
+                    .to_owned(),
+            ),
+            OktaError::InvalidFilter { filter, reason } => {
+                (LogService, "E0000053", format!("Invalid filter '{filter}': {reason}"))
+            }
             OktaError::InvalidField { field } => (LogService, "E0000053", format!("field is not valid: {field}")),
             OktaError::UnsupportedFilter { field } => (
                 LogService,

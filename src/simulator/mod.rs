@@ -23,6 +23,11 @@
 //! events here as it would at Okta. Some events share a millisecond, so that the `_<n>` of the cursor
 //! (`<epoch ms>_<n>`, as recorded) matters.
 //!
+//! *Filters* are SCIM's (RFC 7644) as Okta documents them, without `[ ]` (`filter`), and `q` its keywords (`keywords`): both are
+//! evaluated over the event's JSON, and refused in Okta's words where those are known. Which events a question selects is
+//! remembered (`selection`), so that its other pages cost nothing, and its first one is read in turns with other requests.
+//! A polling query's `next` link keeps them; a page that none of the new events answers to is empty, and repeats its link.
+//!
 //! *Links* are two `link` lines, self before next, with the parameters in Okta's order (`since`, `until`, `filter`, `q`,
 //! `sortOrder`, `limit`, `after`), spaces as `+`, and no `limit` where the client sent none. They name the host that the
 //! client's `Host` header names, so they hold behind a proxy too.
@@ -50,7 +55,13 @@
 //!
 //! # Where it deviates, or guesses
 //!
-//! - `filter` and `q` are kept in the links and refused where Okta's words for it are known, but every event matches.
+//! - What makes a filter invalid besides an unknown operator is refused in words of ours, in the form of Okta's; so are
+//!   `published` and changeDetails in a filter, and more than ten keywords. A filter nests 200 groups at most.
+//! - `null` as a value, `ne` where there is no value, `not` only before a group, and what a value of another type is to a
+//!   comparison are RFC 7644's, or our reading of it; so is that `pr` holds for `false`.
+//! - A value of `q` is taken apart at spaces and hyphens only: `example.com` does not find `https://example.com/`. Okta's own
+//!   tokens are not documented further.
+//! - An event that is no JSON has no attributes to filter by.
 //! - Whether Okta forgives a client's clock some seconds is not known; here it forgives none. An assertion's `jti` is
 //!   spent even where the answer is `use_dpop_nonce`, and so is a proof's.
 //! - A proof's `htu` with a query or fragment is refused; RFC 9449 lets a server ignore them.
@@ -80,6 +91,7 @@ mod feed;
 mod filter;
 mod generator;
 mod handle;
+mod keywords;
 mod oauth;
 mod org;
 mod page;
@@ -87,6 +99,7 @@ mod poison;
 mod query;
 mod rate_limit;
 mod request_log;
+mod selection;
 mod server;
 mod store;
 mod token_answer;

@@ -14,10 +14,13 @@ use super::poison::{self, Poison, PoisonKind};
 use super::query::{LogsQuery, Parameters};
 use super::rate_limit::{RateLimitState, RateLimiter};
 use super::request_log::{Authorization, RequestLog, RequestRecord};
+use super::selection::{Selections, Selector};
 use super::verbatim::{VerbatimAnswer, Waiting};
 
 /// The System Log's path.
 pub(super) const LOGS_PATH: &str = "/api/v1/logs";
+/// How many events are read for a filter before others have their turn.
+const READ_AT_ONCE: usize = 500;
 /// Where nonces for proofs are handed out (RFC 9449, section 8).
 pub(super) const NONCE_HEADER: &str = "dpop-nonce";
 
@@ -102,6 +105,7 @@ impl Request {
 pub(super) struct Org {
     token: String,
     pub(super) feed: Feed,
+    selections: Selections,
     pub(super) faults: Faults,
     /// Faults for the next requests, one each, before any draw.
     pub(super) injected: std::collections::VecDeque<FaultKind>,
@@ -134,6 +138,7 @@ impl Org {
         Self {
             token,
             feed,
+            selections: Selections::default(),
             faults: config.faults.clone(),
             injected: std::collections::VecDeque::new(),
             verbatim: Waiting::default(),
@@ -152,6 +157,19 @@ impl Org {
             clock_offset: config.clock_offset_seconds,
             origin: config.origin.clone(),
             other_origin: config.other_origin.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// Reads some more events for the `filter` and `q` of a request, so that the answer need not read them all at once
+    /// while everybody waits; says whether there is nothing left to read.
+    pub(super) fn read_ahead(&mut self, request: &Request) -> bool {
+        if request.path != LOGS_PATH {
+            return true;
+        }
+        let asked = Parameters::decode(request.query.as_deref().unwrap_or_default());
+        match Selector::parse(asked.filter.as_deref(), asked.q.as_deref()) {
+            Ok(Some(selector)) => self.selections.read_on(&selector, self.feed.store().events(), READ_AT_ONCE),
+            Ok(None) | Err(_) => true,
         }
     }
 
@@ -348,8 +366,10 @@ impl Org {
         }
         let asked = Parameters::decode(request.query.as_deref().unwrap_or_default());
         let query = LogsQuery::check(&asked, now)?;
-        let mut page = Page::of(self.feed.store(), &asked, &query, now)?;
-        let hits = |poison: &&Poison| page.first.is_some_and(|first| poison.hits(first, page.events, query.limit));
+        let store = self.feed.store();
+        let selected = query.selector.as_ref().map(|selector| self.selections.of(selector, store.events()));
+        let mut page = Page::of(store, &asked, &query, selected, now)?;
+        let hits = |poison: &&Poison| page.first.is_some_and(|first| poison.hits(first, page.span, query.limit));
         match self.poison.iter().find(hits).map(|poison| poison.kind) {
             Some(PoisonKind::Timeout) => return Err(OktaError::TookTooLong),
             Some(PoisonKind::TooLarge) => poison::swell(&mut page.body),

@@ -16,16 +16,20 @@ pub(super) struct Page {
     pub(super) events: usize,
     /// The number of its first event in persistence order, where the page polls.
     pub(super) first: Option<usize>,
+    /// From the first event to the last, how many there are in persistence order, with those that a filter leaves out.
+    pub(super) span: usize,
     /// The parameters of the `next` link, if there is one.
     pub(super) next: Option<Parameters>,
 }
 
 impl Page {
-    /// Answers `query`, which was made from `asked`; `now` is in milliseconds since the Unix epoch.
+    /// Answers `query`, which was made from `asked`; `now` is in milliseconds since the Unix epoch. `selected` says of each
+    /// event in persistence order whether the query's filter selects it.
     pub(super) fn of(
         store: &mut EventStore,
         asked: &Parameters,
         query: &LogsQuery,
+        selected: Option<&[bool]>,
         now: i64,
     ) -> Result<Self, OktaError> {
         let oldest = now - RETENTION_MILLIS;
@@ -39,31 +43,37 @@ impl Page {
                     None => from_since,
                 };
                 // Both are what is left of all events from some place on.
-                let first = store.events().len() - events.len();
-                let events = &events[..events.len().min(query.limit)];
+                let start = store.events().len() - events.len();
+                let is_selected = |number: &usize| selected.is_none_or(|selected| selected[*number]);
+                let numbers: Vec<usize> = (start..store.events().len()).filter(is_selected).take(query.limit).collect();
+                let events = numbers.iter().map(|number| &store.events()[*number]);
                 // There is always a next link. On an empty page it repeats the link that was asked.
-                let after = events.last().map(|event| event.cursor.to_string()).or_else(|| asked.after.clone());
+                let last = events.clone().next_back();
+                let after = last.map(|event| event.cursor.to_string()).or_else(|| asked.after.clone());
+                let first = numbers.first().copied().unwrap_or(start);
                 Self {
-                    body: body(events.iter()),
-                    events: events.len(),
+                    body: body(events),
+                    events: numbers.len(),
                     first: Some(first),
+                    span: numbers.last().map_or(0, |last| last + 1 - first),
                     next: Some(Parameters { after, ..asked.clone() }),
                 }
             }
             Range::BoundedAscending { since, until, after } => {
-                let mut range = store.published_between((*since).max(oldest), *until);
+                let mut range = store.published_between((*since).max(oldest), *until).selecting(selected);
                 if let Some(cursor) = after {
                     range.skip_to_after(*cursor);
                 }
                 let mut rest = range.ascending();
                 let events: Vec<&StoredEvent> = rest.by_ref().take(query.limit).collect();
-                let more = rest.next().is_some() && !events.is_empty();
-                let next = more
-                    .then(|| Parameters { after: Some(range.cursor_of(events.len()).to_string()), ..asked.clone() });
-                Self { body: body(events.iter().copied()), events: events.len(), first: None, next }
+                let more = rest.next().is_some();
+                let next = events.last().filter(|_| more);
+                let next =
+                    next.map(|last| Parameters { after: Some(range.cursor_of(last).to_string()), ..asked.clone() });
+                Self { body: body(events.iter().copied()), events: events.len(), first: None, span: events.len(), next }
             }
             Range::BoundedDescending { since, until, after } => {
-                let range = store.published_between((*since).max(oldest), *until);
+                let range = store.published_between((*since).max(oldest), *until).selecting(selected);
                 let mut rest = range.descending();
                 if let Some(uuid) = after {
                     // An unknown cursor is refused since 2017, rather than answered with nothing.
@@ -81,7 +91,7 @@ impl Page {
                         ..asked.clone()
                     })
                 });
-                Self { body: body(events.iter().copied()), events: events.len(), first: None, next }
+                Self { body: body(events.iter().copied()), events: events.len(), first: None, span: events.len(), next }
             }
         };
         Ok(page)

@@ -5,7 +5,7 @@ use url::form_urlencoded;
 
 use super::cursor::Cursor;
 use super::error_body::OktaError;
-use super::filter;
+use super::selection::Selector;
 
 /// What Okta returns when no `limit` is given.
 const DEFAULT_LIMIT: usize = 100;
@@ -15,9 +15,6 @@ const MAX_LIMIT: usize = 1000;
 const DEFAULT_SINCE_DAYS: i64 = 7;
 /// An older `since` is refused.
 const MAX_SINCE_DAYS: i64 = 180;
-
-/// The longest keyword of `q`, in characters.
-const MAX_KEYWORD: usize = 40;
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
@@ -111,6 +108,8 @@ pub(super) enum Range {
 pub(super) struct LogsQuery {
     pub(super) range: Range,
     pub(super) limit: usize,
+    /// What selects events besides, if anything does.
+    pub(super) selector: Option<Selector>,
 }
 
 impl LogsQuery {
@@ -120,10 +119,7 @@ impl LogsQuery {
             None => DEFAULT_LIMIT,
             Some(text) => text.parse().ok().filter(|limit| *limit <= MAX_LIMIT).ok_or(OktaError::BadLimit)?,
         };
-        if parameters.q.as_deref().is_some_and(has_long_keyword) {
-            return Err(OktaError::LongKeyword);
-        }
-        filter::check(parameters.filter.as_deref().unwrap_or_default())?;
+        let selector = Selector::parse(parameters.filter.as_deref(), parameters.q.as_deref())?;
         let descending = match parameters.sort_order.as_deref() {
             None | Some("" | "ASCENDING") => false,
             Some("DESCENDING") => true,
@@ -145,18 +141,8 @@ impl LogsQuery {
                 Range::BoundedDescending { since, until: until.unwrap_or(now), after: after.map(str::to_owned) }
             }
         };
-        Ok(Self { range, limit })
+        Ok(Self { range, limit, selector })
     }
-}
-
-/// A text in quotes is one keyword.
-fn has_long_keyword(q: &str) -> bool {
-    let mut quoted = false;
-    let mut keywords = q.split(|character| {
-        quoted ^= character == '"';
-        character == ' ' && !quoted
-    });
-    keywords.any(|keyword| keyword.trim_matches('"').chars().count() > MAX_KEYWORD)
 }
 
 /// Reads an RFC 3339 date-time with its offset; empty counts as absent ("must be a valid date-time or empty").
@@ -202,7 +188,10 @@ mod tests {
             assert_eq!(polling(&check(query).expect(query).range), expected, "{query}");
         }
         let since = NOW - 7 * DAY_MILLIS;
-        assert_eq!(check("").expect("valid"), LogsQuery { range: Range::Polling { since, after: None }, limit: 100 });
+        assert_eq!(
+            check("").expect("valid"),
+            LogsQuery { range: Range::Polling { since, after: None }, limit: 100, selector: None }
+        );
     }
 
     #[test]
@@ -215,6 +204,7 @@ mod tests {
             ("sortOrder=newest", OktaError::BadSortOrder),
             ("q=12345678901234567890123456789012345678901", OktaError::LongKeyword),
             ("q=a+%2212345678901234567890+12345678901234567890%22", OktaError::LongKeyword),
+            ("q=1+2+3+4+5+6+7+8+9+10+11", OktaError::TooManyKeywords),
             ("since=yesterday", bad_since.clone()),
             ("since=2026-02-28", bad_since.clone()),
             ("since=2026-02-28T00:00:00", bad_since.clone()),

@@ -98,6 +98,9 @@ pub(super) async fn handle(
         // A longer body is no form that a client sends; it is answered as if there were none.
         request.body = axum::body::to_bytes(body, MAX_FORM_BYTES).await.unwrap_or_default().to_vec();
     }
+    while !shared.org().read_ahead(&request) {
+        tokio::task::yield_now().await;
+    }
     let (mut answer, logged) = {
         let mut org = shared.org();
         let for_token = for_token && org.oauth.is_some();

@@ -97,7 +97,7 @@ impl EventStore {
         };
         let start = position(&|published| published < since);
         let end = position(&|published| published <= until).max(start);
-        PublishedRange { events: &self.events, order: &self.by_published, start, end }
+        PublishedRange { events: &self.events, order: &self.by_published, start, end, selected: None }
     }
 }
 
@@ -107,21 +107,31 @@ pub(super) struct PublishedRange<'a> {
     order: &'a [u32],
     start: usize,
     end: usize,
+    /// Only events whose number in persistence order is selected here.
+    selected: Option<&'a [bool]>,
 }
 
 impl<'a> PublishedRange<'a> {
-    fn event(&self, position: usize) -> &'a StoredEvent {
-        &self.events[self.order[position] as usize]
+    /// Leaves out what is not selected; without a selection, nothing.
+    pub(super) fn selecting(mut self, selected: Option<&'a [bool]>) -> Self {
+        self.selected = selected;
+        self
+    }
+
+    fn event(&self, position: usize) -> Option<&'a StoredEvent> {
+        let number = self.order[position] as usize;
+        let is_selected = self.selected.is_none_or(|selected| selected.get(number).is_some_and(|selected| *selected));
+        is_selected.then(|| &self.events[number])
     }
 
     /// The events of the range, oldest first.
     pub(super) fn ascending(&self) -> impl Iterator<Item = &'a StoredEvent> + use<'a, '_> {
-        (self.start..self.end).map(|position| self.event(position))
+        (self.start..self.end).filter_map(|position| self.event(position))
     }
 
     /// The events of the range, newest first.
     pub(super) fn descending(&self) -> impl Iterator<Item = &'a StoredEvent> + use<'a, '_> {
-        (self.start..self.end).rev().map(|position| self.event(position))
+        (self.start..self.end).rev().filter_map(|position| self.event(position))
     }
 
     /// Leaves out everything up to and with the `number`-th event of the cursor's millisecond.
@@ -132,12 +142,12 @@ impl<'a> PublishedRange<'a> {
         self.start = self.start.max(behind).min(self.end);
     }
 
-    /// The cursor of the `count`-th event of the range, from 1, in ascending order.
-    pub(super) fn cursor_of(&self, count: usize) -> Cursor {
-        let position = self.start + count - 1;
-        let millis = self.event(position).published_millis;
+    /// The cursor of one of the range's events, in ascending order.
+    pub(super) fn cursor_of(&self, event: &StoredEvent) -> Cursor {
+        let millis = event.published_millis;
         let first = self.order.partition_point(|&index| self.events[index as usize].published_millis < millis);
-        Cursor { millis, number: (position - first + 1) as u32 }
+        let of_millis = self.order[first..].iter().map(|&index| self.events[index as usize].cursor);
+        Cursor { millis, number: of_millis.take_while(|cursor| *cursor != event.cursor).count() as u32 + 1 }
     }
 }
 
@@ -179,8 +189,11 @@ mod tests {
             |range: PublishedRange<'_>| -> Vec<i64> { range.ascending().map(|event| event.cursor.millis).collect() };
         assert_eq!(texts(store.published_between(3, 5)), [11, 10, 12]);
         assert_eq!(texts(store.published_between(4, 4)), [0_i64; 0]);
-        let cursor = store.published_between(3, 5).cursor_of(2);
-        assert_eq!(cursor.to_string(), "5_1");
+        let all = store.published_between(3, 5);
+        let cursors: Vec<String> = all.ascending().map(|event| all.cursor_of(event).to_string()).collect();
+        assert_eq!(cursors, ["3_1", "5_1", "5_2"]);
+        assert_eq!(texts(store.published_between(3, 5).selecting(Some(&[false, true, true]))), [11, 12]);
+        let cursor = Cursor { millis: 5, number: 1 };
         let late =
             NewEvent { uuid: None, published: None, published_millis: Some(5), kind: EventKind::Given, raw: b"late" };
         store.push(13, late);

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # The Python of the tests' independent checks, of the test suite's own making: jwcrypto verifies what the client signs
-# (tests/verifier), confluent-kafka reads what lies in topics (tests/reader).
+# (tests/verifier), confluent-kafka reads what lies in topics (tests/reader), scim2-models parses filters (tests/query).
 #
 #   tests/python/python.sh fetch    makes it under target/python, once (some seconds), and prints its interpreter
 #
-# Needs Python 3.10 or newer with `venv` (Debian's package is python3-venv) or with pip.
+# Needs Python 3.11 or newer with `venv` (Debian's package is python3-venv) or with pip.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -27,21 +27,21 @@ install_into_home() {
     die "Python's venv is missing: install it (Debian's package is python3-venv)"
   fi
   chmod +x "$home/python"
-  "$home/python" -c 'import jwcrypto.jwt, confluent_kafka.schema_registry.avro' >&2 ||
-    die "jwcrypto or confluent-kafka was fetched, and cannot be loaded: see above"
+  "$home/python" -c 'import jwcrypto.jwt, confluent_kafka.schema_registry.avro, scim2_models.path' >&2 ||
+    die "jwcrypto, confluent-kafka or scim2-models was fetched, and cannot be loaded: see above"
 }
 
 fetch() {
   local python=${PYTHON:-python3} version key home
-  need "$python" "install Python, 3.10 or newer"
-  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2]) if sys.version_info >= (3, 10) else sys.exit(1)') ||
-    die "$python is too old: install Python, 3.10 or newer"
+  need "$python" "install Python, 3.11 or newer"
+  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2]) if sys.version_info >= (3, 11) else sys.exit(1)') ||
+    die "$python is too old: install Python, 3.11 or newer"
   # Another interpreter or other versions get another folder.
   key=$version-$(cksum <"$requirements" | cut -d ' ' -f 1)
   home=${OKS_PYTHON_HOME:-$here/../../target/python}/$key
   mkdir -p "$home"
   home=$(cd "$home" && pwd)
-  once "$home" "jwcrypto and confluent-kafka with pip" install_into_home
+  once "$home" "jwcrypto, confluent-kafka and scim2-models with pip" install_into_home
   echo "$home/python"
 }
 

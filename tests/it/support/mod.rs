@@ -20,6 +20,7 @@ pub mod config_yaml;
 pub mod connect_proxy;
 pub mod connector;
 pub mod end_txn_proxy;
+pub mod evaluation;
 pub mod exactly_once;
 pub mod foreign_listener;
 pub mod helm;
