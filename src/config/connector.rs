@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::auth::{self, Auth};
+use super::filter;
 use super::format::{self, Format};
 use super::rate_limit::{self, DEFAULT_BULK_RESERVE, DEFAULT_SHARE};
 use super::section::{Context, Field, Section};
@@ -119,8 +120,8 @@ impl<'n> ConnectorFields<'n> {
         let interval = self.optional("interval", DEFAULT_INTERVAL, |field| read_interval(context, field));
         let limit = self.limit(context);
         let since = self.optional("since", DEFAULT_SINCE, |field| read_since(context, field));
-        let filter = self.optional("filter", None, |field| read_query(context, field));
-        let q = self.optional("q", None, |field| read_query(context, field));
+        let filter = self.optional("filter", None, |field| filter::read_filter(context, field));
+        let q = self.optional("q", None, |field| filter::read_q(context, field));
         let rate_limit_share =
             self.optional("rate_limit_share", DEFAULT_SHARE, |field| rate_limit::read_share(context, field));
         let rate_limit_bulk_reserve = self.optional("rate_limit_bulk_reserve", DEFAULT_BULK_RESERVE, |field| {
@@ -298,12 +299,6 @@ fn read_since(context: &mut Context<'_>, field: &Field<'_>) -> Option<Since> {
         }
     }
     Some(since)
-}
-
-/// `filter` and `q`: Okta's to judge; empty is the same as absent.
-fn read_query(context: &mut Context<'_>, field: &Field<'_>) -> Option<Option<String>> {
-    let text = context.text(field)?;
-    Some(Some(text.value).filter(|value| !value.is_empty()))
 }
 
 /// Connect's `errors.tolerance`.

@@ -7,6 +7,7 @@
 mod auth;
 mod connector;
 mod cross;
+mod filter;
 mod findings;
 mod format;
 mod interpolation;

@@ -7,6 +7,9 @@ use crate::spelling::distance;
 /// The longest text that a message repeats.
 const MAX_SHOWN: usize = 80;
 
+/// The longest text that is searched for secrets as a whole.
+const MAX_SEARCHED: usize = 10_000;
+
 /// The longest path that a message repeats; a longer one is none.
 const MAX_PATH: usize = 500;
 
@@ -50,6 +53,11 @@ pub(super) fn is_harmless_beside_a_key(written: &str) -> bool {
     written.len() <= MAX_BESIDE_A_KEY && written.chars().all(is_plain) && secret_at(written).is_none()
 }
 
+/// Whether all of a text may be shown, of which parts are: nowhere in it may a secret begin.
+pub(super) fn is_harmless(written: &str) -> bool {
+    written.len() <= MAX_SEARCHED && secret_anywhere_at(written).is_none()
+}
+
 /// A path as it is written in the file. A brace that is not closed makes a path of the lines that follow.
 pub(super) fn path(path: &Path) -> String {
     let written = path.to_string_lossy();
@@ -69,7 +77,12 @@ pub(super) fn path(path: &Path) -> String {
 fn secret_at(text: &str) -> Option<usize> {
     // Longer than what is ever shown, with all its escapes.
     let end = text.char_indices().nth(2 * MAX_SHOWN).map_or(text.len(), |(at, _)| at);
-    let text = text[..end].to_ascii_lowercase();
+    secret_anywhere_at(&text[..end])
+}
+
+/// The same in all of a text.
+fn secret_anywhere_at(text: &str) -> Option<usize> {
+    let text = text.to_ascii_lowercase();
     let after_key =
         text.match_indices(':').find(|(at, _)| text[at + 1..].starts_with([' ', '\t', '\n'])).map(|(at, _)| at);
     let after_name = NAMES_OF_SECRETS

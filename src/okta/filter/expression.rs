@@ -23,6 +23,8 @@ const GENERAL_NO_VALUE: &str = "is not followed by a value: write one, as `event
 const GENERAL_NO_TERM: &str = "stands where an expression is expected: write `ATTRIBUTE eq \"VALUE\"` there";
 const GENERAL_END: &str = "ends where an expression is expected: write one behind the last `and`, `or`, `not` or `(`";
 const GENERAL_NOT_JOINED: &str = "is not joined to what comes before it: write `and` or `or` between the two";
+const GENERAL_GLUED: &str =
+    "stands right behind a string: one of the quotes before it is too many or not there, or `and` or `or` is missing";
 const GENERAL_UNOPENED: &str = "closes no bracket: remove it, or write `(` where the group begins";
 const GENERAL_UNCLOSED: &str = "is not closed: write `)` where the group ends";
 const GENERAL_ENCODED: &str = "looks percent-encoded: write the filter as plain text, it is encoded when it is sent";
@@ -105,7 +107,12 @@ pub(super) fn walk<'t>(
                     Expected::Junction
                 }
                 Kind::Word if token.is_word("and") || token.is_word("or") => Expected::Term,
-                _ => return Err(problem(token, GENERAL_NOT_JOINED)),
+                _ => {
+                    let is_glued = last.is_some_and(|last: Token<'_>| {
+                        last.kind == Kind::Text && last.at + last.text.len() == token.at
+                    });
+                    return Err(problem(token, if is_glued { GENERAL_GLUED } else { GENERAL_NOT_JOINED }));
+                }
             },
         };
         last = Some(token);

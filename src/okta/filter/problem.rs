@@ -6,7 +6,7 @@ use std::fmt;
 const MAX_FOUND: usize = 40;
 /// How many characters around the caret are shown.
 const BEFORE: usize = 60;
-const AFTER: usize = 30;
+const AFTER: usize = 50;
 
 /// One thing that is wrong with a filter or a `q`.
 ///

@@ -60,6 +60,7 @@ fn what_okta_is_sure_to_refuse_is_told_with_its_place() {
         ("and a pr", 0, "`and` stands where"),
         ("\"a\" eq b", 0, "`\"a\"` stands where"),
         ("a pr b pr", 5, "`b` is not joined"),
+        ("a eq \"x and b eq \"y\"", 17, "`y` stands right behind a string"),
         ("a eq \"x\" \"y\"", 9, "`\"y\"` is not joined"),
         ("a pr (b pr)", 5, "`(` is not joined"),
         ("target[id eq \"x\"]", 6, "`[` is not supported"),

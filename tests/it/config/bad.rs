@@ -1,6 +1,7 @@
 //! Wrong files: each of tests/it/config/bad is a mistake that somebody makes, and begins with what is said of it.
 //!
-//! A line `#= 12: connectors[0].interval: …` is one problem, as it is printed after the file's name. With `OKS_BLESS=1`
+//! A line `#= 12: connectors[0].interval: …` is one problem, as it is printed after the file's name; lines with spaces after `#=`
+//! belong to the one before them. With `OKS_BLESS=1`
 //! these lines are written anew: read them as whoever made the mistake, before they are committed.
 
 use std::fs;

@@ -53,6 +53,37 @@ fn every_rule_of_a_connector() {
     key("dead_letter_topic: okta-kafka-source-offsets", &["offsets topic"]);
     key("dead_letter_topic: a/b", &["`a/b`", "A-Z"]);
     key("filter: '${env:NOPE}'", &["`NOPE`", "not set"]);
+    key("filter: eventType is x", &["`is` is not an operator", "\n    eventType is x\n              ^"]);
+    key("q: 12345678901234567890123456789012345678901", &["40 characters", "\n    ^"]);
+}
+
+/// What Okta may accept is valid, and no more than a word is lost on what is probably a slip.
+#[test]
+fn a_filter_that_okta_may_accept_is_valid() {
+    let with = |filter: &str| valid(&format!("{MINIMAL}    filter: '{filter}'\n"));
+    for filter in [
+        "",
+        " ",
+        "eventType eq \"user.session.start\"",
+        "some_attribute eq \"x\" and (other.path.$ref pr or not severity eq \"INFO\")",
+        "uuid eq \"\\q\"",
+        "client.zone eq 1e5 or client.zone ne NULL",
+    ] {
+        let config = with(filter);
+        assert!(config.warnings.is_empty(), "{filter}: {:?}", config.warnings);
+        assert_eq!(config.connectors[0].filter.as_deref(), Some(filter).filter(|filter| !filter.is_empty()));
+    }
+    for (filter, word) in [
+        ("eventType eq \"user.sesion.start\"", "(did you mean `user.session.start`?) is not in Okta's catalogue"),
+        ("eventtype sw \"user.\"", "(did you mean `eventType`?) is no attribute"),
+    ] {
+        let config = with(filter);
+        let told = matches!(config.warnings.as_slice(), [one] if one.path == "connectors[0].filter" && one.message.contains(word));
+        assert!(told, "{filter}: {:?}", config.warnings);
+    }
+    let warned = valid(&format!("{MINIMAL}    filter: 'eventType eq \"${{env:TOKEN}}\"'\n"));
+    assert!(!format!("{:?}", warned.warnings).contains("00abcDEF"), "{:?}", warned.warnings);
+    assert!(warned.warnings[0].message.contains("at character 14 of its value"), "{:?}", warned.warnings);
 }
 
 #[test]
