@@ -78,6 +78,7 @@ mod org_faults;
 mod poison;
 mod proxy;
 mod query;
+mod query_evaluated;
 mod quiet;
 mod rate_limits;
 mod refused_by_broker;

@@ -26,7 +26,8 @@ pub fn query(org: &Org, arguments: &[&str]) -> Output {
 
 /// A file with connector `acme` of this org.
 pub fn config(org: &Org) -> ConfigFile {
-    let acme = org.connector("acme").extra("filter: 'eventType eq \"user.session.end\"'").extra("q: run").extra("limit: 10");
+    let acme =
+        org.connector("acme").extra("filter: 'eventType eq \"user.session.end\"'").extra("q: run").extra("limit: 10");
     ConfigFile::new(&ConfigYaml::new(NO_BROKER).connector(acme).render())
 }
 
