@@ -162,3 +162,17 @@ fn what_is_quoted_was_measured() {
         assert!(SIZING.contains(quote), "{quote}");
     }
 }
+
+#[test]
+fn what_is_said_of_the_chart_is_its_default() {
+    const VALUES: &str = include_str!("../../charts/okta-kafka-source/values.yaml");
+    let resources = VALUES.split("\nresources:\n").nth(1).expect("the chart has resources");
+    let row = &tables("Kubernetes")[0][0];
+    assert!(row[0].contains("the default of the [chart]"), "{row:?}");
+    for (cell, name) in [(row[1], "requests:"), (row[2], "limits:")] {
+        let section = resources.split(name).nth(1).unwrap().lines().skip(1).take_while(|line| line.starts_with("    "));
+        for line in section {
+            assert!(cell.contains(&format!("`{}`", line.trim())), "{line} is not in {cell}");
+        }
+    }
+}

@@ -70,8 +70,10 @@ fn key_of(span: &str) -> Option<&str> {
 fn every_key_of_the_configuration_is_one() {
     let mut keys: BTreeMap<String, String> = BTreeMap::new();
     for document in all() {
-        // Decisions and changes may name keys that are gone.
-        if document.name == "CHANGELOG.md" || document.name.starts_with("docs/adr/") {
+        // Decisions and changes may name keys that are gone; a chart has values of its own.
+        if document.name == "CHANGELOG.md"
+            || ["docs/adr/", "charts/"].iter().any(|folder| document.name.starts_with(folder))
+        {
             continue;
         }
         for (line, span) in document.spans() {
