@@ -87,6 +87,11 @@ pub fn text_of(value: &Value) -> String {
 pub struct Choice(pub BTreeMap<String, String>);
 
 impl Choice {
+    /// Whether nothing is left out.
+    pub fn is_all(&self) -> bool {
+        self.0["connector"] == ".*"
+    }
+
     /// An expression with its variables replaced, as the Prometheus data source does it. Panics where one is unknown.
     pub fn expand(&self, expr: &str) -> String {
         let mut rest = expr;

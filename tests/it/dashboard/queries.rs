@@ -156,7 +156,8 @@ fn unnamed_columns(prometheus: &Prometheus, panel: &Value, choice: &Choice) -> V
     let keys = |member: &str| organize[member].as_object().unwrap().keys().cloned();
     let named: BTreeSet<String> = keys("renameByName").chain(keys("excludeByName")).collect();
     let mut problems = Vec::new();
-    if named != given {
+    // Which labels alerts have depends on which fire, so with one connector chosen not all need be there.
+    if !given.is_subset(&named) || (choice.is_all() && named != given) {
         problems.push(format!("{}: columns {named:?} are named, and {given:?} are there", panel["title"]));
     }
     problems

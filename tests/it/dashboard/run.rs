@@ -126,7 +126,7 @@ fn slow_org(folder: &Path) -> (Org, String) {
     let client_id = oauth.client_id.clone();
     let org = Org::start(SimulatorConfig {
         events: 20_000,
-        latency: Duration::from_millis(50),
+        latency: Duration::from_millis(100),
         oauth: Some(oauth),
         ..Default::default()
     });
