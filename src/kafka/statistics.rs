@@ -69,8 +69,9 @@ pub struct ProducerStatistics {
     pub throttle: Duration,
     /// Records that are not confirmed yet, as of now.
     pub queued: u64,
-    /// State of the transaction, and since when; `None` where librdkafka has a name that we do not know.
-    pub transaction: Option<(TransactionState, Duration)>,
+    /// State of the transaction; `None` where librdkafka has a name that we do not know. It also has `txn_stateage`, which
+    /// 2.12 counts from the start of the machine: it never sets the time that it counts from.
+    pub transaction: Option<TransactionState>,
     /// Requests that could not be sent.
     pub send_errors: u64,
     /// Answers that could not be read.
@@ -147,17 +148,12 @@ struct Window {
 #[derive(Deserialize)]
 struct Eos {
     txn_state: String,
-    /// Milliseconds.
-    txn_stateage: i64,
 }
 
 impl Statistics {
     fn since(self, known: &mut BTreeMap<String, Counts>) -> ProducerStatistics {
         let mut added = ProducerStatistics { queued: self.msg_cnt, ..ProducerStatistics::default() };
-        added.transaction = self.eos.and_then(|eos| {
-            let state = TransactionState::of(&eos.txn_state)?;
-            Some((state, Duration::from_millis(u64::try_from(eos.txn_stateage).unwrap_or_default())))
-        });
+        added.transaction = self.eos.and_then(|eos| TransactionState::of(&eos.txn_state));
         for (name, broker) in self.brokers {
             added.round_trip += Duration::from_micros(u64::try_from(broker.rtt.sum).unwrap_or_default());
             added.round_trips += u64::try_from(broker.rtt.cnt).unwrap_or_default();
@@ -241,10 +237,9 @@ mod tests {
             ("FatalError", "failed"),
         ] {
             let statistics = serde_json::json!({
-                "msg_cnt": 0, "brokers": {}, "eos": {"txn_state": name, "txn_stateage": 12_345}
+                "msg_cnt": 0, "brokers": {}, "eos": {"txn_state": name}
             });
-            let (state, age) = heard(&[statistics])[0].transaction.unwrap();
-            assert_eq!((state.as_str(), age), (expected, Duration::from_millis(12_345)), "{name}");
+            assert_eq!(heard(&[statistics])[0].transaction.unwrap().as_str(), expected, "{name}");
         }
         assert_eq!(TransactionState::of("Odd"), None);
     }

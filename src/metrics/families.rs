@@ -185,7 +185,7 @@ pub(super) struct KafkaFamilies {
     pub(super) throttle: CounterVec,
     pub(super) queued: IntGaugeVec,
     pub(super) transaction_state: IntGaugeVec,
-    pub(super) state_age: GaugeVec,
+    pub(super) transaction_began: GaugeVec,
     pub(super) request_failures: IntCounterVec,
     pub(super) retries: IntCounterVec,
     pub(super) disconnects: IntCounterVec,
@@ -222,10 +222,13 @@ impl KafkaFamilies {
                 "1 for the state that the shard's producer is in between two transactions",
                 &["shard", "state"],
             )?,
-            state_age: register(
+            transaction_began: register(
                 registry,
                 GaugeVec::new(
-                    Opts::new("kafka_transaction_state_age_seconds", "How long it had been in that state"),
+                    Opts::new(
+                        "transaction_began_timestamp_seconds",
+                        "When the shard's transaction began that is open, as Unix time; 0 while none is",
+                    ),
                     &s,
                 )?,
             )?,

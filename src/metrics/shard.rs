@@ -1,4 +1,4 @@
-//! What librdkafka says of one shard's producers: series that come with the shard and go with it, and outlive each producer.
+//! What librdkafka says of one shard's producers, and since when their transaction is open: series that come with the shard and go with it, and outlive each producer.
 
 use prometheus::{Counter, Gauge, IntCounter, IntGauge};
 
@@ -14,7 +14,7 @@ pub struct ShardMetrics {
     round_trips: IntCounter,
     throttle: Counter,
     queued: IntGauge,
-    state_age: Gauge,
+    transaction_began: Gauge,
     retries: IntCounter,
     disconnects: IntCounter,
 }
@@ -31,7 +31,7 @@ impl ShardMetrics {
             round_trips: families.round_trips.with_label_values(&l),
             throttle: families.throttle.with_label_values(&l),
             queued: families.queued.with_label_values(&l),
-            state_age: families.state_age.with_label_values(&l),
+            transaction_began: families.transaction_began.with_label_values(&l),
             retries: families.retries.with_label_values(&l),
             disconnects: families.disconnects.with_label_values(&l),
             families,
@@ -45,7 +45,6 @@ impl ShardMetrics {
     pub fn producer_begins(&self) {
         self.queued.set(0);
         self.state(TransactionState::Starting);
-        self.state_age.set(0.0);
     }
 
     /// Takes what came since the statistics before.
@@ -54,9 +53,8 @@ impl ShardMetrics {
         self.round_trips.inc_by(statistics.round_trips);
         self.throttle.inc_by(statistics.throttle.as_secs_f64());
         self.queued.set(i64::try_from(statistics.queued).unwrap_or(i64::MAX));
-        if let Some((state, age)) = statistics.transaction {
+        if let Some(state) = statistics.transaction {
             self.state(state);
-            self.state_age.set(age.as_secs_f64());
         }
         for (failure, count) in [
             (RequestFailure::Send, statistics.send_errors),
@@ -68,6 +66,16 @@ impl ShardMetrics {
         }
         self.retries.inc_by(statistics.retries);
         self.disconnects.inc_by(statistics.disconnects);
+    }
+
+    /// A transaction is about to begin, at this Unix time.
+    pub fn transaction_begins(&self, now: f64) {
+        self.transaction_began.set(now);
+    }
+
+    /// It ended, however that was.
+    pub fn transaction_ended(&self) {
+        self.transaction_began.set(0.0);
     }
 
     fn state(&self, state: TransactionState) {
@@ -88,7 +96,7 @@ impl Drop for ShardMetrics {
             let _ = vec.remove_label_values(&[shard]);
         }
         let _ = f.queued.remove_label_values(&[shard]);
-        let _ = f.state_age.remove_label_values(&[shard]);
+        let _ = f.transaction_began.remove_label_values(&[shard]);
         for state in TransactionState::ALL {
             let _ = f.transaction_state.remove_label_values(&[shard, state.as_str()]);
         }

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::okta::ad_hoc;
 use crate::okta::client::ClientError;
-use crate::okta::error::RequestError;
+use crate::okta::error::{RequestError, told_request_id};
 use crate::okta::page_url::PageUrlError;
 
 /// What came until then has gone to the sinks. Each message ends in the next thing to do.
@@ -63,7 +63,10 @@ impl QueryError {
             RequestError::BadRequest { okta, .. }
             | RequestError::SinceTooOld { okta }
             | RequestError::CursorRefused { okta } => okta,
-            error => return Self::Refused { complaint: error.with_advice(), marked: None },
+            error => {
+                let id = error.okta().and_then(|okta| okta.request_id.as_deref());
+                return Self::Refused { complaint: error.with_advice() + &told_request_id(id), marked: None };
+            }
         };
         let complaint = match error {
             RequestError::SinceTooOld { .. } => {
@@ -80,6 +83,6 @@ impl QueryError {
             let texts = said.causes.iter().rev().chain(&said.summary);
             texts.into_iter().find_map(|text| ad_hoc::marked(filter, text))
         });
-        Self::Refused { complaint, marked }
+        Self::Refused { complaint: complaint + &told_request_id(said.request_id.as_deref()), marked }
     }
 }

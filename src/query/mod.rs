@@ -23,7 +23,7 @@ use crate::okta::ad_hoc::AdHocQuery;
 use crate::okta::auth::credential::Credential;
 use crate::okta::client::gate::{Gate, Permit};
 use crate::okta::client::{Client, ClientOptions, Outcome};
-use crate::okta::error::{RequestError, RetryReason, Severity};
+use crate::okta::error::{RequestError, RetryReason, Severity, told_request_id};
 use crate::okta::limiter::{Ask, Kind, Known};
 use crate::okta::page::{RawElement, SystemLogPage};
 use crate::okta::page_url::PageUrl;
@@ -250,7 +250,7 @@ impl Query {
                 error if error.is_page_timeout() => drop(size.on_timeout(&asked)),
                 _ => {}
             }
-            let problem = error.with_advice();
+            let problem = error.with_advice() + &told_request_id(outcome.okta_request_id.as_deref());
             let since = *failing_since.get_or_insert_with(|| self.clock.elapsed());
             let after = self.clock.elapsed().saturating_sub(since);
             let is_rate_limit = matches!(reason, RetryReason::RateLimit | RetryReason::Concurrency);

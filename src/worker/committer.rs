@@ -22,7 +22,7 @@ use crate::kafka::offset_log::{self, OffsetLog};
 use crate::kafka::record_reader::RecordReaderError;
 use crate::kafka::transaction::TransactionalProducer;
 use crate::kafka::transaction_end::TransactionEnd;
-use crate::metrics::{RETRY_KAFKA, TransactionResult};
+use crate::metrics::{RETRY_KAFKA, ShardMetrics, TransactionResult};
 use crate::source::action::ConnectorState;
 use crate::source::record::Sequence;
 use crate::source::task::FAILED_RETRY;
@@ -80,6 +80,8 @@ pub struct Committer<'a> {
     pub context: &'a WorkerContext,
     /// This life's producer.
     pub producer: &'a TransactionalProducer,
+    /// The shard's series.
+    pub metrics: &'a ShardMetrics,
     /// The shard's connectors.
     pub connectors: &'a [ShardConnector],
     /// The same connectors, as records see them.
@@ -152,6 +154,7 @@ impl Committer<'_> {
         }
         let began = self.now();
         let stop = self.stop;
+        self.metrics.transaction_begins(clock::unix_seconds());
         let ended = self.producer.publish(
             publish::record_count(&pages),
             |send| publish::each_record(&pages, destinations, &self.context.offsets.topic, number, began, send),
@@ -161,6 +164,7 @@ impl Committer<'_> {
                 stop.is_stopped_since(GRACE)
             },
         );
+        self.metrics.transaction_ended();
         let refused = match &ended {
             TransactionEnd::Aborted { undelivered, .. } => {
                 self.count(&pages, TransactionResult::Aborted);

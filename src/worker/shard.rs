@@ -238,6 +238,7 @@ impl Shard {
             number: self.number,
             context: &self.context,
             producer: &producer,
+            metrics: &self.metrics,
             connectors: &self.connectors,
             destinations: &self.destinations,
             stop: &self.stop,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::broker::{Broker, BrokerOptions};
 use crate::support::config_yaml::ConfigYaml;
-use crate::support::connector::Connector;
+use crate::support::connector::{Connector, unix_seconds};
 use crate::support::end_txn_proxy::{EndTxnProxy, Moment};
 use crate::support::exactly_once::Difference;
 use crate::support::org::Org;
@@ -39,6 +39,14 @@ fn a_broker_frozen_around_the_commit_loses_and_doubles_nothing() {
         let frozen = freeze_at(&proxy, &broker, moment);
         org.generate(250);
         frozen.recv_timeout(WAIT).unwrap_or_else(|_| panic!("no commit came:\n{}", worker.process().tail(40)));
+        // Who is on call sees for how long it is open.
+        let began = worker.await_metric(
+            "okta_kafka_source_transaction_began_timestamp_seconds",
+            &[],
+            |began| began > 0.0,
+            WAIT,
+        );
+        assert!((0.0..60.0).contains(&(unix_seconds() - began)), "{began}");
         // Frozen until the worker asked again a few times, and now and then until its requests have timed out.
         let long = if freeze % 10 == 9 { 15_000 } else { 0 };
         let pause = Duration::from_millis(long + random.u64(300..3_000));
