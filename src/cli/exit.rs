@@ -11,6 +11,8 @@ use crate::kafka::offset_writer::OffsetWriteError;
 use crate::kafka::record_reader::RecordReaderError;
 use crate::kafka::topics::TopicError;
 use crate::kafka::transaction::InitError;
+use crate::query::error::QueryError;
+use crate::query::topic::TopicSinkError;
 use crate::replay::ReplayError;
 use crate::telemetry;
 use crate::worker::WorkerError;
@@ -55,6 +57,7 @@ pub fn code(result: anyhow::Result<()>) -> ExitCode {
     }
     let is_fenced = matches!(error.downcast_ref::<OffsetWriteError>(), Some(OffsetWriteError::Fenced { .. }))
         || matches!(error.downcast_ref::<ReplayError>(), Some(ReplayError::Fenced { .. }))
+        || matches!(error.downcast_ref(), Some(QueryError::Topic(TopicSinkError::Fenced { .. })))
         || matches!(error.downcast_ref::<WorkerError>(), Some(WorkerError::Group(GroupError::InstanceFenced(_))));
     if is_fenced { ExitCode::from(FENCED) } else { ExitCode::FAILURE }
 }
@@ -69,6 +72,12 @@ fn is_configuration(error: &anyhow::Error) -> bool {
         || matches!(
             error.downcast_ref(),
             Some(ReplayError::Init(InitError::Config(_)) | ReplayError::Reader(RecordReaderError::Config(_)))
+        )
+        || matches!(
+            error.downcast_ref(),
+            Some(QueryError::Topic(
+                TopicSinkError::Init(InitError::Config(_)) | TopicSinkError::Topics(TopicError::Config(_))
+            ))
         )
         || matches!(
             error.downcast_ref(),

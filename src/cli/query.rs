@@ -1,23 +1,26 @@
 //! `query`: ad hoc questions to the System Log, and their answers.
 
+mod answer;
 mod go_on;
 mod progress;
 mod request;
 
-use std::io::{self, IsTerminal, Write, stderr, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
+use std::sync::Arc;
 
 use clap::Args;
 
+use self::answer::AnswerArgs;
 use self::progress::Progress;
 use self::request::RequestArgs;
 use super::signals::{self, Signal};
 use super::{ConfigArg, offsets};
 use crate::clock;
 use crate::config::{Config, ConnectorConfig};
+use crate::demo::style;
 use crate::query::error::QueryError;
-use crate::query::output::{Array, Format, Lines, Written};
 use crate::query::sink::{QueryResult, Sinks};
-use crate::query::{Bounds, Query};
+use crate::query::{Bounds, News, Query};
 use crate::worker::shutdown::Stop;
 
 /// What goes wrong is told by the command itself.
@@ -51,68 +54,71 @@ pub struct QueryArgs {
     name: String,
     #[command(flatten)]
     config: ConfigArg,
-    #[command(flatten)]
-    request: RequestArgs,
     /// Print the URL of the first page, and ask nothing
     #[arg(long)]
     print_request: bool,
-    /// How results are written [default: ndjson]
-    #[arg(short, long, value_enum)]
-    output: Option<Output>,
-}
-
-/// `--output`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
-    /// One event a line, Okta's bytes
-    Ndjson,
-    /// One array, Okta's bytes of each event
-    Json,
+    #[command(flatten)]
+    request: RequestArgs,
+    #[command(flatten)]
+    answer: AnswerArgs,
 }
 
 /// Runs the query until its end or a signal.
 pub async fn run(args: QueryArgs) -> anyhow::Result<()> {
-    let config = args.config.load()?;
-    let connector = connector(&config, &args.name)?;
-    let request = args.request.resolve(clock::wall())?;
-    if args.print_request {
+    let QueryArgs { name, config, print_request, request: asked, answer } = args;
+    let config = Arc::new(config.load()?);
+    let connector = connector(&config, &name)?;
+    let request = asked.resolve(clock::wall())?;
+    for advice in asked.advice() {
+        writeln!(stderr(), "warning: {advice}")?;
+    }
+    if print_request {
         return Ok(writeln!(stdout(), "{}", request.url(&connector.org))?);
     }
-    let bounds = Bounds {
-        max_pages: args.request.max_pages,
-        max_events: args.request.max_events,
-        retry_for: args.request.retry_for,
-    };
+    let bounds = Bounds { max_pages: asked.max_pages, max_events: asked.max_events, retry_for: asked.retry_for };
     let query = Query::new(connector, &config.okta_http, request, bounds)?;
     let stop = Stop::new();
-    let progress = Progress::new(query.request());
-    let sinks = Sinks(vec![Box::new(Written::new(stdout(), format(&args)))]);
+    let progress = Progress::new();
+    let mut signal = std::pin::pin!(signals::first());
+    // The topic first: what is shown or in a file is published.
+    let topic = tokio::select! {
+        topic = answer.topic(&config, connector, query.request(), &stop) => topic?,
+        signal = &mut signal => return Err(Signal::into_error(signal)),
+    };
+    let sinks = Sinks(topic.into_iter().chain(answer.sinks(&progress)?).collect());
+    let say = |news: News<'_>| progress.say(&news);
+    let mut interrupted = None;
     let (result, ran) = {
-        let say = |news: crate::query::News<'_>| progress.say(&news);
         let mut running = std::pin::pin!(query.run(sinks, &stop, &say));
-        let signal = signals::first();
         tokio::select! {
             ended = &mut running => ended,
-            signal = signal => {
+            signal = &mut signal => {
+                interrupted = Some(signal);
                 stop.stop();
-                let (result, _) = running.await;
-                progress.finish();
-                go_on::tell(&result, &args.request)?;
-                return Err(Signal::into_error(signal));
+                running.await
             }
         }
     };
     progress.finish();
-    tell(&result, &ran)?;
-    Ok(ran?)
-}
-
-fn format(args: &QueryArgs) -> Box<dyn Format> {
-    let is_shown = stdout().is_terminal();
-    match args.output.unwrap_or(Output::Ndjson) {
-        Output::Ndjson => Box::new(Lines { is_shown }),
-        Output::Json => Box::new(Array::new(is_shown)),
+    let mut err = stderr();
+    if let Some(partial) = answer.partial(&result) {
+        writeln!(err, "what came until then is in `{}`", partial.display())?;
     }
+    match interrupted {
+        Some(signal) if ran.is_err() => {
+            go_on::tell(&result, &asked)?;
+            return Err(Signal::into_error(signal));
+        }
+        _ => {}
+    }
+    if let Err(error) = ran {
+        // What came is not asked for again; nobody goes on who has closed the output.
+        if result.pages > 0 && !matches!(error, QueryError::Output(_)) {
+            go_on::tell(&result, &asked)?;
+        }
+        return Err(error.into());
+    }
+    tell(&result, &answer)
 }
 
 fn connector<'c>(config: &'c Config, name: &str) -> anyhow::Result<&'c ConnectorConfig> {
@@ -124,18 +130,17 @@ fn connector<'c>(config: &'c Config, name: &str) -> anyhow::Result<&'c Connector
 }
 
 /// The last word on stderr: for people, and where there is nothing on stdout.
-fn tell(result: &QueryResult, ran: &Result<(), QueryError>) -> io::Result<()> {
-    if ran.is_err() {
-        return Ok(());
-    }
-    let QueryResult { events, pages, request, .. } = result;
+fn tell(result: &QueryResult, answer: &AnswerArgs) -> anyhow::Result<()> {
+    let QueryResult { events, pages, request, ended, .. } = result;
     let mut err = stderr();
     if *events == 0 {
-        return writeln!(err, "no events between {:.0} and {:.0} match", request.since, request.until);
-    }
-    if err.is_terminal() {
-        let s = |count: u64| if count == 1 { "" } else { "s" };
-        writeln!(err, "{events} event{} in {pages} page{}", s(*events), s(*pages))?;
+        writeln!(err, "no events from {:.0} to {:.0} match", request.since, request.until)?;
+    } else if err.is_terminal() || !answer.is_on_stdout() {
+        let [events, pages] = [(*events, "event"), (*pages, "page")].map(|(count, what)| {
+            let number = style::count(usize::try_from(count).unwrap_or(usize::MAX));
+            format!("{number} {what}{}", if count == 1 { "" } else { "s" })
+        });
+        writeln!(err, "{events} in {pages}{}{}", answer.whither(), ended.note())?;
     }
     Ok(())
 }

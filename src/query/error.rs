@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::topic::TopicSinkError;
+use crate::kafka::transaction::InitError;
 use crate::okta::ad_hoc;
 use crate::okta::client::ClientError;
 use crate::okta::error::{RequestError, told_request_id};
@@ -49,11 +51,23 @@ pub enum QueryError {
     #[error("the thread that writes the results ended early; this is a bug: please report it")]
     Panicked,
     /// A result can't be written.
-    #[error(transparent)]
+    #[error("the results can't be written")]
     Output(#[from] io::Error),
+    /// A result can't be published.
+    #[error(transparent)]
+    Topic(TopicSinkError),
     /// Told to stop.
     #[error("stopped before its end")]
     Stopped,
+}
+
+impl From<TopicSinkError> for QueryError {
+    fn from(error: TopicSinkError) -> Self {
+        match error {
+            TopicSinkError::Init(InitError::Stopped) => Self::Stopped,
+            other => Self::Topic(other),
+        }
+    }
 }
 
 impl QueryError {
@@ -75,7 +89,9 @@ impl QueryError {
                 )
             }
             RequestError::CursorRefused { .. } => {
-                format!("okta refused its own link to the next page ({said}): ask for the rest with the command below")
+                format!(
+                    "okta refused its own link to the next page ({said}): ask for the rest with the command that is printed"
+                )
             }
             error => error.to_string(),
         };

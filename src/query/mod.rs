@@ -7,8 +7,10 @@ pub mod error;
 pub mod output;
 pub mod sink;
 mod steps;
+pub mod topic;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -49,6 +51,8 @@ pub enum News<'a> {
     Waits {
         /// What is known of the window.
         known: Option<Known>,
+        /// Whether nobody was told before in this query.
+        is_first: bool,
     },
     /// A request failed, and is made again.
     Retries {
@@ -73,6 +77,7 @@ pub struct Query {
     retry_for: Duration,
     result: QueryResult,
     clock: Clock,
+    has_waited: AtomicBool,
 }
 
 /// How far a query goes.
@@ -123,6 +128,7 @@ impl Query {
                 ended: Ended::Failed,
             },
             clock: Clock::new(),
+            has_waited: AtomicBool::new(false),
         })
     }
 
@@ -271,7 +277,10 @@ impl Query {
         loop {
             match tokio::time::timeout(LONG_WAIT, &mut turn).await {
                 Ok(permit) => return permit,
-                Err(_) => say(News::Waits { known: self.gate.known() }),
+                Err(_) => {
+                    let is_first = !self.has_waited.swap(true, Ordering::Relaxed);
+                    say(News::Waits { known: self.gate.known(), is_first });
+                }
             }
         }
     }

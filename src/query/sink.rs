@@ -38,6 +38,17 @@ pub enum Ended {
 }
 
 impl Ended {
+    /// What a summary says of it.
+    pub fn note(self) -> &'static str {
+        match self {
+            Self::NoMore => "",
+            Self::MaxPages => "; --max-pages ends it here, and there may be more",
+            Self::MaxEvents => "; --max-events ends it here, and there may be more",
+            Self::Interrupted => "; interrupted before its end",
+            Self::Failed => "; failed before its end",
+        }
+    }
+
     /// Whether the answer is what was asked for.
     pub fn is_whole(self) -> bool {
         matches!(self, Self::NoMore | Self::MaxPages | Self::MaxEvents)

@@ -103,22 +103,8 @@ pub fn each_record(
                 return;
             }
         }
-        for element in &page.records.dead_letters {
-            let headers = element.headers(&to.topic, &to.connector, shard, &to.partition, &page.records.offset);
-            let headers = headers.each_ref().map(|(name, value)| (*name, value.as_bytes()));
-            let key = element.key();
-            let record = ProducerRecord {
-                topic: &to.dead_letter_topic,
-                partition: None,
-                key: key.as_bytes(),
-                value: Some(&element.bytes),
-                timestamp: Some(to.limits.sending_time.stamp(monotonic)),
-                headers: &headers,
-                tag: Tag { owner: page.owner, kind: RecordKind::DeadLetter, index: 0 },
-            };
-            if !send(record) {
-                return;
-            }
+        if !send_dead_letters(&page.records, to, page.owner, shard, monotonic, send) {
+            return;
         }
         // Pages of one connector come in order, so the last one stays.
         let _ = offsets.insert(page.owner, &page.records.offset);
@@ -137,6 +123,31 @@ pub fn each_record(
             return;
         }
     }
+}
+
+/// Gives a page's dead letters to `send`, until that says no; then `false`.
+pub fn send_dead_letters(
+    records: &PageRecords,
+    to: &Destination,
+    owner: usize,
+    shard: i32,
+    monotonic: Duration,
+    send: &mut dyn FnMut(ProducerRecord<'_>) -> bool,
+) -> bool {
+    records.dead_letters.iter().all(|element| {
+        let headers = element.headers(&to.topic, &to.connector, shard, &to.partition, &records.offset);
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_bytes()));
+        let key = element.key();
+        send(ProducerRecord {
+            topic: &to.dead_letter_topic,
+            partition: None,
+            key: key.as_bytes(),
+            value: Some(&element.bytes),
+            timestamp: Some(to.limits.sending_time.stamp(monotonic)),
+            headers: &headers,
+            tag: Tag { owner, kind: RecordKind::DeadLetter, index: 0 },
+        })
+    })
 }
 
 /// Gives those events of one connector's pages to `send` whose numbers are `chosen`, until that says no.

@@ -15,7 +15,7 @@ pub fn tell(result: &QueryResult, args: &RequestArgs) -> std::io::Result<()> {
     let command = command(std::env::args(), result, args);
     writeln!(
         stderr(),
-        "interrupted after {} events in {} pages; go on with (events of the last millisecond come again):\n  {command}",
+        "ended early, after {} events in {} pages; to go on (events of the last millisecond come again):\n  {command}",
         result.events,
         result.pages
     )

@@ -1,39 +1,119 @@
 //! How far a query is, on stderr, where that is a terminal.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{IsTerminal, Write, stderr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::okta::ad_hoc::AdHocQuery;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use crate::demo::style;
 use crate::query::News;
+use crate::query::error::QueryError;
+use crate::query::sink::{QueryResult, ResultPage, Sink};
 use crate::telemetry;
+
+/// Between two turns of the spinner.
+const TICK: Duration = Duration::from_millis(100);
 
 /// The spinner, and what is said beside it.
 pub struct Progress {
     bar: ProgressBar,
+    /// What came until now.
+    covered: Mutex<String>,
 }
 
 impl Progress {
     /// Drawn on stderr, and only where that is a terminal.
-    pub fn new(_: &AdHocQuery) -> Self {
+    pub fn new() -> Self {
         let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);
         }
-        Self { bar }
+        if stderr().is_terminal() {
+            bar.enable_steady_tick(TICK);
+        }
+        Self { bar, covered: Mutex::default() }
     }
 
     /// Takes news.
     pub fn say(&self, news: &News<'_>) {
         match news {
-            News::Asks | News::Page(_) => {}
-            News::Waits { .. } => self.bar.set_message("waiting for the rate limit"),
+            News::Asks => self.show("asking"),
+            News::Page(result) => {
+                *lock(&self.covered) = format!("{}: ", covered(result));
+                self.show("");
+            }
+            News::Waits { known, is_first } => {
+                let window = known.map_or_else(String::new, |known| {
+                    let seconds = known.resets_in.as_secs() + 1;
+                    format!(": {} of {} left, {seconds} s", known.remaining, known.limit)
+                });
+                let text = format!("waiting for the rate limit{window}");
+                if self.bar.is_hidden() && *is_first {
+                    // What can't be written can't be complained about.
+                    let _ = writeln!(stderr(), "{text}");
+                }
+                self.show(&text);
+            }
             News::Retries { problem, after } => {
-                tracing::warn!(retry_in = ?telemetry::shown(*after), "{problem}");
+                let after = telemetry::shown(*after);
+                let text = match after {
+                    Duration::ZERO => format!("trying again: {problem}"),
+                    after => format!("trying again in {after:?}: {problem}"),
+                };
+                self.bar.suspend(|| drop(writeln!(stderr(), "{text}")));
             }
         }
+    }
+
+    fn show(&self, doing: &str) {
+        let covered = lock(&self.covered).clone();
+        self.bar.set_message(format!("{covered}{doing}"));
+    }
+
+    /// A sink that writes to the terminal that the spinner is on.
+    pub fn beside(&self, is_terminal: bool, sink: Box<dyn Sink>) -> Box<dyn Sink> {
+        if is_terminal { Box::new(Beside { bar: self.bar.clone(), sink }) } else { sink }
     }
 
     /// Takes it off the terminal.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+fn lock(text: &Mutex<String>) -> MutexGuard<'_, String> {
+    text.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Beside {
+    bar: ProgressBar,
+    sink: Box<dyn Sink>,
+}
+
+impl Sink for Beside {
+    fn page(&mut self, page: &ResultPage) -> Result<(), QueryError> {
+        self.bar.suspend(|| self.sink.page(page))
+    }
+
+    fn end(&mut self, result: &QueryResult) -> Result<(), QueryError> {
+        self.bar.suspend(|| self.sink.end(result))
+    }
+}
+
+/// `3 pages, 300 events, at 2026-11-20 13:00:00 (42 %)`, of the time that is asked for.
+fn covered(result: &QueryResult) -> String {
+    let count = |number: u64| style::count(usize::try_from(number).unwrap_or(usize::MAX));
+    let s = |number: u64| if number == 1 { "" } else { "s" };
+    let QueryResult { pages, events, request, last, .. } = result;
+    let mut text = format!("{} page{}, {} event{}", count(*pages), s(*pages), count(*events), s(*events));
+    if let Some(last) = last.as_deref().and_then(|last| last.parse::<Timestamp>().ok()) {
+        let all = request.until.duration_since(request.since).as_secs_f64();
+        let from = if request.is_descending() { request.until } else { request.since };
+        let done = last.duration_since(from).as_secs_f64().abs() / all;
+        let time = format!("{last:.0}").replace('T', " ").replace('Z', "");
+        text.push_str(&format!(", at {time} ({:.0} %)", (done * 100.0).clamp(0.0, 100.0)));
+    }
+    text
 }

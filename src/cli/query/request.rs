@@ -8,7 +8,9 @@ use clap::{ArgAction, Args};
 use jiff::Timestamp;
 
 use crate::config::Since;
-use crate::okta::ad_hoc::{self, AdHocQuery, Shorthands, SortOrder};
+use crate::okta::ad_hoc::{AdHocQuery, Shorthands, SortOrder};
+use crate::okta::event_types;
+use crate::okta::filter::{self, FilterProblem};
 
 /// Okta's default page size, and the greatest of its guide.
 const DEFAULT_LIMIT: u16 = 100;
@@ -80,7 +82,11 @@ impl RequestArgs {
                 "--until ({until:.0}) is not after --since ({since:.0}), which is 7d where it is not given: write an earlier --since"
             )));
         }
-        let q = ad_hoc::joined(&self.q).map_err(|error| usage(format!("--q: {error}")))?;
+        let q = self.q.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");
+        filter::check_q(&q).map_err(|problem| wrong("--q", &q, &problem))?;
+        if let Some(filter) = self.filter.as_deref().filter(|filter| !filter.trim().is_empty()) {
+            filter::check(filter).map_err(|problem| wrong("--filter", filter, &problem))?;
+        }
         let shorthands = Shorthands {
             event_types: self.event_type.clone(),
             actors: self.actor.clone(),
@@ -94,11 +100,32 @@ impl RequestArgs {
             since,
             until,
             filter: shorthands.filter(self.filter.as_deref()),
-            q,
+            q: Some(q).filter(|q| !q.is_empty()),
             order: self.sort_order,
             limit: self.limit.unwrap_or(DEFAULT_LIMIT.min(enough)),
         })
     }
+
+    /// What is worth a word and may be right all the same, a text each.
+    pub fn advice(&self) -> Vec<String> {
+        let unknown = self.event_type.iter().filter(|name| !event_types::is_known(name)).map(|name| {
+            match event_types::suggestions(name).as_slice() {
+                [] => format!("--event-type: Okta's catalogue (release {}) has no `{name}`", event_types::RELEASE),
+                near => {
+                    format!("--event-type: Okta's catalogue has no `{name}`: did you mean `{}`?", near.join("` or `"))
+                }
+            }
+        });
+        let filter = self.filter.as_deref().unwrap_or_default();
+        let doubtful = filter::advice(filter);
+        let doubtful = doubtful.iter().map(|one| format!("--filter: {one}\n{}", filter::caret(filter, one.position)));
+        unknown.chain(doubtful).collect()
+    }
+}
+
+/// What Okta is sure to refuse, with a caret under the place.
+fn wrong(option: &str, text: &str, problem: &FilterProblem) -> anyhow::Error {
+    usage(format!("{option}: {problem}\n{}", filter::caret(text, problem.position)))
 }
 
 /// An error of the command line: exit code 2.

@@ -3,7 +3,6 @@
 //! `since` and `until` are always sent, so that no query polls by mistake (Okta's reference, "Bounded requests").
 
 mod complaint;
-mod keywords;
 mod shorthand;
 
 use jiff::Timestamp;
@@ -13,7 +12,6 @@ use super::page_url::{LOGS_PATH, PageUrl};
 use super::query::encoded;
 
 pub use complaint::marked;
-pub use keywords::{KeywordError, joined};
 pub use shorthand::Shorthands;
 
 /// The order of the events, by `published`.

@@ -1,5 +1,7 @@
 //! Questions that are asked often, as the SCIM filter that asks them.
 
+use crate::okta::filter;
+
 /// Each several values, of which one has to match; all that are given have to match together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shorthands {
@@ -53,8 +55,7 @@ fn looks_like_id(value: &str) -> bool {
 }
 
 fn is(attribute: &str, value: &str) -> String {
-    // A SCIM value is a JSON one (RFC 7644, section 3.4.2.2).
-    format!("{attribute} eq {}", serde_json::Value::from(value))
+    format!("{attribute} eq {}", filter::quote(value))
 }
 
 fn any(terms: impl Iterator<Item = String>) -> Option<String> {

@@ -1,6 +1,10 @@
 //! Results as text: for people, for programs, for spreadsheets.
 
+mod csv;
+mod file;
 mod json;
+mod member;
+mod table;
 
 use std::io::Write;
 
@@ -8,7 +12,11 @@ use super::error::QueryError;
 use super::sink::{QueryResult, ResultPage, Sink};
 use crate::okta::page::RawElement;
 
+pub use csv::{Csv, DEFAULT_COLUMNS};
+pub use file::{WholeFile, partial_name};
 pub use json::{Array, Lines};
+pub use member::Path;
+pub use table::Table;
 
 /// How results are written. Each call adds to `out` what is to be written next.
 pub trait Format: Send {

@@ -54,6 +54,7 @@ pub mod shifted_clock;
 pub mod skip;
 pub mod snapshot;
 pub mod tail;
+pub mod terminal;
 pub mod tls_front;
 pub mod topics;
 pub mod verifier;

@@ -1,0 +1,130 @@
+//! How results are written, and where to.
+
+use std::io::{IsTerminal, stdout};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::task::spawn_blocking;
+
+use super::progress::Progress;
+use super::request::usage;
+use crate::config::{Config, ConnectorConfig};
+use crate::demo::style::Style;
+use crate::okta::ad_hoc::AdHocQuery;
+use crate::query::error::QueryError;
+use crate::query::output::{self, Array, Csv, Format, Lines, Path, Table, WholeFile, Written};
+use crate::query::sink::{QueryResult, Sink};
+use crate::query::topic::TopicSink;
+use crate::worker::shutdown::Stop;
+
+/// What becomes of the results.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "What becomes of the results")]
+pub struct AnswerArgs {
+    /// How results are written [default: table on a terminal, else ndjson]
+    #[arg(short, long, value_enum)]
+    pub output: Option<Output>,
+    /// The columns of --output csv: members of an event, as `actor.alternateId`, `target.0.id`, or JSON Pointers, with commas in
+    /// between
+    #[arg(long, value_name = "MEMBER,…", value_delimiter = ',', value_parser = Path::parse)]
+    pub columns: Vec<Path>,
+    /// Write the results into this file, which is there when all of them are in it. What came of a query that fails or is
+    /// interrupted is beside it, as FILE.PID.partial
+    #[arg(long, value_name = "FILE")]
+    pub to_file: Option<PathBuf>,
+    /// Publish the results into this topic, in the connector's format, each page as one transaction; it is made where it is not
+    /// there and the connector's `topic.create` allows that. Whoever runs the same again has the events there twice, under the same
+    /// keys. Nothing is printed but with --output
+    #[arg(long, value_name = "TOPIC")]
+    pub to_topic: Option<String>,
+}
+
+/// `--output`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Output {
+    /// One event a line, Okta's bytes
+    Ndjson,
+    /// One array, Okta's bytes of each event
+    Json,
+    /// For spreadsheets; texts that one would take for a formula get an apostrophe in front
+    Csv,
+    /// For people: time, severity, actor, event, outcome, ip and target, as wide as the terminal
+    Table,
+}
+
+impl AnswerArgs {
+    /// Where the results go, but for the topic.
+    pub fn sinks(&self, progress: &Progress) -> anyhow::Result<Vec<Box<dyn Sink>>> {
+        if !self.columns.is_empty() && self.output() != Output::Csv {
+            return Err(usage("--columns is for --output csv: write that, too".to_owned()));
+        }
+        Ok(match &self.to_file {
+            Some(path) => vec![Box::new(WholeFile::create(path, self.format(false))?)],
+            None if !self.is_on_stdout() => Vec::new(),
+            None => {
+                let is_terminal = stdout().is_terminal();
+                vec![progress.beside(is_terminal, Box::new(Written::new(stdout(), self.format(is_terminal))))]
+            }
+        })
+    }
+
+    /// Whether results are on stdout.
+    pub fn is_on_stdout(&self) -> bool {
+        self.to_file.is_none() && (self.output.is_some() || self.to_topic.is_none())
+    }
+
+    /// The topic that they are published into, ready to be; whoever reads it is not told of a query that can't be asked.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub async fn topic(
+        &self,
+        config: &Arc<Config>,
+        connector: &ConnectorConfig,
+        request: &AdHocQuery,
+        stop: &Stop,
+    ) -> Result<Option<Box<dyn Sink>>, QueryError> {
+        let Some(topic) = self.to_topic.clone() else { return Ok(None) };
+        let schema_id = TopicSink::schema_id(config, connector, &topic).await?;
+        let (config, connector, request, stop) = (Arc::clone(config), connector.clone(), request.clone(), stop.clone());
+        // All of it calls librdkafka, which blocks.
+        let open = move || TopicSink::open(&config, &connector, &topic, &request, schema_id, &stop);
+        let sink = spawn_blocking(open).await.map_err(|_| QueryError::Panicked)??;
+        Ok(Some(Box::new(sink)))
+    }
+
+    /// Where they are, where not there.
+    pub fn whither(&self) -> String {
+        let file = self.to_file.as_ref().map(|path| format!(", written to `{}`", path.display()));
+        let topic = self.to_topic.as_ref().map(|topic| format!(", published to `{topic}`"));
+        [topic, file].into_iter().flatten().collect()
+    }
+
+    /// Where what came is, of a query that did not come to its end.
+    pub fn partial(&self, result: &QueryResult) -> Option<PathBuf> {
+        let partial = self.to_file.as_ref().map(|path| output::partial_name(path))?;
+        (!result.ended.is_whole() && result.events > 0 && partial.exists()).then_some(partial)
+    }
+
+    fn output(&self) -> Output {
+        match self.output {
+            Some(output) => output,
+            None if self.to_file.is_none() && stdout().is_terminal() => Output::Table,
+            None => Output::Ndjson,
+        }
+    }
+
+    fn format(&self, is_shown: bool) -> Box<dyn Format> {
+        match self.output() {
+            Output::Ndjson => Box::new(Lines { is_shown }),
+            Output::Json => Box::new(Array::new(is_shown)),
+            Output::Csv => Box::new(Csv::new(&self.columns, is_shown)),
+            Output::Table => {
+                let size = console::Term::stdout().size_checked().filter(|_| is_shown);
+                let style = Style::new(is_shown, |name| std::env::var(name).ok());
+                Box::new(Table::new(size.map(|(_, columns)| usize::from(columns)), style))
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Results for spreadsheets (RFC 4180).
+
+use super::member::Path;
+use super::{Format, steers};
+use crate::okta::page::RawElement;
+use crate::query::sink::ResultPage;
+
+/// The columns, where none are chosen.
+pub const DEFAULT_COLUMNS: [&str; 12] = [
+    "published",
+    "severity",
+    "eventType",
+    "displayMessage",
+    "actor.alternateId",
+    "actor.displayName",
+    "outcome.result",
+    "outcome.reason",
+    "client.ipAddress",
+    "target.alternateId",
+    "target.displayName",
+    "uuid",
+];
+
+/// Between several values of one cell.
+const BETWEEN: &str = "; ";
+
+/// `--output csv`: a header, and a line for each result, in UTF-8 without a byte order mark.
+///
+/// What a spreadsheet would take for a formula gets an apostrophe in front: the texts are those of whoever tried to sign in.
+pub struct Csv {
+    columns: Vec<Path>,
+    /// Whether what is written may be shown by a terminal.
+    is_shown: bool,
+}
+
+impl Csv {
+    /// With these columns; none: [`DEFAULT_COLUMNS`].
+    pub fn new(columns: &[Path], is_shown: bool) -> Self {
+        let default = DEFAULT_COLUMNS.iter().filter_map(|column| Path::parse(column).ok());
+        let columns = if columns.is_empty() { default.collect() } else { columns.to_vec() };
+        Self { columns, is_shown }
+    }
+
+    fn line<'a>(&self, cells: impl Iterator<Item = std::borrow::Cow<'a, str>>, out: &mut Vec<u8>) {
+        for (index, text) in cells.enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            cell(&text, self.is_shown, out);
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+impl Format for Csv {
+    fn begin(&mut self, _: Option<&ResultPage>, out: &mut Vec<u8>) {
+        self.line(self.columns.iter().map(|column| column.as_str().into()), out);
+    }
+
+    fn element(&mut self, element: &RawElement, out: &mut Vec<u8>) {
+        let event = element.bytes();
+        self.line(self.columns.iter().map(|column| column.values(event).join(BETWEEN).into()), out);
+    }
+
+    fn end(&mut self, _: &mut Vec<u8>) {}
+}
+
+fn cell(text: &str, is_shown: bool, out: &mut Vec<u8>) {
+    let mut text = if is_formula(text) { format!("'{text}") } else { text.to_owned() };
+    if is_shown {
+        text = text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    }
+    let is_plain = !text.contains(['"', ',', '\r', '\n']) && text.trim() == text;
+    if is_plain {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        out.extend_from_slice(format!("\"{}\"", text.replace('"', "\"\"")).as_bytes());
+    }
+}
+
+/// A number may begin with a sign.
+fn is_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && text.parse::<f64>().is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::okta::page;
+
+    #[test]
+    fn lines_are_rfc_4180_and_no_formula() {
+        let body = br#"[{"uuid":"a","x":"he said \"no\", and\r\nleft","n":-1.5,"t":[{"i":"1"},{"i":"2"}]},
+            {"uuid":"=cmd|' /C calc'!A0","x":" space","n":"-2+3","t":[]},7,{"uuid":"@b","x":"","n":{"k":1}}]"#;
+        let columns = ["uuid", "x", "n", "t.i"].map(|path| Path::parse(path).unwrap());
+        let mut csv = Csv::new(&columns, false);
+        let mut out = Vec::new();
+        csv.begin(None, &mut out);
+        for element in page::split(&Bytes::from_static(body)).unwrap() {
+            csv.element(&element, &mut out);
+        }
+        csv.end(&mut out);
+        let expected = "uuid,x,n,t.i\r\na,\"he said \"\"no\"\", and\r\nleft\",-1.5,1; 2\r\n\
+                        '=cmd|' /C calc'!A0,\" space\",'-2+3,\r\n,,,\r\n'@b,,\"{\"\"k\"\":1}\",\r\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        assert_eq!(Csv::new(&[], false).columns.len(), DEFAULT_COLUMNS.len());
+    }
+}

@@ -1,0 +1,237 @@
+//! Results for people: a line each, as wide as the terminal.
+
+use unicode_width::UnicodeWidthChar;
+
+use super::member::Path;
+use super::{Format, steers};
+use crate::demo::style::Style;
+use crate::okta::page::RawElement;
+use crate::query::sink::ResultPage;
+
+const HEADER: [&str; COLUMNS] = ["TIME (UTC)", "SEVERITY", "ACTOR", "EVENT", "OUTCOME", "IP", "TARGET"];
+const COLUMNS: usize = 7;
+const TIME: usize = 0;
+const SEVERITY: usize = 1;
+const ACTOR: usize = 2;
+const EVENT: usize = 3;
+const OUTCOME: usize = 4;
+const IP: usize = 5;
+const TARGET: usize = 6;
+/// These give way where the terminal is narrow, down to so many characters.
+const FLEXIBLE: [usize; 3] = [ACTOR, EVENT, TARGET];
+const NARROWEST: usize = 14;
+/// In this order columns are left out where even that is too wide.
+const LEFT_OUT: [usize; 3] = [SEVERITY, TARGET, IP];
+/// No column is wider than this where the terminal does not say how wide it is.
+const WIDEST: usize = 60;
+const GAP: &str = "  ";
+
+/// `--output table`. Columns are as wide as the first page needs.
+pub struct Table {
+    paths: [Path; 9],
+    /// Columns of the terminal; none: as wide as it gets.
+    width: Option<usize>,
+    style: Style,
+    /// None: left out.
+    widths: [Option<usize>; COLUMNS],
+}
+
+impl Table {
+    /// For a terminal of that many columns.
+    pub fn new(width: Option<usize>, style: Style) -> Self {
+        let paths = [
+            "published",
+            "severity",
+            "actor.alternateId",
+            "actor.displayName",
+            "eventType",
+            "outcome.result",
+            "client.ipAddress",
+            "target.alternateId",
+            "target.displayName",
+        ];
+        let paths = paths.map(|path| Path::parse(path).expect("none has an empty part"));
+        Self { paths, width, style, widths: [None; COLUMNS] }
+    }
+
+    fn row(&self, element: &RawElement) -> [String; COLUMNS] {
+        let event = element.bytes();
+        let [published, severity, login, name, event_type, outcome, ip, targets, target_names] = &self.paths;
+        let one = |path: &Path| path.first(event).unwrap_or_default();
+        let target_names = target_names.values(event);
+        let targets = match targets.values(event) {
+            logins if logins.len() < target_names.len() => target_names,
+            logins => logins,
+        };
+        let target = match targets.as_slice() {
+            [] => String::new(),
+            [target] => target.clone(),
+            [first, others @ ..] => format!("{first} +{}", others.len()),
+        };
+        [
+            time(&one(published)),
+            one(severity),
+            login.first(event).or_else(|| name.first(event)).unwrap_or_default(),
+            one(event_type),
+            one(outcome),
+            one(ip),
+            target,
+        ]
+        .map(|text| {
+            let text = if text.is_empty() { "-".to_owned() } else { text };
+            text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+        })
+    }
+
+    fn line(&self, cells: &[String; COLUMNS], style: impl Fn(usize, &str) -> String, out: &mut Vec<u8>) {
+        let shown: Vec<usize> = (0..COLUMNS).filter(|column| self.widths[*column].is_some()).collect();
+        for (place, &column) in shown.iter().enumerate() {
+            let width = self.widths[column].unwrap_or_default();
+            // The end of an event type says more than its beginning.
+            let text = cut(&cells[column], width, column == EVENT);
+            let is_last = place + 1 == shown.len();
+            let space = if is_last { 0 } else { width.saturating_sub(width_of(&text)) };
+            if place > 0 {
+                out.extend_from_slice(GAP.as_bytes());
+            }
+            out.extend_from_slice(style(column, &text).as_bytes());
+            out.extend(std::iter::repeat_n(b' ', space));
+        }
+        out.push(b'\n');
+    }
+}
+
+impl Format for Table {
+    fn begin(&mut self, page: Option<&ResultPage>, out: &mut Vec<u8>) {
+        let Some(page) = page else { return };
+        let rows: Vec<[String; COLUMNS]> = page.elements.iter().map(|element| self.row(element)).collect();
+        let natural = |column: usize| {
+            let cells = rows.iter().map(|row| width_of(&row[column]));
+            cells.max().unwrap_or_default().clamp(HEADER[column].len(), WIDEST)
+        };
+        self.widths = fitted(std::array::from_fn(natural), self.width);
+        let style = self.style;
+        self.line(&HEADER.map(str::to_owned), |_, text| style.heading(text), out);
+    }
+
+    fn element(&mut self, element: &RawElement, out: &mut Vec<u8>) {
+        let row = self.row(element);
+        let style = self.style;
+        let is_bad = |column, text: &str| match column {
+            SEVERITY => matches!(text, "ERROR" | "WARN"),
+            OUTCOME => matches!(text, "FAILURE" | "DENY"),
+            _ => false,
+        };
+        let styled = |column, text: &str| match column {
+            TIME => style.dim(text),
+            _ if is_bad(column, text) => style.bad(text),
+            _ => text.to_owned(),
+        };
+        self.line(&row, styled, out);
+    }
+
+    fn end(&mut self, _: &mut Vec<u8>) {}
+}
+
+/// `2026-11-22 13:46:09` of Okta's text, which is in UTC; as it is where it is no time.
+fn time(published: &str) -> String {
+    published.parse::<jiff::Timestamp>().map_or_else(
+        |_| published.to_owned(),
+        |time| format!("{time:.0}").replace('T', " ").trim_end_matches('Z').to_owned(),
+    )
+}
+
+/// The widths that fit into `width`.
+fn fitted(natural: [usize; COLUMNS], width: Option<usize>) -> [Option<usize>; COLUMNS] {
+    let mut widths = natural.map(Some);
+    let Some(width) = width else { return widths };
+    let total = |widths: &[Option<usize>; COLUMNS]| {
+        let shown = widths.iter().flatten();
+        shown.clone().sum::<usize>() + GAP.len() * shown.count().saturating_sub(1)
+    };
+    let shrink = |widths: &mut [Option<usize>; COLUMNS], narrowest: usize| {
+        while total(widths) > width {
+            let widest = FLEXIBLE.into_iter().filter(|column| widths[*column] > Some(narrowest));
+            let Some(widest) = widest.max_by_key(|column| widths[*column]) else { return };
+            widths[widest] = widths[widest].map(|width| width - 1);
+        }
+    };
+    let least = |widths: &[Option<usize>; COLUMNS]| {
+        let mut least = *widths;
+        for column in FLEXIBLE {
+            least[column] = least[column].map(|width| width.min(NARROWEST));
+        }
+        total(&least)
+    };
+    for column in LEFT_OUT {
+        if least(&widths) > width {
+            widths[column] = None;
+        }
+    }
+    shrink(&mut widths, NARROWEST);
+    shrink(&mut widths, 1);
+    widths
+}
+
+fn width_of(text: &str) -> usize {
+    text.chars().map(|c| c.width().unwrap_or(0)).sum()
+}
+
+/// At most so many columns of it, with `…` for what is left out: the beginning, or the end.
+fn cut(text: &str, width: usize, keeps_end: bool) -> String {
+    if width_of(text) <= width {
+        return text.to_owned();
+    }
+    let mut room = width.saturating_sub(1);
+    let fits = |c: &char| {
+        let width = c.width().unwrap_or(0);
+        let fits = width <= room;
+        room = if fits { room - width } else { 0 };
+        fits
+    };
+    if keeps_end {
+        let kept: Vec<char> = text.chars().rev().take_while(fits).collect();
+        std::iter::once('…').chain(kept.into_iter().rev()).collect()
+    } else {
+        text.chars().take_while(fits).chain(std::iter::once('…')).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_fit_the_terminal_and_the_important_ones_stay() {
+        let natural = [19, 8, 30, 45, 9, 15, 40];
+        for width in [40, 60, 80, 100, 120, 200, 400] {
+            let widths = fitted(natural, Some(width));
+            let shown: Vec<usize> = widths.iter().flatten().copied().collect();
+            let total = shown.iter().sum::<usize>() + 2 * (shown.len() - 1);
+            assert!(total <= width, "{width}: {widths:?}");
+            for column in [TIME, ACTOR, EVENT, OUTCOME] {
+                assert!(widths[column] > Some(0), "{width}: {widths:?}");
+            }
+            assert_eq!(widths == natural.map(Some), width >= 178, "{width}");
+            assert_eq!(widths.iter().all(Option::is_some), width >= 105, "{width}: {widths:?}");
+        }
+        assert_eq!(fitted(natural, None), natural.map(Some));
+    }
+
+    #[test]
+    fn what_is_cut_fits_also_where_characters_are_wide() {
+        for (text, width, keeps_end, expected) in [
+            ("abc", 3, false, "abc"),
+            ("abcd", 3, false, "ab…"),
+            ("abcd", 3, true, "…cd"),
+            ("日本語です", 6, false, "日本…"),
+            ("日本語です", 6, true, "…です"),
+            ("é\u{301}abc", 3, false, "é\u{301}a…"),
+            ("abc", 0, false, "…"),
+        ] {
+            let found = cut(text, width, keeps_end);
+            assert_eq!(found, expected, "{text} {width}");
+            assert!(width_of(&found) <= width.max(1));
+        }
+    }
+}
