@@ -86,6 +86,18 @@ fn the_services_of_the_compose_file_work_together() {
         ]),
     };
 
+    // It waits for nobody. Asks more often, so as to make the test short.
+    let service = project.service("prometheus");
+    let (folder, _files) =
+        mounted(&project, "prometheus", |text| here.change(&text).replace("_interval: 5s", "_interval: 1s"));
+    let mut command = here.command(&tools.join("prometheus"), service);
+    for argument in service.command() {
+        let (option, path) = argument.split_once('=').expect("an option with a path");
+        let _ = command.arg(format!("{option}={}{path}", folder.path().display()));
+    }
+    let _ = command.arg(format!("--web.listen-address={prometheus_port}"));
+    let prometheus = Process::spawn("prometheus", command);
+
     // The order is that of `depends_on`.
     let began = Instant::now();
     let kafka = project.service("kafka");
@@ -110,17 +122,6 @@ fn the_services_of_the_compose_file_work_together() {
     let environment = [service.environment(), vec![("OKTA_KAFKA_SOURCE_CONFIG", connector::utf8(&files[0]))]].concat();
     let worker = connector::spawn(&service.command(), &environment);
 
-    let service = project.service("prometheus");
-    let (folder, _files) = mounted(&project, "prometheus", |text| here.change(&text));
-    let mut command = here.command(&tools.join("prometheus"), service);
-    for argument in service.command() {
-        let (option, path) = argument.split_once('=').expect("an option with a path");
-        let _ = command.arg(format!("{option}={}{path}", folder.path().display()));
-    }
-    let _ = command.arg(format!("--web.listen-address={prometheus_port}"));
-    let prometheus = Process::spawn("prometheus", command);
-    let _ = prometheus.await_line("that it is ready", |line| line.contains("Server is ready"), WAIT);
-
     // A consumer of this machine's, who comes to the port that is published, reads Avro by the registry's schema.
     let records = await_some(|| {
         let there = topics::topic_exists(&outside, "okta.system-log");
@@ -140,6 +141,7 @@ fn the_services_of_the_compose_file_work_together() {
     }
 
     // Prometheus sees the connector, and has the rules and the alerts.
+    let _ = prometheus.await_line("that it is ready", |line| line.contains("Server is ready"), WAIT);
     let up = await_some(|| {
         let answer = metrics::get(&prometheus_port, "/api/v1/query?query=up{job=%22okta-kafka-source%22}").ok()?;
         answer.body.contains("\"1\"").then_some(answer.body)
