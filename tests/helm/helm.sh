@@ -27,7 +27,7 @@ program() {
     cp "$ready" "$home/bin/$1"
   else
     # The versions in the module's own go.sum, whose hashes Go checks.
-    GOFLAGS=-trimpath GOBIN=$home/bin go install "$2$3@$4" >&2 || die "$1 could not be built: see above"
+    GOBIN=$home/bin go install "$2$3@$4" >&2 || die "$1 could not be built: see above"
   fi
 }
 

@@ -135,7 +135,7 @@ fn the_pod_runs_as_its_specification_says() {
     let scratch = TempDir::with_prefix("chart-").unwrap();
     let values = scratch.path().join("values.yaml");
     let port = free_port();
-    fs::write(&values, json!({"config": config, "http": {"port": port}}).to_string()).unwrap();
+    fs::write(&values, json!({"config": config, "listen": {"port": port}}).to_string()).unwrap();
     let objects = Objects::parse("values", &helm.template(&values, &[]).unwrap());
     let mut pod = Pod::new(&objects);
     pod.secret("okta-api-token", &token);
@@ -178,7 +178,7 @@ fn the_checksum_is_that_of_the_configuration() {
     let plain = checksum(&[]);
     assert_eq!(plain.as_str().unwrap().len(), 64);
     assert_ne!(plain, checksum(&["--set", "config.group_id=other"]));
-    assert_ne!(plain, checksum(&["--set", "http.port=9999"]));
+    assert_ne!(plain, checksum(&["--set", "listen.port=9999"]));
     assert_eq!(plain, checksum(&["--set", "log.format=text,dashboard.enabled=true,global.anything=1"]));
 }
 
@@ -197,6 +197,27 @@ fn the_chart_is_of_this_version_and_its_files_are_those_of_deploy() {
         let is_equal = fs::read_to_string(&copy).unwrap() == text;
         assert!(is_equal, "{} is not deploy/{file}: OKS_BLESS=1 copies it", copy.display());
     }
+}
+
+/// The chart names no command, no user's name and no folder that the image does not have.
+#[test]
+fn the_chart_is_for_the_image_of_the_dockerfile() {
+    let dockerfile = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Dockerfile")).unwrap();
+    let values = yaml(&helm::chart().join("values.yaml"));
+    let context = &values["podSecurityContext"];
+    let pod = fs::read_to_string(helm::chart().join("templates/_pod.tpl")).unwrap();
+    for line in [
+        format!("USER {}:{}", context["runAsUser"], context["runAsGroup"]),
+        r#"ENTRYPOINT ["/usr/local/bin/okta-kafka-source"]"#.to_owned(),
+        "ENV OKTA_KAFKA_SOURCE_CONFIG=/etc/okta-kafka-source/config.yaml".to_owned(),
+        format!("EXPOSE {}", values["listen"]["port"]),
+    ] {
+        assert!(dockerfile.lines().any(|has| has.trim() == line), "the Dockerfile has no line `{line}`");
+    }
+    assert!(pod.contains("value: /etc/okta-kafka-source/config.yaml"));
+    // The image's own entry point is run, with arguments.
+    let deployment = fs::read_to_string(helm::chart().join("templates/deployment.yaml")).unwrap();
+    assert!(!deployment.contains("command:") && !pod.contains("command:"));
 }
 
 /// A template does not take Prometheus's or Grafana's own braces for its own.

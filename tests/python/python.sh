@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The Python of the tests' independent checks, of the test suite's own making: jwcrypto verifies what the client signs
-# (tests/verifier), confluent-kafka reads what lies in topics (tests/reader), scim2-models parses filters (tests/query).
+# (tests/verifier), confluent-kafka reads what lies in topics (tests/reader), scim2-models parses filters (tests/query),
+# kubernetes-validate holds manifests against schemas (tests/helm).
 #
 #   tests/python/python.sh fetch    makes it under target/python, once (some seconds), and prints its interpreter
 #

@@ -1,7 +1,7 @@
 {{/* The program's file: the values' `config`, and where it listens. */}}
 {{- define "okta-kafka-source.config" -}}
 {{- include "okta-kafka-source.checks" . -}}
-{{- $http := dict "http" (dict "listen" (printf "%s:%d" .Values.http.address (int .Values.http.port))) -}}
+{{- $http := dict "http" (dict "listen" (printf "%s:%d" .Values.listen.address (int .Values.listen.port))) -}}
 {{- merge $http (deepCopy .Values.config) | toYaml -}}
 {{- end -}}
 
@@ -9,7 +9,7 @@
 {{- define "okta-kafka-source.checks" -}}
 {{- $config := .Values.config -}}
 {{- if hasKey $config "http" -}}
-{{- fail "config.http is the chart's: set http.address and http.port" -}}
+{{- fail "config.http is the chart's: set listen.address and listen.port" -}}
 {{- end -}}
 {{- if and (gt (int .Values.replicas) 1) $config.group_instance_id (not (contains "${" (toString $config.group_instance_id))) -}}
 {{- fail "config.group_instance_id is one worker's name, and replicas is more than 1: the workers would throw each other out; leave it out" -}}

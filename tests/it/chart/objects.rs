@@ -64,6 +64,8 @@ impl Objects {
 
     fn selectors_select(&self) {
         let pod_labels = map(&self.template()["metadata"]["labels"]);
+        let new_with_each_chart = pod_labels.keys().any(|label| label == "helm.sh/chart");
+        assert!(!new_with_each_chart, "{}: a new version of the chart alone would restart the Pods", self.name);
         let deployment = self.only("Deployment");
         let pods = &deployment["spec"]["selector"]["matchLabels"];
         self.must_select(pods, pod_labels, "Deployment");
@@ -188,12 +190,14 @@ impl Objects {
     fn references_are_there(&self) {
         let config = &self.only("Deployment")["metadata"]["name"];
         let maps = self.of("ConfigMap");
-        for volume in list(&self.pod()["volumes"]).iter().filter(|volume| volume["name"] == "config") {
-            assert_eq!(&volume["configMap"]["name"], config);
-            assert!(
-                maps.iter().any(|map| &map["metadata"]["name"] == config && map["data"]["config.yaml"].is_string())
-            );
-        }
+        let in_folder = |name: &str| list(&self.pod()["volumes"]).iter().find(|volume| volume["name"] == name);
+        assert_eq!(&in_folder("config").unwrap()["configMap"]["name"], config, "{}", self.name);
+        let map = maps.iter().find(|map| &map["metadata"]["name"] == config).unwrap();
+        let container = self.container();
+        let mount = list(&container["volumeMounts"]).iter().find(|mount| mount["name"] == "config").unwrap();
+        assert!(map["data"][mount["subPath"].as_str().unwrap()].is_string(), "{}: {mount}", self.name);
+        let variable = list(&container["env"]).iter().find(|variable| variable["name"] == "OKTA_KAFKA_SOURCE_CONFIG");
+        assert_eq!(variable.unwrap()["value"], mount["mountPath"], "{}", self.name);
         let account = &self.pod()["serviceAccountName"];
         let made = self.of("ServiceAccount");
         assert!(account == "default" || made.iter().any(|made| &made["metadata"]["name"] == account), "{account}");
