@@ -45,6 +45,9 @@ their probabilities add up to at most 1.";
 ///
 /// Prints one line of JSON on stdout when it listens: {"url":"http://127.0.0.1:8084","token":"…"}, and with --oauth also
 /// client_id, key_id and private_key.
+///
+/// `filter`, `q`, `since`, `until`, `sortOrder` and `limit` are answered as Okta documents them, and refused in its words where those
+/// are known.
 #[derive(Args, Clone)]
 #[command(after_help = EXAMPLES)]
 pub struct SimulateArgs {

@@ -28,6 +28,36 @@ async fn polling_returns_every_event_in_persistence_order_and_goes_on() {
 }
 
 #[tokio::test]
+async fn polling_with_a_filter_and_q_goes_on_with_them() {
+    let simulator = with_events(0).await;
+    let event = |uuid: &str, severity: &str, city: &str| {
+        format!(r#"{{"uuid":"{uuid}","severity":"{severity}","client":{{"geographicalContext":{{"city":"{city}"}}}}}}"#)
+    };
+    let asked = "?filter=severity%20eq%20%22WARN%22&q=san&limit=2";
+    let empty = get(&simulator, asked).await;
+    assert_eq!((empty.uuids(), empty.link("next")), (Vec::new(), empty.link("self")));
+    let (warn, info) = ("WARN", "INFO");
+    simulator.append([event("1", warn, "San Jose"), event("2", info, "San Jose"), event("3", warn, "Paris")]);
+    simulator.append([event("4", warn, "San Diego"), event("5", warn, "San Jose"), event("6", info, "San Jose")]);
+    let full = get_url(&simulator, &empty.next()).await;
+    assert_eq!(full.uuids(), ["1", "4"]);
+    let cursor = simulator.events()[3].cursor;
+    assert!(full.next().ends_with(&format!("?filter=severity+eq+%22WARN%22&q=san&limit=2&after={cursor}")));
+    let short = get_url(&simulator, &full.next()).await;
+    assert_eq!(short.uuids(), ["5"]);
+    // What is left does not match: the link repeats itself until something does.
+    let nothing = get_url(&simulator, &short.next()).await;
+    assert_eq!((nothing.uuids(), nothing.link("next")), (Vec::new(), nothing.link("self")));
+    simulator.append([event("7", info, "San Jose"), event("8", warn, "San Jose")]);
+    assert_eq!(get_url(&simulator, &nothing.next()).await.uuids(), ["8"]);
+    // Bounded, the last page has no link, though events follow that do not match.
+    let first = jiff::Timestamp::from_millisecond(simulator.events()[0].cursor.millis).unwrap();
+    let asked = format!("?since={first:.3}&until=2099-01-01T00:00:00Z&filter=uuid%20le%20%225%22&limit=5");
+    let bounded = get(&simulator, &asked).await;
+    assert_eq!((bounded.uuids().len(), bounded.link("next")), (5, None));
+}
+
+#[tokio::test]
 async fn events_are_late_and_share_milliseconds() {
     let simulator = with_events(2_000).await;
     let events = simulator.events();

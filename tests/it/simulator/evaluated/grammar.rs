@@ -58,7 +58,7 @@ impl Grammar {
         query
     }
 
-    /// Each parameter alone, and every combination of them.
+    /// Each parameter alone, every combination of them, and keywords.
     pub fn parameters(&mut self, stored: &[StoredEvent]) -> Vec<Map<String, Value>> {
         let time = |at: usize| Timestamp::from_millisecond(stored[at].published_millis).unwrap().to_string();
         let word = self.words[self.words.len() / 2].clone();
@@ -76,7 +76,21 @@ impl Grammar {
                 chosen.map(|(_, (name, value))| ((*name).to_owned(), json!(value))).collect()
             })
             .collect();
-        queries.push([("q".to_owned(), json!(word))].into_iter().collect());
+        // What stands between hyphens, words that follow each other, and what is only a part of a word.
+        let uuid = stored[3].uuid.as_deref().unwrap();
+        let (first, last) = (uuid.split('-').next().unwrap(), uuid.split('-').next_back().unwrap());
+        for q in [
+            word.as_str(),
+            uuid,
+            first,
+            &last.to_uppercase(),
+            "\"user single\"",
+            "\"single user\"",
+            "USER single",
+            &uuid[..5],
+        ] {
+            queries.push([("q".to_owned(), json!(q))].into_iter().collect());
+        }
         queries
     }
 
