@@ -45,7 +45,9 @@ fn the_guide_s_ad_hoc_queries_are_the_readme_s_commands() {
     };
     for (events, pages) in [(0, [1, 1]), (250, [3, 3]), (1000, [10, 10]), (1250, [13, 10])] {
         let org = Org::with_events(0);
-        org.append((0..events).map(event));
+        // Between any two of them one that neither command asks for.
+        let other = |n: i64| event(n).replace("start", "end").replace("john", "jane").replace("u-", "other-");
+        org.append((0..events).flat_map(|n| [event(n), other(n)]));
         let all: Vec<String> = (0..events).map(|n| format!("u-{n}")).collect();
         let newest: Vec<String> = all.iter().rev().take(1000).cloned().collect();
         for (command, expected, pages, filter) in [
