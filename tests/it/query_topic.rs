@@ -7,6 +7,7 @@ use crate::support::avro;
 use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::{self, ConfigFile, Output, utf8};
 use crate::support::org::Org;
+use crate::support::process::Stream;
 use crate::support::prove;
 use crate::support::registry::shared_registry;
 use crate::support::shared_broker::shared_broker;
@@ -130,4 +131,23 @@ fn read_all_when_decided(config: &ConfigYaml, bootstrap: &str, topic: &str) -> V
     let ended = query(config, &["--to-topic", topic, "--since", "20d", "--until", "19d"]);
     assert_eq!(ended.code(), 0, "{ended:?}");
     read_all(bootstrap, topic, Isolation::ReadCommitted)
+}
+
+#[test]
+fn of_two_queries_of_one_connector_the_later_goes_on() {
+    let Some(kafka) = shared_broker() else { return };
+    let org = Org::with_events(600);
+    let config = ConfigYaml::new(kafka.bootstrap()).connector(org.connector("acme"));
+    let file = ConfigFile::new(&config.render());
+    let (path, topic) = (file.path(), random_name("query-fenced"));
+    org.set_latency(Duration::from_millis(100));
+    let first = connector::spawn(&["query", "acme", "-c", utf8(&path), "--to-topic", &topic, "--limit", "10"], &[]);
+    org.await_requests(4, WAIT);
+    let second = query(&config, &["--to-topic", &topic, "--limit", "1000"]);
+    assert_eq!(second.code(), 0, "{second:?}");
+    assert_eq!(first.wait(WAIT).code(), Some(3), "{}", first.tail(9));
+    let said = first.text(Stream::Stderr);
+    assert!(said.contains(&format!("{}-job-query-acme", config.group_id)) && said.contains("to go on"), "{said}");
+    let published = read_all(kafka.bootstrap(), &topic, Isolation::ReadCommitted).len() - 600;
+    assert!(published > 0 && published < 600 && published.is_multiple_of(10), "{published}");
 }
