@@ -131,10 +131,12 @@ fn lines(states: &[State], key: &ServiceKey, auth: fn(&State) -> &str) -> (Vec<S
     (lines, report)
 }
 
-/// Okta's ids of errors differ.
+/// Okta's ids of errors and of requests differ.
 fn without_id(line: &str) -> String {
-    let Some((before, after)) = line.split_once("error id `") else { return line.to_owned() };
-    format!("{before}error id `…{}", after.trim_start_matches(|character| character != '`'))
+    ["error id `", "(`x-okta-request-id` `"].into_iter().fold(line.to_owned(), |line, phrase| {
+        let Some((before, after)) = line.split_once(phrase) else { return line };
+        format!("{before}{phrase}…{}", after.trim_start_matches(|character| character != '`'))
+    })
 }
 
 /// `phrase` followed by a number: the number is `N`, and a large one `NNNN`, so that an hour is told from nothing.
