@@ -76,6 +76,7 @@ mod offsets_topic;
 mod okta_setup;
 mod org_faults;
 mod poison;
+mod prometheus_alerts;
 mod proxy;
 mod query;
 mod query_answers;

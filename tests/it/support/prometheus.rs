@@ -199,6 +199,11 @@ impl Prometheus {
         .unwrap_or_else(|| panic!("no {what} within {timeout:?}: {last:#?}"))
     }
 
+    /// Waits for `duration`, in which it must not end.
+    pub fn runs_on(&self, duration: Duration) {
+        self.process.runs_on(duration);
+    }
+
     /// It tells nothing by itself, so it is asked every 100 ms.
     fn poll<T>(&self, timeout: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + timeout;
