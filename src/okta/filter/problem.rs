@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use unicode_width::UnicodeWidthStr;
+
 /// The longest part of a filter that a message repeats, in characters.
 const MAX_FOUND: usize = 40;
 /// How many characters around the caret are shown.
@@ -51,20 +53,19 @@ pub(super) fn shown(part: &str) -> String {
 }
 
 /// Two lines: what stands around `position` (in characters from 0) of `text`, and a caret under it.
-///
-/// Characters are counted, not columns: behind wide ones (as 美) the caret stands too far to the left.
 pub fn caret(text: &str, position: usize) -> String {
     let characters: Vec<char> = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let position = position.min(characters.len());
     let start = position.saturating_sub(BEFORE);
     let end = characters.len().min(position + AFTER);
     let mut line = String::new();
-    let mut column = position - start;
     if start > 0 {
         line.push('…');
-        column += 1;
     }
-    line.extend(&characters[start..end]);
+    line.extend(&characters[start..position]);
+    // In columns of a terminal: some characters (as 美) take two.
+    let column = line.width();
+    line.extend(&characters[position..end]);
     if end < characters.len() {
         line.push('…');
     }

@@ -60,7 +60,7 @@ fn what_okta_is_sure_to_refuse_is_told_with_its_place() {
         ("and a pr", 0, "`and` stands where"),
         ("\"a\" eq b", 0, "`\"a\"` stands where"),
         ("a pr b pr", 5, "`b` is not joined"),
-        ("a eq \"x and b eq \"y\"", 17, "`y` stands right behind a string"),
+        ("a eq \"x and b eq \"y\"", 18, "`y` stands right behind a string"),
         ("a eq \"x\" \"y\"", 9, "`\"y\"` is not joined"),
         ("a pr (b pr)", 5, "`(` is not joined"),
         ("target[id eq \"x\"]", 6, "`[` is not supported"),
@@ -129,7 +129,8 @@ fn the_caret_stands_under_its_character() {
     let shown = caret(&long, 200);
     let (line, below) = shown.split_once('\n').expect("two lines");
     assert_eq!(line.chars().nth(below.chars().count() - 1), Some('!'));
-    assert!(line.chars().count() < 100, "{line}");
+    assert!(line.chars().count() < 120, "{line}");
+    assert_eq!(caret("美美 eqq", 3), "美美 eqq\n     ^");
 }
 
 #[test]

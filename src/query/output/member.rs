@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
+/// How deep arrays and objects are followed: no event of Okta's comes near, and each level is read anew.
+const MAX_DEPTH: usize = 64;
+
 /// Where a member is: `actor.alternateId`, `target.0.id`, or a JSON Pointer (RFC 6901) as `/debugContext/debugData/a.b`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
@@ -38,7 +41,7 @@ impl Path {
         let mut found = Vec::new();
         let text = String::from_utf8_lossy(event);
         if let Ok(value) = serde_json::from_str::<&RawValue>(&text) {
-            find(value, &self.parts, &mut found);
+            find(value, &self.parts, MAX_DEPTH, &mut found);
         }
         found
     }
@@ -49,22 +52,23 @@ impl Path {
     }
 }
 
-fn find(value: &RawValue, parts: &[String], found: &mut Vec<String>) {
+fn find(value: &RawValue, parts: &[String], deeper: usize, found: &mut Vec<String>) {
     let json = value.get();
     let Some((name, rest)) = parts.split_first() else {
         found.extend(shown(json));
         return;
     };
+    let Some(deeper) = deeper.checked_sub(1) else { return };
     if json.starts_with('{') {
         let members: HashMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
         if let Some(member) = members.get(name) {
-            find(member, rest, found);
+            find(member, rest, deeper, found);
         }
     } else if json.starts_with('[') {
         let elements: Vec<&RawValue> = serde_json::from_str(json).unwrap_or_default();
         match name.parse::<usize>() {
-            Ok(index) => elements.get(index).into_iter().for_each(|element| find(element, rest, found)),
-            Err(_) => elements.into_iter().for_each(|element| find(element, parts, found)),
+            Ok(index) => elements.get(index).into_iter().for_each(|element| find(element, rest, deeper, found)),
+            Err(_) => elements.into_iter().for_each(|element| find(element, parts, deeper, found)),
         }
     }
 }
@@ -107,6 +111,6 @@ mod tests {
         }
         assert!(Path::parse("a").unwrap().values(b"7").is_empty());
         let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert!(Path::parse("a").unwrap().values(deep.as_bytes()).len() < 2);
+        assert!(Path::parse("a").unwrap().values(deep.as_bytes()).is_empty());
     }
 }
