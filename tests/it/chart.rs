@@ -16,11 +16,12 @@ use crate::support::org::Org;
 use crate::support::ports::free_port;
 use crate::support::shared_broker::shared_broker;
 use crate::support::{metrics, prove, python};
-use objects::Objects;
+use objects::{Objects, list};
 use pod::Pod;
 
 mod objects;
 mod pod;
+mod policy;
 mod readme;
 mod refused;
 
@@ -236,6 +237,67 @@ fn rules_and_dashboard_are_rendered_as_they_are() {
     let dashboard = maps.iter().find(|map| map["metadata"]["labels"]["grafana_dashboard"] == "1").unwrap();
     let text = fs::read_to_string(helm::chart().join("files/grafana/okta-kafka-source.json")).unwrap();
     assert_eq!(dashboard["data"]["okta-kafka-source.json"].as_str().unwrap().trim(), text.trim());
+}
+
+/// Who is paged by the chart's rules gets a link, also on the dashboard.
+#[test]
+fn the_runbook_is_where_the_values_say() {
+    const RUNBOOK: &str = "https://wiki.example.com/okta-kafka-source/runbook.md";
+    let Some(helm) = Helm::there() else { return };
+    let values = helm::chart().join("ci/monitoring-values.yaml");
+    let runbook = format!("prometheusRule.runbookUrl={RUNBOOK}");
+    let text = helm.template(&values, &["--set", &runbook]).unwrap();
+    assert!(!text.contains("docs/runbook.md"));
+    let objects = Objects::parse("runbook", &text);
+    let alerts = objects.of("PrometheusRule").into_iter().flat_map(|rule| list(&rule["spec"]["groups"]));
+    let alerts = alerts.flat_map(|group| list(&group["rules"])).filter(|rule| rule["alert"].is_string());
+    let mut checked = 0;
+    for alert in alerts {
+        let link = format!("{RUNBOOK}#{}", alert["alert"].as_str().unwrap().to_lowercase());
+        assert_eq!(alert["annotations"]["runbook_url"], link);
+        checked += 1;
+    }
+    assert!(checked >= 12, "{checked} alerts");
+    let maps = objects.of("ConfigMap");
+    let dashboard = maps.iter().find_map(|map| map["data"]["okta-kafka-source.json"].as_str()).unwrap();
+    let dashboard: Value = serde_json::from_str(dashboard).unwrap();
+    let constant =
+        list(&dashboard["templating"]["list"]).iter().find(|variable| variable["name"] == "runbook").unwrap();
+    assert_eq!(constant["query"], RUNBOOK);
+}
+
+/// Two releases in one namespace are two jobs: the rules and the dashboard tell deployments apart by nothing else.
+#[test]
+fn each_release_is_a_job_of_its_own() {
+    let Some(helm) = Helm::there() else { return };
+    for values in ["monitoring-values.yaml", "full-values.yaml"] {
+        let values = helm::chart().join("ci").join(values);
+        let job = |name: &str| {
+            let text = helm.template(&values, &["--set", &format!("fullnameOverride={name}")]).unwrap();
+            let objects = Objects::parse(name, &text);
+            let monitors = [objects.of("ServiceMonitor"), objects.of("PodMonitor")].concat();
+            let endpoints = ["endpoints", "podMetricsEndpoints"].map(|key| list(&monitors[0]["spec"][key]));
+            let relabelings: Vec<Value> =
+                endpoints.concat().iter().flat_map(|endpoint| list(&endpoint["relabelings"])).cloned().collect();
+            relabelings.iter().find(|rule| rule["targetLabel"] == "job").unwrap()["replacement"].clone()
+        };
+        assert_eq!([job("acme"), job("emea")], ["acme", "emea"]);
+    }
+}
+
+/// One worker, which ends before the next begins (ADR 0055); a spread keeps the selector that it was written with.
+#[test]
+fn the_deployment_is_as_the_values_say() {
+    let Some(helm) = Helm::there() else { return };
+    let set = |name: &str| Objects::parse(name, &helm.template(&helm::chart().join("ci").join(name), &[]).unwrap());
+    let default = set("default-values.yaml");
+    let deployment = &default.only("Deployment")["spec"];
+    assert_eq!(deployment["replicas"], 1);
+    assert_eq!(deployment["strategy"], json!({"type": "Recreate"}));
+
+    let written = yaml(&helm::chart().join("ci/full-values.yaml"))["topologySpreadConstraints"].clone();
+    assert!(list(&written).iter().any(|spread| spread["labelSelector"]["matchExpressions"].is_array()));
+    assert_eq!(set("full-values.yaml").pod()["topologySpreadConstraints"], written);
 }
 
 fn yaml(file: &Path) -> Value {

@@ -14,45 +14,46 @@
 {{- if and (gt (int .Values.replicas) 1) $config.group_instance_id (not (contains "${" (toString $config.group_instance_id))) -}}
 {{- fail "config.group_instance_id is one worker's name, and replicas is more than 1: the workers would throw each other out; leave it out" -}}
 {{- end -}}
-{{- range $index, $connector := $config.connectors -}}
-{{- include "okta-kafka-source.checkAuth" (list $ (printf "config.connectors[%d]" $index) $connector) -}}
-{{- end -}}
-{{- include "okta-kafka-source.checkAuth" (list $ "config.connector_defaults" $config.connector_defaults) -}}
-{{- range $role := list "" "producer" "consumer" -}}
-{{- $path := $role | empty | ternary "config.kafka" (printf "config.kafka.%s" $role) -}}
-{{- $properties := $role | empty | ternary $config.kafka (default dict (get (default dict $config.kafka) $role)) -}}
-{{- range $name, $value := $properties -}}
-{{- if and (regexMatch "password|passphrase|secret|private\\.key|ssl\\.key\\.pem|jaas|kinit\\.cmd|oauthbearer\\.config" $name) (not (regexMatch "\\.(file|location)$" $name)) -}}
-{{- include "okta-kafka-source.checkSecret" (list $ (printf "%s.%s" $path $name) $value) -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
+{{- include "okta-kafka-source.checkNames" (list $ "config" "" $config) -}}
 {{- with $config.schema_registry -}}
-{{- with .basic_auth -}}
-{{- include "okta-kafka-source.checkSecret" (list $ "config.schema_registry.basic_auth.password" .password) -}}
-{{- end -}}
-{{- include "okta-kafka-source.checkSecret" (list $ "config.schema_registry.bearer_token" .bearer_token) -}}
 {{- range (kindIs "slice" .url | ternary .url (list .url)) -}}
-{{- include "okta-kafka-source.checkLogin" (list "config.schema_registry.url" . "config.schema_registry.basic_auth") -}}
+{{- include "okta-kafka-source.checkLogin" (list $ "config.schema_registry.url" . "config.schema_registry.basic_auth") -}}
 {{- end -}}
 {{- end -}}
 {{- with $config.okta_http -}}
-{{- include "okta-kafka-source.checkLogin" (list "config.okta_http.proxy_url" .proxy_url "`${env:…}` or `${file:…}`") -}}
+{{- include "okta-kafka-source.checkLogin" (list $ "config.okta_http.proxy_url" .proxy_url "`${env:…}` or `${file:…}`") -}}
 {{- end -}}
 {{- range .Values.extraEnv -}}
-{{- include "okta-kafka-source.checkLogin" (list (printf "extraEnv %s" .name) .value "valueFrom.secretKeyRef") -}}
+{{- include "okta-kafka-source.checkLogin" (list $ (printf "extraEnv %s" .name) .value "valueFrom.secretKeyRef") -}}
+{{- if and .value (include "okta-kafka-source.isSecret" .name) -}}
+{{- fail (printf "extraEnv %s holds a secret itself: take it from a Secret, by existingSecret.env or valueFrom.secretKeyRef" .name) -}}
+{{- end -}}
 {{- end -}}
 {{- include "okta-kafka-source.checkReferences" . -}}
 {{- end -}}
 
-{{- define "okta-kafka-source.checkAuth" -}}
-{{- $root := index . 0 -}}{{- $path := index . 1 -}}
-{{- with index . 2 -}}{{- with .auth -}}
-{{- include "okta-kafka-source.checkSecret" (list $root (printf "%s.auth.ssws" $path) .ssws) -}}
-{{- with .oauth -}}
-{{- include "okta-kafka-source.checkSecret" (list $root (printf "%s.auth.oauth.private_key" $path) .private_key) -}}
+{{/* Something, where a key or a variable of that name holds a secret. Wider than the names that the program takes: it refuses the others, but
+only when they are in the cluster already. */}}
+{{- define "okta-kafka-source.isSecret" -}}
+{{- $secret := "password|passwd|passphrase|secret|private[._-]?key|key[._]pem|jaas|kinit\\.cmd|oauthbearer\\.config|ssws|(token|api[._-]?key)$" -}}
+{{- if and (regexMatch (printf "(?i)(%s)" $secret) .) (not (regexMatch "(?i)[._-](file|location|id|url)$" .)) -}}yes{{- end -}}
 {{- end -}}
-{{- end -}}{{- end -}}
+
+{{/* Keys of secrets, at any depth. */}}
+{{- define "okta-kafka-source.checkNames" -}}
+{{- $root := index . 0 -}}{{- $path := index . 1 -}}{{- $name := index . 2 -}}{{- $value := index . 3 -}}
+{{- if kindIs "map" $value -}}
+{{- range $key, $member := $value -}}
+{{- $shown := regexMatch "^[A-Za-z._-]{1,80}$" $key | ternary $key "…" -}}
+{{- include "okta-kafka-source.checkNames" (list $root (printf "%s.%s" $path $shown) $key $member) -}}
+{{- end -}}
+{{- else if kindIs "slice" $value -}}
+{{- range $index, $element := $value -}}
+{{- include "okta-kafka-source.checkNames" (list $root (printf "%s[%d]" $path $index) $name $element) -}}
+{{- end -}}
+{{- else if include "okta-kafka-source.isSecret" $name -}}
+{{- include "okta-kafka-source.checkSecret" (list $root $path $value) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* A secret is nothing but one reference, and no literal variable of `extraEnv`. */}}
@@ -71,11 +72,15 @@
 {{- end -}}
 {{- end -}}
 
-{{/* A URL with a login that stands there. */}}
+{{/* A URL with a login: its password is nothing but one reference. */}}
 {{- define "okta-kafka-source.checkLogin" -}}
-{{- $path := index . 0 -}}{{- $url := toString (index . 1) -}}{{- $instead := index . 2 -}}
-{{- if and (regexMatch "://[^/@]*@" $url) (not (regexMatch "\\$\\{(env|file):" $url)) -}}
+{{- $root := index . 0 -}}{{- $path := index . 1 -}}{{- $url := toString (index . 2) -}}{{- $instead := index . 3 -}}
+{{- $login := regexFind "://.*@" (regexReplaceAll "\\$\\{(env|file):[^}]*\\}" $url "§") -}}
+{{- if $login -}}
+{{- if not (regexMatch "^://([^:]*:)?§@$" $login) -}}
 {{- fail (printf "%s holds a login itself: take it from a Secret, by %s" $path $instead) -}}
+{{- end -}}
+{{- include "okta-kafka-source.checkSecret" (list $root $path (regexFind "\\$\\{[^}]+\\}@" $url | trimSuffix "@")) -}}
 {{- end -}}
 {{- end -}}
 

@@ -7,13 +7,12 @@
 {{/* At most 52 characters, so that what is put behind it stays below 63. */}}
 {{- define "okta-kafka-source.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
-{{- else if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" -}}
+{{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
+{{- $full = default $full .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $full) -}}
+{{- fail (printf "the Service would be called `%s`, and its name must be letters, digits and dashes, a letter first: set fullnameOverride" $full) -}}
 {{- end -}}
+{{- $full -}}
 {{- end -}}
 
 {{- define "okta-kafka-source.selectorLabels" -}}
@@ -49,12 +48,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end -}}
 
-{{/* Job is one name everywhere: the alerts and the dashboard look for it. */}}
+{{/* A job of its own for each release: the rules and the dashboard tell deployments apart by it. Of the chart, and the values' own. */}}
 {{- define "okta-kafka-source.relabelings" -}}
 - targetLabel: job
   action: replace
-  replacement: okta-kafka-source
-{{- with . }}
+  replacement: {{ include "okta-kafka-source.fullname" (index . 0) }}
+{{- with index . 1 }}
 {{ toYaml . }}
 {{- end -}}
 {{- end -}}

@@ -82,7 +82,9 @@ impl Objects {
             }
         }
         for spread in list(&self.pod()["topologySpreadConstraints"]) {
-            self.must_select(&spread["labelSelector"]["matchLabels"], pod_labels, "topologySpreadConstraints");
+            if spread["labelSelector"]["matchExpressions"].is_null() {
+                self.must_select(&spread["labelSelector"]["matchLabels"], pod_labels, "topologySpreadConstraints");
+            }
         }
         for object in &self.all {
             let labels = map(&object["metadata"]["labels"]);
@@ -138,7 +140,8 @@ impl Objects {
         }
         for monitor in self.of("PodMonitor").into_iter().chain(self.of("ServiceMonitor")) {
             let text = monitor.to_string();
-            assert!(text.contains(r#""replacement":"okta-kafka-source","targetLabel":"job""#), "{}: {text}", self.name);
+            let job = format!(r#""replacement":{},"targetLabel":"job""#, self.only("Deployment")["metadata"]["name"]);
+            assert!(text.contains(&job), "{}: {text}", self.name);
         }
     }
 

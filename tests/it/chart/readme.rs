@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -78,6 +79,27 @@ fn the_schema_has_the_keys_of_the_values() {
     assert_eq!(schema["additionalProperties"], false);
     for key in known.keys().filter(|key| *key != "global") {
         assert!(!values[key].is_null(), "`{key}` of values.schema.json is not in values.yaml");
+    }
+}
+
+/// The README's `sed` makes the program's file of a rendered ConfigMap, which a running worker is asked about before an upgrade.
+#[test]
+fn the_configuration_can_be_taken_out_of_its_config_map() {
+    let Some(helm) = Helm::there() else { return };
+    let readme = fs::read_to_string(helm::chart().join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("  sed '").expect("the README's sed");
+    let (script, _) = rest.split_once('\'').unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("configmap.yaml");
+    for values in helm::sets_of_values() {
+        let text = helm.template(&values, &["--show-only", "templates/configmap.yaml"]).unwrap();
+        fs::write(&file, &text).unwrap();
+        let output = Command::new("sed").arg(script).arg(&file).output().unwrap();
+        let taken: Value = serde_saphyr::from_slice(&output.stdout).unwrap();
+        let rendered = Objects::parse("configmap", &text);
+        let whole = rendered.only("ConfigMap")["data"]["config.yaml"].as_str().unwrap();
+        assert_eq!(taken, serde_saphyr::from_str::<Value>(whole).unwrap(), "{}", values.display());
+        assert!(taken["connectors"].is_array(), "{taken}");
     }
 }
 

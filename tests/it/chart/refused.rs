@@ -53,6 +53,21 @@ const WRONG: &[(&str, &[&str])] = &[
         &["networkPolicy.kafka.ports", "name it here"],
     ),
     ("{serviceMonitor: {enabled: true}, podMonitor: {enabled: true}}", &["twice", "enable one of them"]),
+    ("probes: {startup: null}", &["/probes", "missing property 'startup'"]),
+    ("strategy: {type: Recreate, rollingUpdate: {maxSurge: 1}}", &["strategy.rollingUpdate", "RollingUpdate"]),
+    ("nameOverride: my.rel", &["release-my.rel", "set fullnameOverride"]),
+    ("{nameOverride: '', fullnameOverride: 1okta}", &["/fullnameOverride"]),
+    ("prometheusRule: {runbookUrl: docs/runbook.md}", &["/prometheusRule/runbookUrl"]),
+    // A port that the policy can't know.
+    (
+        "{networkPolicy: {enabled: true}, existingSecret: {env: {HTTPS_PROXY: proxy}}}",
+        &["networkPolicy.proxy.ports", "name it here"],
+    ),
+    (
+        "{networkPolicy: {enabled: true}, existingSecret: {env: {E: e}}, \
+         config: {kafka: {sasl.oauthbearer.token.endpoint.url: '${env:E}'}}}",
+        &["networkPolicy.token.ports", "name it here"],
+    ),
     // Secrets that stand there.
     (
         "config: {connectors: [{name: a, org: https://a.okta.example, auth: {ssws: LITERAL}, topic: t}]}",
@@ -84,6 +99,25 @@ const WRONG: &[(&str, &[&str])] = &[
         "{extraEnv: [{name: T, value: LITERAL}], config: {connector_defaults: {auth: {ssws: '${env:T}'}}}}",
         &["extraEnv T holds the secret of config.connector_defaults.auth.ssws itself", "secretKeyRef"],
     ),
+    // Under names that the program does not take, and says so; but that would be after they are in the cluster.
+    ("config: {connectors: [{name: a, auth: {token: LITERAL}}]}", &["config.connectors[0].auth.token"]),
+    ("config: {connectors: [{name: a, auth: {oauth: {client_secret: LITERAL}}}]}", &["auth.oauth.client_secret"]),
+    ("config: {kafka: {SASL.PASSWORD: LITERAL}}", &["config.kafka.SASL.PASSWORD"]),
+    ("config: {email: {smtp: {password: LITERAL}}}", &["config.email.smtp.password"]),
+    ("config: {schema_registry: {tokens: {api_token: [LITERAL]}}}", &["config.schema_registry.tokens.api_token"]),
+    (
+        "config: {okta_http: {proxy_url: 'http://u:LITERAL@p${env:HOSTNAME}:3128'}}",
+        &["config.okta_http.proxy_url holds a login itself"],
+    ),
+    (
+        "config: {okta_http: {proxy_url: 'http://${env:HOSTNAME}:x${env:HOSTNAME}LITERAL@p:3128'}}",
+        &["config.okta_http.proxy_url holds a login itself"],
+    ),
+    (
+        "{extraEnv: [{name: P, value: LITERAL}], config: {okta_http: {proxy_url: 'http://u:${env:P}@p:3128'}}}",
+        &["extraEnv P holds the secret of config.okta_http.proxy_url itself"],
+    ),
+    ("extraEnv: [{name: OKTA_API_TOKEN, value: LITERAL}]", &["extraEnv OKTA_API_TOKEN holds a secret itself"]),
 ];
 
 #[test]
