@@ -49,14 +49,13 @@ STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/local/bin/okta-kafka-source"]
 CMD ["run"]
 
-# Last, so that they change no other layer.
+# Last, so that they change no other layer. Where your copy of the sources is, and when it was built, are for `docker build
+# --label` to say (README.md, "Docker"): registries link by `source`, so an empty one is worse than none.
 ARG VERSION=unknown
 ARG REVISION=unknown
-ARG SOURCE=
 LABEL org.opencontainers.image.title="okta-kafka-source" \
       org.opencontainers.image.description="Takes an Okta org's System Log into Apache Kafka, exactly once" \
       org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.source="${SOURCE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.base.name="gcr.io/distroless/cc-debian13:nonroot"

@@ -46,8 +46,37 @@ fn the_services_are_locked_down() {
         assert!(tag != "latest" && !tag.is_empty(), "{name}: {image} of any version");
         // Which of the images run on a read-only root was seen of ours and of Prometheus only (ADR 0054).
         assert_eq!(json["read_only"] == true, ["connector", "org", "prometheus"].contains(&name), "{name}");
-        assert_eq!(json["build"].is_object(), image == "okta-kafka-source", "{name}");
     }
+}
+
+/// The image of this checkout is built by one service: two that build one tag at once fail on a machine that has no such
+/// image yet. The other one waits for the first, and asks nobody else for the image.
+#[test]
+fn one_service_builds_the_image() {
+    let Some(project) = Project::ours() else { return };
+    let of_ours = |name: &str| project.service(name).image().0 == "okta-kafka-source";
+    let builders = project.services().filter(|(_, service)| service.json["build"].is_object());
+    assert_eq!(builders.map(|(name, _)| name).collect::<Vec<_>>(), ["org"]);
+    assert!(of_ours("org"));
+    for (name, service) in project.services().filter(|(name, _)| *name != "org" && of_ours(name)) {
+        assert_eq!(service.image(), project.service("org").image(), "{name}");
+        assert_eq!(service.json["pull_policy"], "never", "{name}");
+        assert!(service.json["depends_on"]["org"].is_object(), "{name} may be there before the image");
+    }
+}
+
+/// Who shares another's network is restarted with it, or would be left in one that is gone.
+#[test]
+fn who_shares_a_network_is_restarted_with_its_owner() {
+    let Some(project) = Project::ours() else { return };
+    let mut seen = 0;
+    for (name, service) in project.services() {
+        let mode = service.json["network_mode"].as_str().unwrap_or_default();
+        let Some(owner) = mode.strip_prefix("service:") else { continue };
+        assert_eq!(service.json["depends_on"][owner]["restart"], true, "{name}");
+        seen += 1;
+    }
+    assert_eq!(seen, 1);
 }
 
 /// What is mounted is there: Docker would make a folder in its place, and say nothing.

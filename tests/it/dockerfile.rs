@@ -35,6 +35,57 @@ fn the_image_is_built_by_the_toolchain_of_the_tests() {
     assert_eq!(images(), [format!("rust:{channel}-trixie"), "gcr.io/distroless/cc-debian13:nonroot".to_owned()]);
 }
 
+/// The empty crate of the dependencies' layer has a file for each target that Cargo wants one of there: those without a path,
+/// and those that are built.
+#[test]
+fn the_empty_crate_has_the_file_of_each_target() {
+    let dockerfile = text("Dockerfile");
+    let layer = dockerfile.split("COPY Cargo.toml Cargo.lock").nth(1).unwrap().split("\n\n").next().unwrap();
+    let made: BTreeSet<&str> = layer.split_whitespace().map(|word| word.trim_start_matches('>')).collect();
+    let manifest = text("Cargo.toml");
+    let mut seen = Vec::new();
+    for section in manifest.split("\n[").skip(1) {
+        let (kind, rest) = section.split_once("]").unwrap();
+        let kind = kind.trim_matches('[');
+        let value = |key: &str| {
+            let mut lines = rest.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
+            lines.next().map(|value| value.trim_matches('"').to_owned())
+        };
+        let (folder, built) = match kind {
+            "lib" | "bin" => ("src", true),
+            "bench" => ("benches", false),
+            "test" => ("tests", false),
+            "example" => ("examples", true),
+            _ => continue,
+        };
+        let path = match value("path") {
+            Some(_) if !built => continue,
+            Some(path) => path,
+            None if kind == "lib" => "src/lib.rs".to_owned(),
+            None => format!("{folder}/{}.rs", value("name").unwrap()),
+        };
+        assert!(made.contains(path.as_str()), "{path} of [{kind}] is not made in the empty crate: {layer}");
+        seen.push(path);
+    }
+    assert_eq!(seen, ["src/lib.rs", "src/main.rs", "benches/encode.rs"]);
+    // It would be run in both layers, and so has to be copied before the first.
+    assert!(!root("build.rs").exists() && !manifest.contains("\nbuild = "), "the Dockerfile knows no build.rs");
+}
+
+/// A label that says nothing is worse than none: registries link by some.
+#[test]
+fn no_label_is_empty() {
+    let dockerfile = text("Dockerfile");
+    let (_, labels) = dockerfile.rsplit_once("\nLABEL ").unwrap();
+    let arguments: Vec<(&str, &str)> =
+        dockerfile.lines().filter_map(|line| line.strip_prefix("ARG ")?.split_once('=')).collect();
+    assert_eq!(arguments, [("VERSION", "unknown"), ("REVISION", "unknown")]);
+    for label in labels.lines() {
+        let (name, value) = label.trim_end_matches(" \\").split_once('=').unwrap();
+        assert!(value.len() > 2, "{name}");
+    }
+}
+
 /// What the chart and the compose file rely on, and what makes the image one without a shell and without root.
 #[test]
 fn the_image_runs_the_program_as_nobody_in_particular() {
