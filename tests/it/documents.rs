@@ -6,6 +6,7 @@ mod links;
 mod markdown;
 mod names;
 mod snippets;
+mod topics;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -101,10 +101,11 @@ fn another_build_takes_over_and_back() {
     );
 }
 
-/// What `jq -r .a.b` gives of one object; the tests need no jq.
+/// What `jq -r .a.b` gives of objects, one a line; the tests need no jq.
 const JQ: &str = r#"
 import functools, json, sys
-print(functools.reduce(lambda value, name: value[name], sys.argv[2].strip(".").split("."), json.load(sys.stdin)))
+for line in sys.stdin:
+    print(functools.reduce(lambda value, name: value[name], sys.argv[2].strip(".").split("."), json.loads(line)))
 "#;
 
 /// The guide's lines for another cluster, which here is another offsets topic and another data topic of the same one.
@@ -130,7 +131,6 @@ fn checkpoints_are_carried_over() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("old.yaml", &old.render());
-    write("new.yaml", &new.render());
     write("jq", &format!("#!{}{JQ}", python.display()));
     fs::set_permissions(folder.path().join("jq"), fs::Permissions::from_mode(0o755)).unwrap();
     let partitions = i32::try_from(new.offsets_partitions).unwrap();
@@ -141,8 +141,21 @@ fn checkpoints_are_carried_over() {
     assert!(script.contains("-c old.yaml | while"), "{script}");
     let programs = Path::new(PROGRAM).parent().unwrap();
     let path = format!("{}:{}:{}", folder.path().display(), programs.display(), std::env::var("PATH").unwrap());
-    let done = Command::new("sh").args(["-euc", script]).current_dir(&folder).env("PATH", path).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let carry_over = |config: &ConfigYaml| {
+        write("new.yaml", &config.render());
+        Command::new("sh").args(["-euc", script]).current_dir(&folder).env("PATH", &path).output().unwrap()
+    };
+    // One that is left behind is told, and hinders no other.
+    let mut without_acme = new.clone();
+    let _ = without_acme.connectors.remove(0);
+    let done = carry_over(&without_acme);
+    assert!(!done.status.success());
+    assert!(String::from_utf8_lossy(&done.stderr).contains("NOT carried over: acme\n"), "{done:?}");
+    let difference = String::from_utf8_lossy(&done.stdout).lines().filter(|line| line.starts_with("< http")).count();
+    assert_eq!(difference, 1, "{done:?}");
+    let done = carry_over(&new);
+    assert!(done.status.success(), "{done:?}");
+    assert!(!String::from_utf8_lossy(&done.stdout).contains("<"), "{done:?}");
 
     orgs.iter().for_each(|org| org.generate(120));
     let worker = Connector::spawn(&new, &[]);

@@ -21,7 +21,7 @@ const PLACEHOLDERS: [(&str, &str); 7] = [
 
 /// The simple commands of shell text, each as its words: as much of a shell's grammar as our examples use. Comments,
 /// redirections and what does not matter for the words are left out.
-fn simple_commands(text: &str) -> Vec<Vec<String>> {
+pub fn simple_commands(text: &str) -> Vec<Vec<String>> {
     let (mut commands, mut words) = (Vec::new(), Vec::new());
     let (mut word, mut open, mut skip_next) = (String::new(), None, false);
     let mut characters = text.replace("\\\n", " ").chars().collect::<Vec<_>>().into_iter().chain(['\n']).peekable();
