@@ -36,7 +36,7 @@
 only when they are in the cluster already. */}}
 {{- define "okta-kafka-source.isSecret" -}}
 {{- $secret := "password|passwd|passphrase|secret|private[._-]?key|key[._]pem|jaas|kinit\\.cmd|oauthbearer\\.config|ssws|(token|api[._-]?key)$" -}}
-{{- if and (regexMatch (printf "(?i)(%s)" $secret) .) (not (regexMatch "(?i)[._-](file|location|id|url)$" .)) -}}yes{{- end -}}
+{{- if and (regexMatch (printf "(?i)(%s)" $secret) .) (not (regexMatch "(?i)[._-](file|location|path|dir|name|id|url)$" .)) -}}yes{{- end -}}
 {{- end -}}
 
 {{/* Keys of secrets, at any depth. */}}

@@ -57,3 +57,20 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ toYaml . }}
 {{- end -}}
 {{- end -}}
+
+{{- define "okta-kafka-source.milliseconds" -}}
+{{- $sum := 0 -}}
+{{- range regexFindAll "[0-9]+[a-z]+" . -1 -}}
+{{- $unit := regexFind "[a-z]+" . | get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) -}}
+{{- $sum = regexFind "[0-9]+" . | int64 | mul $unit | add $sum -}}
+{{- end -}}
+{{- $sum -}}
+{{- end -}}
+
+{{/* The operator leaves out a monitor whose scrapes may take longer than their interval, and says so in its own log alone. */}}
+{{- define "okta-kafka-source.checkScrapes" -}}
+{{- $name := index . 0 -}}{{- $monitor := index . 1 -}}
+{{- if gt (include "okta-kafka-source.milliseconds" $monitor.scrapeTimeout | int64) (include "okta-kafka-source.milliseconds" $monitor.interval | int64) -}}
+{{- fail (printf "%s.scrapeTimeout must be at most %s.interval" $name $name) -}}
+{{- end -}}
+{{- end -}}

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use super::objects::{Objects, list};
 use crate::support::helm::Helm;
+use crate::support::prove;
 
 /// Values beside `networkPolicy.enabled`, and the TCP ports that are let out, but for names.
 const OPEN: &[(&str, &[u64])] = &[
@@ -49,4 +50,10 @@ fn the_policy_lets_out_what_the_configuration_needs() {
         tcp.dedup();
         assert_eq!(tcp, *open, "{written}");
     }
+    prove::row(
+        "chart-policy",
+        "The chart's NetworkPolicy lets out to every port that the configuration names, and to no other",
+        &format!("{} configurations through `helm template`", OPEN.len()),
+        "the ports of brokers, tokens, orgs, registry and proxy; where one can't be seen, refused with what to name",
+    );
 }

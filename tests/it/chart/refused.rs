@@ -53,6 +53,14 @@ const WRONG: &[(&str, &[&str])] = &[
         &["networkPolicy.kafka.ports", "name it here"],
     ),
     ("{serviceMonitor: {enabled: true}, podMonitor: {enabled: true}}", &["twice", "enable one of them"]),
+    (
+        "serviceMonitor: {enabled: true, interval: 5s, scrapeTimeout: 10s}",
+        &["serviceMonitor.scrapeTimeout", "at most serviceMonitor.interval"],
+    ),
+    (
+        "podMonitor: {enabled: true, interval: 1m30s, scrapeTimeout: 91s}",
+        &["podMonitor.scrapeTimeout", "at most podMonitor.interval"],
+    ),
     ("probes: {startup: null}", &["/probes", "missing property 'startup'"]),
     ("strategy: {type: Recreate, rollingUpdate: {maxSurge: 1}}", &["strategy.rollingUpdate", "RollingUpdate"]),
     ("nameOverride: my.rel", &["release-my.rel", "set fullnameOverride"]),
