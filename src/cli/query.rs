@@ -5,7 +5,7 @@ mod go_on;
 mod progress;
 mod request;
 
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
 use std::sync::Arc;
 
 use clap::Args;
@@ -80,12 +80,14 @@ pub async fn run(args: QueryArgs) -> anyhow::Result<()> {
     let stop = Stop::new();
     let progress = Progress::new();
     let mut signal = std::pin::pin!(signals::first());
+    // What is wrong with the command line is said before Kafka is asked for anything.
+    let shown = answer.sinks(&progress)?;
     // The topic first: what is shown or in a file is published.
     let topic = tokio::select! {
         topic = answer.topic(&config, connector, query.request(), &stop) => topic?,
         signal = &mut signal => return Err(Signal::into_error(signal)),
     };
-    let sinks = Sinks(topic.into_iter().chain(answer.sinks(&progress)?).collect());
+    let sinks = Sinks(topic.into_iter().chain(shown).collect());
     let say = |news: News<'_>| progress.say(&news);
     let mut interrupted = None;
     let (result, ran) = {
@@ -101,6 +103,14 @@ pub async fn run(args: QueryArgs) -> anyhow::Result<()> {
     };
     progress.finish();
     let mut err = stderr();
+    if result.dead_letters > 0 {
+        // Whoever is given the topic has to know.
+        let QueryResult { dead_letters, connector, .. } = &result;
+        writeln!(
+            err,
+            "dead letters, which are not in the topic: {dead_letters}; `dead-letters list {connector}` shows why"
+        )?;
+    }
     if let Some(partial) = answer.partial(&result) {
         writeln!(err, "what came until then is in `{}`", partial.display())?;
     }
@@ -113,7 +123,8 @@ pub async fn run(args: QueryArgs) -> anyhow::Result<()> {
     }
     if let Err(error) = ran {
         // What came is not asked for again; nobody goes on who has closed the output.
-        if result.pages > 0 && !matches!(error, QueryError::Output(_)) {
+        let is_closed = matches!(&error, QueryError::Output(error) if error.kind() == ErrorKind::BrokenPipe);
+        if result.pages > 0 && !is_closed {
             go_on::tell(&result, &asked)?;
         }
         return Err(error.into());
@@ -140,7 +151,7 @@ fn tell(result: &QueryResult, answer: &AnswerArgs) -> anyhow::Result<()> {
             let number = style::count(usize::try_from(count).unwrap_or(usize::MAX));
             format!("{number} {what}{}", if count == 1 { "" } else { "s" })
         });
-        writeln!(err, "{events} in {pages}{}{}", answer.whither(), ended.note())?;
+        writeln!(err, "{events} in {pages}{}{}", answer.whither(result), ended.note())?;
     }
     Ok(())
 }

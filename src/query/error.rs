@@ -47,6 +47,14 @@ pub enum QueryError {
         /// The org.
         org: String,
     },
+    /// The `next` link is the one that was asked: polling requests have that, and bounded ones would never end.
+    #[error(
+        "the full page's `next` link is the page itself; no further page was asked for: look at what answers for `{org}`"
+    )]
+    SameLink {
+        /// The org.
+        org: String,
+    },
     /// The thread that writes ended; a bug.
     #[error("the thread that writes the results ended early; this is a bug: please report it")]
     Panicked,

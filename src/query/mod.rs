@@ -123,6 +123,7 @@ impl Query {
                 request,
                 pages: 0,
                 events: 0,
+                dead_letters: 0,
                 first: None,
                 last: None,
                 ended: Ended::Failed,
@@ -185,7 +186,11 @@ impl Query {
                 return Ok(());
             }
             let Some(next) = next else { return Ok(()) };
-            link = next.map_err(|error| QueryError::Link { error, org: self.result.org.clone() })?;
+            let next = next.map_err(|error| QueryError::Link { error, org: self.result.org.clone() })?;
+            if next == link || next == asked {
+                return Err(QueryError::SameLink { org: self.result.org.clone() });
+            }
+            link = next;
             let _ = size.on_page(&asked, Some(&link), is_full);
         }
     }
@@ -205,8 +210,10 @@ impl Query {
             },
         };
         let (back, page, taken) = taken.map_err(|_| QueryError::Panicked)?;
+        let dead_letters = back.dead_letters();
         *sinks = Some(back);
         taken?;
+        self.result.dead_letters = dead_letters;
         let published = |element: &RawElement| element.published().map(str::to_owned);
         self.result.pages = page.number;
         self.result.events = self.steps.events;

@@ -68,6 +68,8 @@ pub struct QueryResult {
     pub pages: u64,
     /// Results that went into the sinks.
     pub events: u64,
+    /// How many of them are dead letters, and not in the topic.
+    pub dead_letters: u64,
     /// `published` of the first result, as Okta wrote it.
     pub first: Option<String>,
     /// `published` of the last result.
@@ -90,6 +92,11 @@ pub trait Sink: Send {
     /// # Errors
     /// It can't be finished.
     fn end(&mut self, result: &QueryResult) -> Result<(), QueryError>;
+
+    /// How many of the results that it took are dead letters.
+    fn dead_letters(&self) -> u64 {
+        0
+    }
 }
 
 /// All sinks of a query.
@@ -99,6 +106,10 @@ pub struct Sinks(pub Vec<Box<dyn Sink>>);
 impl Sinks {
     pub(super) fn page(&mut self, page: &ResultPage) -> Result<(), QueryError> {
         self.0.iter_mut().try_for_each(|sink| sink.page(page))
+    }
+
+    pub(super) fn dead_letters(&self) -> u64 {
+        self.0.iter().map(|sink| sink.dead_letters()).sum()
     }
 
     /// Every one, also after one that fails; gives the first error.

@@ -90,6 +90,7 @@ pub struct TopicSink {
     query: String,
     stop: Stop,
     clock: Clock,
+    dead_letters: u64,
     /// None after a refusal, which librdkafka can't go on after.
     producer: Option<TransactionalProducer>,
 }
@@ -138,6 +139,7 @@ impl TopicSink {
             query: query.hash(),
             stop: stop.clone(),
             clock: Clock::new(),
+            dead_letters: 0,
             producer: None,
         };
         sink.own()?;
@@ -200,6 +202,7 @@ impl TopicSink {
             let give_up = || self.stop.is_stopped_since(GRACE);
             let end = producer.publish(expected, send, None, &give_up);
             if let TransactionEnd::Committed { .. } = end {
+                self.dead_letters += records.dead_letters.len() as u64;
                 return Ok(());
             }
             let suspects = self.judge(producer, end)?;
@@ -332,5 +335,9 @@ impl Sink for TopicSink {
     fn end(&mut self, _: &QueryResult) -> Result<(), QueryError> {
         self.producer = None;
         Ok(())
+    }
+
+    fn dead_letters(&self) -> u64 {
+        self.dead_letters
     }
 }

@@ -17,7 +17,7 @@ use server::{Server, Step};
 
 mod hanging_files;
 mod oauth;
-mod server;
+pub mod server;
 mod session;
 mod simulated;
 mod strict_org;

@@ -6,7 +6,8 @@ use okta_kafka_source::simulator::{Authorization, FaultKind, SimulatorConfig};
 use serde_json::Value;
 use url::form_urlencoded;
 
-use crate::support::config_yaml::ConfigYaml;
+use crate::okta_client::server::{Server, Step};
+use crate::support::config_yaml::{ConfigYaml, ConnectorYaml};
 use crate::support::connector::{self, ConfigFile, Output, utf8};
 use crate::support::org::Org;
 
@@ -196,11 +197,55 @@ fn what_fails_is_asked_again_and_what_is_refused_is_shown_with_its_place() {
     assert_eq!(lines[2], format!("{}^", " ".repeat(16)));
 }
 
+/// An org that says this, whatever is asked.
+fn answered(status: &str, link: &str, body: &str, arguments: &[&str]) -> (Server, Output) {
+    let server = Server::start([]);
+    let org = format!("http://{}", server.address);
+    let link = link.replace("ORG", &org);
+    let length = body.len();
+    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{link}\r\n{body}").into_bytes();
+    server.will_say(std::iter::repeat_n(vec![Step::Send(answer)], 9));
+    let file =
+        ConfigFile::new(&ConfigYaml::new(NO_BROKER).connector(ConnectorYaml::new("acme", &org, "token")).render());
+    let output = connector::run(&[&["query", "acme", "-c", utf8(&file.path())], arguments].concat(), &[], WAIT);
+    (server, output)
+}
+
+#[test]
+fn the_reason_is_shown_however_long_the_filter_is() {
+    // What stands in the filter is no complaint.
+    let filter =
+        format!("displayMessage eq \"x at position 3. Expected\" and {}eventType pr", "version pr and ".repeat(99));
+    let position = filter.find("eventType").unwrap();
+    for (said, caret) in
+        [(format!("no 'eventType' at position {position}. Expected: eq"), true), ("wrong".to_owned(), false)]
+    {
+        let summary = format!("Invalid filter '{filter}': {said}").replace('"', "\\\"");
+        let body = format!(r#"{{"errorCode":"E0000053","errorSummary":"{summary}"}}"#);
+        let (_, output) = answered("400 Bad Request", "", &body, &["--filter", &filter]);
+        let lines: Vec<&str> = output.stderr.lines().collect();
+        assert!(output.code() == 1 && lines[0].contains(&said), "{output:?}");
+        assert_eq!(lines.len() > 1, caret, "{output:?}");
+        if caret {
+            let at = lines[2].chars().count() - 1;
+            assert!(lines[1].chars().skip(at).collect::<String>().starts_with("eventType pr"), "{output:?}");
+        }
+    }
+}
+
+#[test]
+fn a_page_that_follows_itself_is_asked_for_once() {
+    let link = "link: <ORG/api/v1/logs?after=1&limit=2>; rel=\"next\"\r\n";
+    let (server, output) = answered("200 OK", link, r#"[{"uuid":"a"},{"uuid":"b"}]"#, &["--limit", "2"]);
+    assert!(output.code() == 1 && output.stderr.contains("is the page itself"), "{output:?}");
+    assert_eq!((server.requests().len(), output.stdout.lines().count()), (2, 4), "{output:?}");
+}
+
 #[test]
 fn what_can_be_known_before_is_said_before() {
     let org = Org::with_events(1);
     let (forty_one, eleven) = ("x".repeat(41), "a b c d e f g h i j k");
-    let rows: [(&[&str], i32, &str); 11] = [
+    let rows: [(&[&str], i32, &str); 12] = [
         (&["--q", &forty_one], 2, "longer than the 40 characters"),
         (&["--q", eleven], 2, "more than the 10 keywords"),
         (&["--limit", "1001"], 2, "1..=1000"),
@@ -212,6 +257,8 @@ fn what_can_be_known_before_is_said_before() {
         (&["--severity", "FATAL"], 2, "--severity"),
         (&["--ip", "localhost"], 2, "--ip"),
         (&["--sort-order", "newest"], 2, "--sort-order"),
+        // And not that there is no broker.
+        (&["--to-topic", "x", "--columns", "uuid"], 2, "--output csv"),
     ];
     for (arguments, code, says) in rows {
         let output = query(&org, arguments);

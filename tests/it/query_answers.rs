@@ -192,6 +192,30 @@ fn a_file_is_whole_or_as_it_was() {
     assert!(!place.exists());
     others().into_iter().for_each(|path| fs::remove_file(path).unwrap());
 
+    // No room: whole pages of it are left, and what to do is said.
+    let bytes = whole.len();
+    let command = format!(
+        "trap '' XFSZ; ulimit -f {}; '{}' query acme -c '{}' --limit 10 --to-file '{}'",
+        bytes / 2048,
+        env!("CARGO_BIN_EXE_okta-kafka-source"),
+        utf8(&path),
+        utf8(&place)
+    );
+    let full = Command::new("bash").args(["-c", &command]).output().unwrap();
+    let said = String::from_utf8(full.stderr).unwrap();
+    let partial = others().pop().expect("a partial file");
+    assert_eq!(full.status.code(), Some(1), "{said}");
+    for says in [utf8(&place), utf8(&partial), "go on"] {
+        assert!(said.contains(says), "{says}: {said}");
+    }
+    let kept = fs::read(&partial).unwrap();
+    let lines = kept.iter().filter(|byte| **byte == b'\n').count();
+    assert!(
+        lines > 0 && lines.is_multiple_of(10) && kept.ends_with(b"}\n") && whole.starts_with(&kept),
+        "{lines} of {bytes}"
+    );
+    assert!(!place.exists());
+
     for (place, says) in [("/dev/null", "it is no file"), ("/nowhere/answer", "`/nowhere/answer`")] {
         let before = org.request_count();
         let refused = query(&org, &["--to-file", place]);

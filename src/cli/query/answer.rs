@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use clap::Args;
 use tokio::task::spawn_blocking;
@@ -13,7 +13,7 @@ use crate::config::{Config, ConnectorConfig};
 use crate::demo::style::Style;
 use crate::okta::ad_hoc::AdHocQuery;
 use crate::query::error::QueryError;
-use crate::query::output::{self, Array, Csv, Format, Lines, Path, Table, WholeFile, Written};
+use crate::query::output::{Array, Csv, Format, Lines, Path, Table, WholeFile, Written};
 use crate::query::sink::{QueryResult, Sink};
 use crate::query::topic::TopicSink;
 use crate::worker::shutdown::Stop;
@@ -30,7 +30,7 @@ pub struct AnswerArgs {
     #[arg(long, value_name = "MEMBER,…", value_delimiter = ',', value_parser = Path::parse)]
     pub columns: Vec<Path>,
     /// Write the results into this file, which is there when all of them are in it. What came of a query that fails or is
-    /// interrupted is beside it, as FILE.PID.partial
+    /// interrupted is beside it, as FILE.….partial. A new file is readable by its owner alone
     #[arg(long, value_name = "FILE")]
     pub to_file: Option<PathBuf>,
     /// Publish the results into this topic, in the connector's format, each page as one transaction; it is made where it is not
@@ -38,6 +38,9 @@ pub struct AnswerArgs {
     /// keys. Nothing is printed but with --output
     #[arg(long, value_name = "TOPIC")]
     pub to_topic: Option<String>,
+    /// Where the results for the file are until they are whole.
+    #[arg(skip)]
+    partial: OnceLock<PathBuf>,
 }
 
 /// `--output`.
@@ -60,7 +63,11 @@ impl AnswerArgs {
             return Err(usage("--columns is for --output csv: write that, too".to_owned()));
         }
         Ok(match &self.to_file {
-            Some(path) => vec![Box::new(WholeFile::create(path, self.format(false))?)],
+            Some(path) => {
+                let file = WholeFile::create(path, self.format(false))?;
+                let _ = self.partial.set(file.partial().to_owned());
+                vec![Box::new(file)]
+            }
             None if !self.is_on_stdout() => Vec::new(),
             None => {
                 let is_terminal = stdout().is_terminal();
@@ -95,16 +102,20 @@ impl AnswerArgs {
     }
 
     /// Where they are, where not there.
-    pub fn whither(&self) -> String {
+    pub fn whither(&self, result: &QueryResult) -> String {
         let file = self.to_file.as_ref().map(|path| format!(", written to `{}`", path.display()));
-        let topic = self.to_topic.as_ref().map(|topic| format!(", published to `{topic}`"));
+        let published = match result.dead_letters {
+            0 => "published".to_owned(),
+            dead_letters => format!("{} of them published", result.events.saturating_sub(dead_letters)),
+        };
+        let topic = self.to_topic.as_ref().map(|topic| format!(", {published} to `{topic}`"));
         [topic, file].into_iter().flatten().collect()
     }
 
     /// Where what came is, of a query that did not come to its end.
     pub fn partial(&self, result: &QueryResult) -> Option<PathBuf> {
-        let partial = self.to_file.as_ref().map(|path| output::partial_name(path))?;
-        (!result.ended.is_whole() && result.events > 0 && partial.exists()).then_some(partial)
+        let partial = self.partial.get().filter(|partial| partial.exists())?;
+        (!result.ended.is_whole() && result.events > 0).then(|| partial.clone())
     }
 
     fn output(&self) -> Output {

@@ -102,6 +102,7 @@ mod tests {
                 request: args.resolve(now).unwrap(),
                 pages: 2,
                 events: 200,
+                dead_letters: 0,
                 first: None,
                 last: last.map(str::to_owned),
                 ended: Ended::Interrupted,

@@ -6,6 +6,8 @@ use crate::okta::filter;
 ///
 /// Okta says `… at position 16. …`, counted from 0, or names the field: `field is not valid: x`, `…, Field: x`.
 pub fn marked(filter: &str, complaint: &str) -> Option<String> {
+    // It repeats the filter first, which may hold the same words.
+    let complaint = complaint.rsplit_once("': ").map_or(complaint, |(_, reason)| reason);
     let position = filter::complained_position(complaint).filter(|position| *position <= filter.chars().count());
     position.or_else(|| field(filter, complaint)).map(|position| filter::caret(filter, position))
 }
@@ -38,7 +40,7 @@ mod tests {
 
     #[test]
     fn the_caret_is_under_the_place() {
-        let rows: [(&str, &str, Option<usize>); 8] = [
+        let rows: [(&str, &str, Option<usize>); 10] = [
             // The reference's own examples.
             (
                 "display_message eqq \"Create okta user\"",
@@ -53,6 +55,16 @@ mod tests {
             ),
             ("é eqq \"a\"", "x at position 2. Expected: eq", Some(2)),
             ("a eq \"b\"", "at position 99", None),
+            (
+                "a eq \"b at position 2. Expected\"",
+                "Invalid filter 'a eq \"b at position 2. Expected\"': not a field",
+                None,
+            ),
+            (
+                "a eq \"it's': b at position 2\" or b eqq 1",
+                "Invalid filter 'a eq \"it's': b … eqq 1': no 'eqq' at position 33.",
+                Some(33),
+            ),
             ("actor.idx pr or actor.id pr", "field is not valid: actor.id", Some(16)),
             ("a eq \"b\"", "Api validation failed: 'q'", None),
             ("a eq \"b\"", "field is not valid: ", None),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::okta::excerpt::excerpt;
+use crate::okta::excerpt::excerpt_with_end;
 
 /// How many of `errorCauses` are kept.
 const MAX_CAUSES: usize = 5;
@@ -61,7 +61,7 @@ impl OktaError {
             for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
                 text = text.replace(secret, "***");
             }
-            excerpt(&without_jwts(&text))
+            excerpt_with_end(&without_jwts(&text))
         };
         let mut read = Self { status, code: None, summary: None, id: None, request_id: None, causes: Vec::new() };
         if let Ok(body) = serde_json::from_slice::<Body>(body) {
