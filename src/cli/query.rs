@@ -78,7 +78,7 @@ pub async fn run(args: QueryArgs) -> anyhow::Result<()> {
     let bounds = Bounds { max_pages: asked.max_pages, max_events: asked.max_events, retry_for: asked.retry_for };
     let query = Query::new(connector, &config.okta_http, request, bounds)?;
     let stop = Stop::new();
-    let progress = Progress::new();
+    let progress = Progress::new(answer.is_on_stdout());
     let mut signal = std::pin::pin!(signals::first());
     // What is wrong with the command line is said before Kafka is asked for anything.
     let shown = answer.sinks(&progress)?;
@@ -97,7 +97,12 @@ pub async fn run(args: QueryArgs) -> anyhow::Result<()> {
             signal = &mut signal => {
                 interrupted = Some(signal);
                 stop.stop();
-                running.await
+                // The second one does not wait for whoever does not read.
+                let again = signals::first();
+                tokio::select! {
+                    ended = &mut running => ended,
+                    again = again => return Err(Signal::into_error(again)),
+                }
             }
         }
     };
@@ -112,7 +117,7 @@ pub async fn run(args: QueryArgs) -> anyhow::Result<()> {
         )?;
     }
     if let Some(partial) = answer.partial(&result) {
-        writeln!(err, "what came until then is in `{}`", partial.display())?;
+        writeln!(err, "what came until then is in `{}`; what goes on writes the rest alone", partial.display())?;
     }
     match interrupted {
         Some(signal) if ran.is_err() => {

@@ -39,6 +39,9 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 const LONG_WAIT: Duration = Duration::from_secs(1);
 /// How much longer than for other failures a query tries on where the rate limit refuses it: windows are a minute long.
 const RATE_LIMIT_PATIENCE: u32 = 3;
+/// A query has no `interval`, and `limit` is a connector's.
+const RATE_LIMIT_ADVICE: &str = "it is asked again when Okta allows it; where that goes on, find out who else uses this limit, \
+                                 ask with a greater --limit, for less, or later";
 /// How long the sinks may take to end what they are at after a signal.
 const LAST_PAGE: Duration = Duration::from_secs(6);
 
@@ -263,7 +266,11 @@ impl Query {
                 error if error.is_page_timeout() => drop(size.on_timeout(&asked)),
                 _ => {}
             }
-            let problem = error.with_advice() + &told_request_id(outcome.okta_request_id.as_deref());
+            let problem = match &error {
+                RequestError::RateLimited { .. } => format!("{error}: {RATE_LIMIT_ADVICE}"),
+                error => error.with_advice(),
+            };
+            let problem = problem + &told_request_id(outcome.okta_request_id.as_deref());
             let since = *failing_since.get_or_insert_with(|| self.clock.elapsed());
             let after = self.clock.elapsed().saturating_sub(since);
             let is_rate_limit = matches!(reason, RetryReason::RateLimit | RetryReason::Concurrency);

@@ -112,9 +112,9 @@ impl TopicSink {
         let mut connector = connector.clone();
         topic.clone_into(&mut connector.topic.name);
         connector.since = Since::At(request.since);
-        if topic == connector.dead_letter_topic || topic == config.offsets.topic {
+        if config.connectors.iter().any(|one| topic == one.dead_letter_topic) || topic == config.offsets.topic {
             return Err(TopicSinkError::Unusable(format!(
-                "`{topic}` is the dead letter topic or the offsets topic: write another --to-topic"
+                "`{topic}` is a dead letter topic of the file or the offsets topic: write another --to-topic"
             )));
         }
         let topics = Topics::new(&config.kafka)?;

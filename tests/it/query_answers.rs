@@ -71,6 +71,9 @@ fn a_terminal_gets_a_table_of_its_width_that_nobody_else_steers() {
             assert!(!shown.text.contains(steering), "{steering:?}");
         }
     }
+    // Nothing is cut where nothing limits it, also of later pages.
+    let whole = query(&org, &["-o", "table", "--limit", "10"]).stdout;
+    assert!(whole.contains("日本語の名前日本語の名前日本語の名前@example.com") && !whole.contains('…'), "{whole}");
     // Also as it came from Okta.
     for format in ["ndjson", "json", "csv"] {
         let shown = terminal::run(&["query", "acme", "-c", utf8(&path), "-o", format], 100).text;

@@ -1,6 +1,7 @@
 //! `query --to-topic`: results in a real Kafka, as `run` would have written them.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::support::avro;
@@ -65,6 +66,28 @@ fn results_are_the_records_that_run_would_write() {
     assert_eq!((output.code(), output.stdout.lines().count()), (0, 7), "{output:?}");
     let again = read_all(bootstrap, &topic, Isolation::ReadCommitted);
     assert_eq!((again.len(), contents(&again).len()), (127, 120));
+
+    // A reader of stdout that goes away takes nothing from the topic.
+    let file = ConfigFile::new(&config.render());
+    let (path, read_along) = (file.path(), random_name("query-read-along"));
+    let command = format!(
+        "'{}' query acme -c '{}' --to-topic {read_along} --limit 10 -o ndjson | head -1; exit ${{PIPESTATUS[0]}}",
+        env!("CARGO_BIN_EXE_okta-kafka-source"),
+        utf8(&path)
+    );
+    let output = Command::new("bash").args(["-c", &command]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(read_all(bootstrap, &read_along, Isolation::ReadCommitted).len(), 120);
+
+    // Topics that others have: dead letters' are refused, whosever; into a connector's own goes what is asked, with a word.
+    let before = read_all(bootstrap, &dead_letters, Isolation::ReadCommitted).len();
+    let other = org.connector("other");
+    let two = config.clone().connector(other.clone());
+    let refused = query(&two, &["--to-topic", &format!("{}.dlq", other.topic)]);
+    assert!(refused.code() == 1 && refused.stderr.contains("is a dead letter topic of the file"), "{refused:?}");
+    let warned = query(&two, &["--to-topic", &run_topic, "--max-events", "3"]);
+    assert!(warned.code() == 0 && warned.stderr.contains("is the topic of connector `acme`"), "{warned:?}");
+    assert_eq!(read_all(bootstrap, &dead_letters, Isolation::ReadCommitted).len(), before);
 
     // What Kafka does not take is a dead letter; a topic that loses the events is refused.
     let (small, short) = (random_name("small"), random_name("short"));

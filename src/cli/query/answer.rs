@@ -1,6 +1,6 @@
 //! How results are written, and where to.
 
-use std::io::{IsTerminal, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -13,7 +13,7 @@ use crate::config::{Config, ConnectorConfig};
 use crate::demo::style::Style;
 use crate::okta::ad_hoc::AdHocQuery;
 use crate::query::error::QueryError;
-use crate::query::output::{Array, Csv, Format, Lines, Path, Table, WholeFile, Written};
+use crate::query::output::{Array, Csv, Format, Lines, Path, Table, WhileRead, WholeFile, Written};
 use crate::query::sink::{QueryResult, Sink};
 use crate::query::topic::TopicSink;
 use crate::worker::shutdown::Stop;
@@ -71,7 +71,9 @@ impl AnswerArgs {
             None if !self.is_on_stdout() => Vec::new(),
             None => {
                 let is_terminal = stdout().is_terminal();
-                vec![progress.beside(is_terminal, Box::new(Written::new(stdout(), self.format(is_terminal))))]
+                let written = progress.beside(is_terminal, Box::new(Written::new(stdout(), self.format(is_terminal))));
+                // A topic is to have all of it, whoever reads along.
+                vec![if self.to_topic.is_some() { Box::new(WhileRead::new(written)) } else { written }]
             }
         })
     }
@@ -93,6 +95,14 @@ impl AnswerArgs {
         stop: &Stop,
     ) -> Result<Option<Box<dyn Sink>>, QueryError> {
         let Some(topic) = self.to_topic.clone() else { return Ok(None) };
+        if let Some(owner) = config.connectors.iter().find(|one| one.topic.name == topic) {
+            writeln!(
+                stderr(),
+                "warning: --to-topic: `{topic}` is the topic of connector `{}`: what `run` has published there is there twice then, \
+                 and its readers have to remove duplicates by key; write a topic of its own",
+                owner.name
+            )?;
+        }
         let schema_id = TopicSink::schema_id(config, connector, &topic).await?;
         let (config, connector, request, stop) = (Arc::clone(config), connector.clone(), request.clone(), stop.clone());
         // All of it calls librdkafka, which blocks.

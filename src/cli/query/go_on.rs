@@ -1,10 +1,12 @@
 //! The command that goes on where an interrupted one stopped.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{Write, stderr};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::request::RequestArgs;
+use crate::demo::style;
 use crate::query::sink::QueryResult;
 
 /// What is asked anew: everything else of the command line stays as it is.
@@ -12,17 +14,24 @@ const CHANGED: [&str; 4] = ["--since", "--until", "--max-events", "--max-pages"]
 
 /// Says how far it came, and what to run to get the rest.
 pub fn tell(result: &QueryResult, args: &RequestArgs) -> std::io::Result<()> {
-    let command = command(std::env::args(), result, args);
+    let command = command(std::env::args_os(), result, args);
+    let [events, pages] = [(result.events, "event"), (result.pages, "page")].map(|(count, what)| {
+        let number = style::count(usize::try_from(count).unwrap_or(usize::MAX));
+        format!("{number} {what}{}", if count == 1 { "" } else { "s" })
+    });
+    // All of it is asked again where nothing came.
+    if result.pages == 0 {
+        return Ok(());
+    }
+    let counted = if args.max_events.is_some() { ", and count for --max-events" } else { "" };
     writeln!(
         stderr(),
-        "ended early, after {} events in {} pages; to go on (events of the last millisecond come again):\n  {command}",
-        result.events,
-        result.pages
+        "ended early, after {events} in {pages}; to go on (events of the last millisecond come again{counted}):\n  {command}"
     )
 }
 
 /// The command line with the times that are left: those of the last result on.
-fn command(given: impl Iterator<Item = String>, result: &QueryResult, args: &RequestArgs) -> String {
+fn command(given: impl Iterator<Item = OsString>, result: &QueryResult, args: &RequestArgs) -> String {
     let request = &result.request;
     let last: Option<Timestamp> = result.last.as_deref().and_then(|last| last.parse().ok());
     let (mut since, mut until) = (request.since, request.until);
@@ -37,27 +46,38 @@ fn command(given: impl Iterator<Item = String>, result: &QueryResult, args: &Req
     let mut words = Vec::new();
     let mut given = given;
     while let Some(word) = given.next() {
-        let name = word.split('=').next().unwrap_or_default();
+        let text = word.to_string_lossy();
+        let name = text.split('=').next().unwrap_or_default();
         if !CHANGED.contains(&name) {
             words.push(quoted(&word));
-        } else if !word.contains('=') {
+        } else if !text.contains('=') {
             let _ = given.next();
         }
     }
-    words.push(format!("--since {since:.3} --until {until:.3}"));
+    let mut times = vec![format!("--since {since:.3} --until {until:.3}")];
     let left = |of: Option<u64>, done: u64| of.map(|of| of.saturating_sub(done).max(1));
     for (name, left) in
         [("--max-events", left(args.max_events, result.events)), ("--max-pages", left(args.max_pages, result.pages))]
     {
         if let Some(left) = left {
-            words.push(format!("{name} {left}"));
+            times.push(format!("{name} {left}"));
         }
     }
+    // Behind `--` they would be no options.
+    let at = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    words.splice(at..at, times);
     words.join(" ")
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+fn quoted(word: &OsStr) -> String {
+    let Some(word) = word.to_str() else {
+        let escaped = |byte: &u8| match byte {
+            b'\'' | b'\\' | ..b' ' | 0x7f.. => format!("\\x{byte:02x}"),
+            byte => char::from(*byte).to_string(),
+        };
+        return format!("$'{}'", word.as_encoded_bytes().iter().map(escaped).collect::<String>());
+    };
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
@@ -67,6 +87,8 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
     use clap::Parser;
 
     use super::*;
@@ -74,8 +96,18 @@ mod tests {
 
     #[derive(Parser)]
     struct Line {
+        name: Option<String>,
         #[command(flatten)]
         request: RequestArgs,
+    }
+
+    #[test]
+    fn a_shell_reads_the_words_that_were_given() {
+        for word in [&b"plain"[..], b"it's", b"b\xffg 'x' \\ \n.json", b"", "\u{1f980}".as_bytes()] {
+            let command = format!("printf %s {}", quoted(OsStr::from_bytes(word)));
+            let output = std::process::Command::new("bash").args(["-c", &command]).output().unwrap();
+            assert_eq!(output.stdout, word, "{command}");
+        }
     }
 
     #[test]
@@ -92,14 +124,20 @@ mod tests {
                 Some("2026-11-21T12:00:00.123Z"),
                 "okta --sort-order descending --since 2026-11-15T00:00:00.000Z --until 2026-11-21T12:00:00.124Z --max-events 100",
             ),
+            // Behind `--` there are no options.
+            (
+                vec!["--q=", "--", "acme"],
+                None,
+                "okta --q= --since 2026-11-15T00:00:00.000Z --until 2026-11-22T00:00:00.000Z -- acme",
+            ),
             (vec!["--q", ""], None, "okta --q '' --since 2026-11-15T00:00:00.000Z --until 2026-11-22T00:00:00.000Z"),
         ] {
             let line = ["okta"].into_iter().chain(given);
-            let args = Line::parse_from(line.clone()).request;
+            let args = Line::parse_from(line.clone());
             let result = QueryResult {
                 connector: "acme".to_owned(),
                 org: "https://acme.okta.com".to_owned(),
-                request: args.resolve(now).unwrap(),
+                request: args.request.resolve(now).unwrap(),
                 pages: 2,
                 events: 200,
                 dead_letters: 0,
@@ -107,7 +145,9 @@ mod tests {
                 last: last.map(str::to_owned),
                 ended: Ended::Interrupted,
             };
-            assert_eq!(command(line.map(str::to_owned), &result, &args), expected);
+            assert_eq!(args.name.is_some(), expected.ends_with("acme"));
+            let args = args.request;
+            assert_eq!(command(line.map(OsString::from), &result, &args), expected);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! How far a query is, on stderr, where that is a terminal.
 
-use std::io::{IsTerminal, Write, stderr};
+use std::fs::File;
+use std::io::{IsTerminal, Write, stderr, stdout};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,13 +27,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Drawn on stderr, and only where that is a terminal.
-    pub fn new() -> Self {
-        let bar = ProgressBar::new_spinner();
+    /// Drawn on stderr, and only where that is a terminal, and results do not go to a pipe: a pager may have the screen.
+    pub fn new(is_on_stdout: bool) -> Self {
+        let is_drawn = stderr().is_terminal() && !(is_on_stdout && is_pipe());
+        let bar = if is_drawn { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);
         }
-        if stderr().is_terminal() {
+        if is_drawn {
             bar.enable_steady_tick(TICK);
         }
         Self { bar, covered: Mutex::default() }
@@ -46,8 +50,10 @@ impl Progress {
             }
             News::Waits { known, is_first } => {
                 let window = known.map_or_else(String::new, |known| {
-                    let seconds = known.resets_in.as_secs() + 1;
-                    format!(": {} of {} left, {seconds} s", known.remaining, known.limit)
+                    let (left, seconds) = (known.remaining, known.resets_in.as_secs() + 1);
+                    // Why it waits though there are some.
+                    let pace = if left > 0 { ", and leaving requests to `run`" } else { "" };
+                    format!("{pace}: {left} of {} left, all of them again in {seconds} s", known.limit)
                 });
                 let text = format!("waiting for the rate limit{window}");
                 if self.bar.is_hidden() && *is_first {
@@ -85,6 +91,12 @@ impl Progress {
 
 fn lock(text: &Mutex<String>) -> MutexGuard<'_, String> {
     text.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether somebody reads stdout at once.
+fn is_pipe() -> bool {
+    let stdout = stdout().as_fd().try_clone_to_owned().map(File::from);
+    stdout.and_then(|stdout| stdout.metadata()).is_ok_and(|stdout| stdout.file_type().is_fifo())
 }
 
 struct Beside {

@@ -6,7 +6,7 @@ mod json;
 mod member;
 mod table;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use super::error::QueryError;
 use super::sink::{QueryResult, ResultPage, Sink};
@@ -79,6 +79,38 @@ impl<W: Write + Send> Sink for Written<W> {
         self.format.end(&mut text);
         self.out.write_all(&text)?;
         Ok(self.out.flush()?)
+    }
+}
+
+/// What is written until whoever reads it closes the output, which is no error where there is another sink.
+pub struct WhileRead(Option<Box<dyn Sink>>);
+
+impl WhileRead {
+    /// Of this sink.
+    pub fn new(sink: Box<dyn Sink>) -> Self {
+        Self(Some(sink))
+    }
+
+    fn unless_closed(&mut self, taken: Result<(), QueryError>) -> Result<(), QueryError> {
+        match taken {
+            Err(QueryError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {
+                self.0 = None;
+                Ok(())
+            }
+            taken => taken,
+        }
+    }
+}
+
+impl Sink for WhileRead {
+    fn page(&mut self, page: &ResultPage) -> Result<(), QueryError> {
+        let taken = self.0.as_mut().map_or(Ok(()), |sink| sink.page(page));
+        self.unless_closed(taken)
+    }
+
+    fn end(&mut self, result: &QueryResult) -> Result<(), QueryError> {
+        let taken = self.0.as_mut().map_or(Ok(()), |sink| sink.end(result));
+        self.unless_closed(taken)
     }
 }
 

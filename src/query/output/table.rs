@@ -24,9 +24,16 @@ const NARROWEST: usize = 14;
 const LEFT_OUT: [usize; 3] = [SEVERITY, TARGET, IP];
 /// No column is wider than this where the terminal does not say how wide it is.
 const WIDEST: usize = 60;
+/// What the first page does not show yet: columns that give way get this where the terminal has it.
+const ROOMY: usize = 30;
+/// An IPv4 address, and `CHALLENGE`: those are never cut.
+const LEAST: [(usize, usize); 2] = [(IP, 15), (OUTCOME, 9)];
+/// Characters without a width of their own, as accents, that one column may have.
+const MAX_COMBINED: usize = 4;
 const GAP: &str = "  ";
 
-/// `--output table`. Columns are as wide as the first page needs.
+/// `--output table`. Columns are as wide as the first page needs, and those that give way somewhat wider. Only these are cut, and
+/// only where a terminal shows them.
 pub struct Table {
     paths: [Path; 9],
     /// Columns of the terminal; none: as wide as it gets.
@@ -88,7 +95,13 @@ impl Table {
         for (place, &column) in shown.iter().enumerate() {
             let width = self.widths[column].unwrap_or_default();
             // The end of an event type says more than its beginning.
-            let text = cut(&cells[column], width, column == EVENT);
+            let room = match self.width {
+                Some(_) if FLEXIBLE.contains(&column) => width,
+                // A longer line is better than half an address.
+                Some(_) => width.max(WIDEST),
+                None => usize::MAX,
+            };
+            let text = cut(&combined(&cells[column]), room, column == EVENT);
             let is_last = place + 1 == shown.len();
             let space = if is_last { 0 } else { width.saturating_sub(width_of(&text)) };
             if place > 0 {
@@ -107,7 +120,8 @@ impl Format for Table {
         let rows: Vec<[String; COLUMNS]> = page.elements.iter().map(|element| self.row(element)).collect();
         let natural = |column: usize| {
             let cells = rows.iter().map(|row| width_of(&row[column]));
-            cells.max().unwrap_or_default().clamp(HEADER[column].len(), WIDEST)
+            let least = LEAST.iter().find(|(of, _)| *of == column).map_or(0, |(_, least)| *least);
+            cells.max().unwrap_or_default().max(least).clamp(HEADER[column].len(), WIDEST)
         };
         self.widths = fitted(std::array::from_fn(natural), self.width);
         let style = self.style;
@@ -141,10 +155,15 @@ fn time(published: &str) -> String {
     )
 }
 
-/// The widths that fit into `width`.
+/// The widths that fit into `width`, where that is 34 at the least.
 fn fitted(natural: [usize; COLUMNS], width: Option<usize>) -> [Option<usize>; COLUMNS] {
     let mut widths = natural.map(Some);
-    let Some(width) = width else { return widths };
+    let Some(width) = width else {
+        for column in FLEXIBLE {
+            widths[column] = widths[column].max(Some(ROOMY));
+        }
+        return widths;
+    };
     let total = |widths: &[Option<usize>; COLUMNS]| {
         let shown = widths.iter().flatten();
         shown.clone().sum::<usize>() + GAP.len() * shown.count().saturating_sub(1)
@@ -170,11 +189,26 @@ fn fitted(natural: [usize; COLUMNS], width: Option<usize>) -> [Option<usize>; CO
     }
     shrink(&mut widths, NARROWEST);
     shrink(&mut widths, 1);
+    while total(&widths) < width {
+        let narrow = FLEXIBLE.into_iter().filter(|column| widths[*column].is_some_and(|width| width < ROOMY));
+        let Some(narrowest) = narrow.min_by_key(|column| widths[*column]) else { break };
+        widths[narrowest] = widths[narrowest].map(|width| width + 1);
+    }
     widths
 }
 
 fn width_of(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
+}
+
+/// Without what is more than [`MAX_COMBINED`] on one column.
+fn combined(text: &str) -> String {
+    let mut count = 0;
+    let is_kept = |c: &char| {
+        count = if c.width().unwrap_or(0) == 0 { count + 1 } else { 0 };
+        count <= MAX_COMBINED
+    };
+    text.chars().filter(is_kept).collect()
 }
 
 /// At most so many columns of it, with `…` for what is left out: the beginning, or the end.
@@ -216,6 +250,17 @@ mod tests {
             assert_eq!(widths.iter().all(Option::is_some), width >= 105, "{width}: {widths:?}");
         }
         assert_eq!(fitted(natural, None), natural.map(Some));
+        // A first page of short values leaves room for others.
+        let short = [19, 8, 5, 10, 9, 15, 6];
+        assert_eq!(fitted(short, Some(80))[..4], [Some(19), None, Some(9), Some(10)]);
+        assert_eq!(fitted(short, Some(200)), [19, 8, 30, 30, 9, 15, 30].map(Some));
+        assert_eq!(fitted(short, None), [19, 8, 30, 30, 9, 15, 30].map(Some));
+    }
+
+    #[test]
+    fn accents_do_not_pile_up() {
+        let piled = combined(&format!("e{}a\u{301}", "\u{301}".repeat(3_000)));
+        assert_eq!(piled.chars().count(), 1 + MAX_COMBINED + 2);
     }
 
     #[test]
