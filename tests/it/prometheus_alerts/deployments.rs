@@ -139,7 +139,9 @@ impl Stage {
             let waiting = waiting.connector(avro(victim("registry", 0, usual())));
             let pair = config().connector(victim("pair", 0, usual()));
             let shards = config().connector(victim("shards", 0, usual()));
+            let restarts = config().connector(victim("restarts", 0, usual()));
             workers.extend([
+                Worker::new("restarts", restarts),
                 Worker::new("slow", slow).late(),
                 Worker::new("unread", unread).late(),
                 Worker::new("registry", waiting).late(),

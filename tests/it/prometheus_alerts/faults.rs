@@ -162,6 +162,15 @@ impl<'a> Faulty<'a> {
         let hidden: &Worker = self.stage.worker("hidden");
         hidden.start();
         self.add("OktaKafkaSourceShardWithoutOwner", "page", "shards", "", || hidden.stop());
+        // Ended well each time, so that its shards are let go of at once.
+        let (restarts, org) = (self.stage.worker("restarts"), &self.stage.victim("restarts").org);
+        for _ in 0..4 {
+            restarts.stop();
+            let known = org.request_count();
+            restarts.start();
+            org.await_requests(known + 1, Duration::from_secs(60));
+        }
+        self.add("OktaKafkaSourceRestarts", "ticket", "restarts", &restarts.config.http_listen, || {});
     }
 
     fn late_starters(&mut self) {
