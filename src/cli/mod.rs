@@ -21,7 +21,7 @@ use clap::{Args, Parser, Subcommand};
 
 use self::signals::Signal;
 use crate::config::{Config, Problem};
-use crate::telemetry::{self, LogFormat, Repeats};
+use crate::telemetry::{self, LogFormat};
 
 /// How long background work may go on after a command is done.
 const LINGER: Duration = Duration::from_millis(200);
@@ -97,11 +97,7 @@ pub fn main() -> ExitCode {
         Command::Query(_) => query::LOG_FILTER,
         _ => "info",
     };
-    let repeats = match &cli.command {
-        Command::Run(_) => Repeats::LeftOut,
-        _ => Repeats::Said,
-    };
-    telemetry::init(cli.log_format, log_filter, repeats);
+    telemetry::init(cli.log_format, log_filter);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(problem) => {

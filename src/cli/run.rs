@@ -21,6 +21,8 @@ pub struct RunArgs {
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let config = args.config.load()?;
     args.config.warn(&config);
+    // Not before: of two connectors with the same mistake, each is told.
+    drop(tokio::spawn(telemetry::leave_out_repeats()));
     std::panic::set_hook(Box::new(end_process));
     let stop = Stop::new();
     let stopping = stop.clone();

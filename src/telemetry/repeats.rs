@@ -7,9 +7,7 @@ use std::time::Duration;
 /// Lines of one kind that are said at once.
 const BURST: u32 = 5;
 /// After those, one is said in so long; and a count that nobody heard for so long is told by itself.
-const EVERY: Duration = Duration::from_secs(300);
-/// Between two looks for counts to be told.
-const LOOK: Duration = Duration::from_secs(10);
+pub const EVERY: Duration = Duration::from_secs(300);
 /// Kinds that are remembered. Their number is bounded by what is configured and written here, unless a stranger's text makes
 /// more of them.
 const MOST: usize = 1_000;
@@ -64,16 +62,20 @@ struct Kind<T> {
 #[derive(Debug)]
 pub struct Repeats<T> {
     kinds: HashMap<LineKind, Kind<T>>,
-    looked: Duration,
-}
-
-impl<T> Default for Repeats<T> {
-    fn default() -> Self {
-        Self { kinds: HashMap::new(), looked: Duration::ZERO }
-    }
+    every: Duration,
 }
 
 impl<T> Repeats<T> {
+    /// After the first few, one of a kind is said in `every`.
+    pub fn new(every: Duration) -> Self {
+        Self { kinds: HashMap::new(), every }
+    }
+
+    /// How often somebody has to look at [`untold`](Self::untold).
+    pub fn look(&self) -> Duration {
+        self.every / 30
+    }
+
     /// Whether a line of this kind is said now; `sample` makes what is kept of one that is not. `now` never goes back.
     pub fn judge(&mut self, kind: LineKind, now: Duration, sample: impl FnOnce() -> T) -> Verdict {
         if !self.kinds.contains_key(&kind) && self.kinds.len() >= MOST {
@@ -87,9 +89,9 @@ impl<T> Repeats<T> {
             sample: None,
         });
         known.last = now;
-        while known.left < BURST && now >= known.counted_to + EVERY {
+        while known.left < BURST && now >= known.counted_to + self.every {
             known.left += 1;
-            known.counted_to += EVERY;
+            known.counted_to += self.every;
         }
         if known.left == BURST {
             known.counted_to = now;
@@ -106,11 +108,8 @@ impl<T> Repeats<T> {
 
     /// Lines of which more were left out than was told, since they came no more: each with how many.
     pub fn untold(&mut self, now: Duration) -> Vec<(T, u64)> {
-        if now < self.looked + LOOK {
-            return Vec::new();
-        }
-        self.looked = now;
-        self.take(|kind| now >= kind.last + EVERY)
+        let every = self.every;
+        self.take(|kind| now >= kind.last + every)
     }
 
     /// The same at the end, of all.
@@ -151,7 +150,7 @@ mod tests {
     /// An hour of a fault that repeats every second, and what is said of it.
     #[test]
     fn an_hour_of_the_same_is_some_lines_and_their_counts_add_up() {
-        let mut repeats = Repeats::default();
+        let mut repeats = Repeats::new(EVERY);
         let (mut said, mut told) = (Vec::new(), 0);
         for second in 0..3_600 {
             let now = Duration::from_secs(second);
@@ -180,7 +179,7 @@ mod tests {
 
     #[test]
     fn strange_texts_take_no_memory() {
-        let mut repeats = Repeats::default();
+        let mut repeats = Repeats::new(EVERY);
         let word =
             |n: u32| (0..4).map(|at| char::from(b'a' + u8::try_from(n >> (4 * at) & 15).unwrap())).collect::<String>();
         for n in 0..20_000 {

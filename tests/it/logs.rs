@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use okta_kafka_source::simulator::{DpopMode, FaultKind, Faults, SimulatorConfig};
-use okta_kafka_source::telemetry::{self, LogFormat, Repeats};
+use okta_kafka_source::telemetry::{self, LogFormat};
 use serde_json::Value;
 
 use crate::service_app::app::App;
@@ -224,12 +224,38 @@ fn faults_that_go_on_write_few_lines_and_say_how_many_were_left_out() {
     );
 }
 
+/// Each connector of the file has its own line, however many have the same mistake, whatever `RUST_LOG` is, if it is of no use.
+#[test]
+fn what_is_unwise_in_the_file_is_said_of_each_connector() {
+    let org = Org::with_events(1);
+    let mut config = ConfigYaml::new(&format!("127.0.0.1:{}", free_port()));
+    for number in 0..10 {
+        config = config.connector(org.connector(&format!("org-{number}")).interval("20s"));
+    }
+    let page = page();
+    for (levels, refused) in [("", 0), ("info,okta_kafka_source::okta=debgu", 1)] {
+        let worker = Connector::spawn(&config, &[JSON, ("RUST_LOG", levels)]);
+        let _ = worker.await_log("its start", |line| line.contains("\"started\""), WAIT);
+        worker.stop();
+        let lines = assert_documented(&page, &worker.log());
+        let said = |words: &str| {
+            lines
+                .iter()
+                .filter(|line| line["level"] == "WARN" && line["message"].as_str().unwrap().contains(words))
+                .count()
+        };
+        assert_eq!(said("].interval: "), 10, "{lines:#?}");
+        assert_eq!(said("more like this one"), 0, "{lines:#?}");
+        assert_eq!(said("RUST_LOG is `info,okta_kafka_source::okta=debgu`"), refused, "{lines:#?}");
+    }
+}
+
 /// In a process of its own, since it is the process's hook: this test, told so by a variable, is the one that panics.
 #[test]
 fn a_panic_is_a_line_of_json_too() {
     const CHILD: &str = "OKS_TEST_PANICS";
     if std::env::var_os(CHILD).is_some() {
-        telemetry::init(LogFormat::Json, "off", Repeats::LeftOut);
+        telemetry::init(LogFormat::Json, "off");
         let panics = std::thread::Builder::new().name("shard-7".to_owned()).spawn(|| panic!("two\nlines \"quoted\""));
         assert!(panics.unwrap().join().is_err());
         return;
