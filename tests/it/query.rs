@@ -245,7 +245,7 @@ fn a_page_that_follows_itself_is_asked_for_once() {
 fn what_can_be_known_before_is_said_before() {
     let org = Org::with_events(1);
     let (forty_one, eleven) = ("x".repeat(41), "a b c d e f g h i j k");
-    let rows: [(&[&str], i32, &str); 12] = [
+    let rows: [(&[&str], i32, &str); 13] = [
         (&["--q", &forty_one], 2, "longer than the 40 characters"),
         (&["--q", eleven], 2, "more than the 10 keywords"),
         (&["--limit", "1001"], 2, "1..=1000"),
@@ -254,6 +254,7 @@ fn what_can_be_known_before_is_said_before() {
         (&["--since", "yesterday"], 2, "RFC 3339"),
         (&["--since", "181d"], 2, "180 days"),
         (&["--since", "1h", "--until", "2h"], 2, "is not after --since"),
+        (&["--since", "2026-11-20T00:00:00.0001Z", "--until", "2026-11-20T00:00:00.0005Z"], 2, "is not after --since"),
         (&["--severity", "FATAL"], 2, "--severity"),
         (&["--ip", "localhost"], 2, "--ip"),
         (&["--sort-order", "newest"], 2, "--sort-order"),
@@ -265,6 +266,8 @@ fn what_can_be_known_before_is_said_before() {
         assert_eq!((output.code(), output.stdout.as_str()), (code, ""), "{output:?}");
         assert!(output.stderr.contains(says), "{says}: {output:?}");
     }
+    let unknown = query(&org, &["--outcome", "fail", "--print-request"]);
+    assert!(unknown.code() == 0 && unknown.stderr.contains("has no `FAIL`: it has SUCCESS, FAILURE"), "{unknown:?}");
     let file = config(&org);
     let output = connector::run(&["query", "acmee", "-c", utf8(&file.path())], &[], WAIT);
     assert!(output.code() == 1 && output.stderr.contains("there are: `acme`"), "{output:?}");

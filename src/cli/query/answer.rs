@@ -50,7 +50,7 @@ pub enum Output {
     Ndjson,
     /// One array, Okta's bytes of each event
     Json,
-    /// For spreadsheets; texts that one would take for a formula get an apostrophe in front
+    /// For spreadsheets; texts that one would take for a formula get an apostrophe in front, also behind `;`
     Csv,
     /// For people: time, severity, actor, event, outcome, ip and target, as wide as the terminal
     Table,

@@ -15,6 +15,22 @@ use crate::okta::filter::{self, FilterProblem};
 /// Okta's default page size, and the greatest of its guide.
 const DEFAULT_LIMIT: u16 = 100;
 
+/// `outcome.result` of Okta's reference.
+const OUTCOMES: [&str; 12] = [
+    "SUCCESS",
+    "FAILURE",
+    "SKIPPED",
+    "ALLOW",
+    "DENY",
+    "CHALLENGE",
+    "UNKNOWN",
+    "RATE_LIMIT",
+    "DEFERRED",
+    "SCHEDULED",
+    "ABANDONED",
+    "UNANSWERED",
+];
+
 /// What is asked, and how far.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What is asked")]
@@ -77,7 +93,8 @@ impl RequestArgs {
         if let Some(unwise) = age {
             tracing::warn!("--since {unwise}");
         }
-        if until <= since {
+        // As they are sent.
+        if until.as_millisecond() <= since.as_millisecond() {
             return Err(usage(format!(
                 "--until ({until:.0}) is not after --since ({since:.0}), which is 7d where it is not given: write an earlier --since"
             )));
@@ -119,7 +136,11 @@ impl RequestArgs {
         let filter = self.filter.as_deref().unwrap_or_default();
         let doubtful = filter::advice(filter);
         let doubtful = doubtful.iter().map(|one| format!("--filter: {one}\n{}", filter::caret(filter, one.position)));
-        unknown.chain(doubtful).collect()
+        let outcomes =
+            self.outcome.iter().filter(|outcome| !OUTCOMES.contains(&outcome.as_str())).map(|outcome| {
+                format!("--outcome: Okta's reference has no `{outcome}`: it has {}", OUTCOMES.join(", "))
+            });
+        unknown.chain(outcomes).chain(doubtful).collect()
     }
 }
 

@@ -26,7 +26,7 @@ const BETWEEN: &str = "; ";
 
 /// `--output csv`: a header, and a line for each result, in UTF-8 without a byte order mark.
 ///
-/// What a spreadsheet would take for a formula gets an apostrophe in front: the texts are those of whoever tried to sign in.
+/// What a spreadsheet would take for a formula gets an apostrophe in front, also behind `;`, tabs and line breaks: the texts are those of whoever tried to sign in.
 pub struct Csv {
     columns: Vec<Path>,
     /// Whether what is written may be shown by a terminal.
@@ -42,11 +42,16 @@ impl Csv {
     }
 
     fn line<'a>(&self, cells: impl Iterator<Item = std::borrow::Cow<'a, str>>, out: &mut Vec<u8>) {
+        let before = out.len();
         for (index, text) in cells.enumerate() {
             if index > 0 {
                 out.push(b',');
             }
             cell(&text, self.is_shown, out);
+        }
+        if out.len() == before {
+            // An empty line is no row to most readers.
+            out.extend_from_slice(b"\"\"");
         }
         out.extend_from_slice(b"\r\n");
     }
@@ -66,7 +71,7 @@ impl Format for Csv {
 }
 
 fn cell(text: &str, is_shown: bool, out: &mut Vec<u8>) {
-    let mut text = if is_formula(text) { format!("'{text}") } else { text.to_owned() };
+    let mut text = harmless(text);
     if is_shown {
         text = text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect();
     }
@@ -78,9 +83,28 @@ fn cell(text: &str, is_shown: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// A number may begin with a sign.
-fn is_formula(text: &str) -> bool {
-    text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && text.parse::<f64>().is_err()
+/// What may begin a cell where a spreadsheet takes it for the list separator, or ignores quotation marks.
+const SEPARATORS: [char; 4] = [';', '\t', '\r', '\n'];
+
+/// With an apostrophe in front of whatever a spreadsheet would take for a formula, in whichever part it splits the text into.
+fn harmless(text: &str) -> String {
+    let mut whole = String::with_capacity(text.len());
+    for (index, part) in text.split_inclusive(SEPARATORS).enumerate() {
+        let begins = if index == 0 { part } else { part.trim_start_matches(' ') };
+        whole.push_str(&part[..part.len() - begins.len()]);
+        if is_formula(begins, index == 0) {
+            whole.push('\'');
+        }
+        whole.push_str(begins);
+    }
+    whole
+}
+
+/// A number may begin with a sign. The signs are also those of East Asian keyboards, which some spreadsheets read alike.
+fn is_formula(text: &str, is_first: bool) -> bool {
+    let begins = text.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+        || (is_first && text.starts_with(['\t', '\r', '\n']));
+    begins && text.trim_end_matches(SEPARATORS).parse::<f64>().is_err()
 }
 
 #[cfg(test)]
@@ -105,6 +129,21 @@ mod tests {
         let expected = "uuid,x,n,t.i\r\na,\"he said \"\"no\"\", and\r\nleft\",-1.5,1; 2\r\n\
                         '=cmd|' /C calc'!A0,\" space\",'-2+3,\r\n,,,\r\n'@b,,\"{\"\"k\"\":1}\",\r\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+        for (text, expected) in [
+            ("x;=cmd|' /C calc'!A0", "x;'=cmd|' /C calc'!A0"),
+            ("x; +1; -2;@y", "x; +1; -2;'@y"),
+            ("\t=1", "'\t'=1"),
+            ("a\n=1", "\"a\n'=1\""),
+            ("＝1+1", "'＝1+1"),
+            ("a=b;c-d", "a=b;c-d"),
+        ] {
+            let mut out = Vec::new();
+            cell(text, false, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+        let mut one = Vec::new();
+        Csv::new(&columns[..1], false).element(&page::split(&Bytes::from_static(b"[7]")).unwrap()[0], &mut one);
+        assert_eq!(one, b"\"\"\r\n", "a row, and no empty line");
         assert_eq!(Csv::new(&[], false).columns.len(), DEFAULT_COLUMNS.len());
     }
 }
