@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::file::{Choice, Dashboard, Query, escaped, labels_of, text_of};
-use super::run::{JOB, Run};
+use super::run::{CLUSTER, JOB, NAMESPACE, Run};
 use crate::support::connector::unix_seconds;
 use crate::support::prometheus::Prometheus;
 use crate::support::prove;
@@ -22,10 +22,12 @@ fn every_query_finds_what_it_asks_for() {
     let dashboard = Dashboard::shipped();
     let queries = dashboard.queries();
     assert!(queries.len() > 60, "{} queries", queries.len());
-    let all = (".*".to_owned(), ".*".to_owned());
-    let one = ("hooli".to_owned(), escaped(&run.owner("hooli")));
-    for (connector, instance) in [all, one] {
+    let all = [".*", ".*", ".*", ".*"].map(str::to_owned);
+    let one = [escaped(CLUSTER), escaped(NAMESPACE), "hooli".to_owned(), escaped(&run.owner("hooli"))];
+    for [cluster, namespace, connector, instance] in [all, one] {
         let chosen = [
+            ("cluster", cluster),
+            ("namespace", namespace),
             ("job", format!("({JOB})")),
             ("connector", connector.clone()),
             ("instance", instance),
@@ -51,7 +53,7 @@ fn every_query_finds_what_it_asks_for() {
             began.elapsed().as_secs()
         ),
         &format!(
-            "{} queries, asked for all connectors and for one, and 3 variables: none is empty; each label of a legend and \
+            "{} queries, asked for all connectors and for one, and 5 variables: none is empty; each label of a legend and \
              each column is one that the answer has",
             queries.len()
         ),
@@ -169,7 +171,8 @@ fn assert_variables(run: &Run, dashboard: &Dashboard) {
     for variable in dashboard.variables().iter().filter(|variable| variable["type"] == "query") {
         let name = text_of(&variable["name"]);
         let query = text_of(&variable["query"]["query"]);
-        let choice = Choice(BTreeMap::from([("job".to_owned(), format!("({JOB})"))]));
+        let chosen = [("cluster", escaped(CLUSTER)), ("namespace", escaped(NAMESPACE)), ("job", format!("({JOB})"))];
+        let choice = Choice(chosen.map(|(name, value)| (name.to_owned(), value)).into());
         let inner =
             |function: &str| query.strip_prefix(function)?.strip_prefix('(')?.strip_suffix(')').map(str::to_owned);
         let found: BTreeSet<String> = match (inner("label_values"), inner("query_result")) {
@@ -187,6 +190,8 @@ fn assert_variables(run: &Run, dashboard: &Dashboard) {
             _ => panic!("{name} asks `{query}`"),
         };
         let wanted: &[&str] = match name.as_str() {
+            "cluster" => &[CLUSTER],
+            "namespace" => &[NAMESPACE],
             "job" => &[JOB],
             "connector" => &["acme", "hooli", "initech"],
             "instance" => &run.instances.each_ref().map(String::as_str),
@@ -195,7 +200,7 @@ fn assert_variables(run: &Run, dashboard: &Dashboard) {
         assert_eq!(found, wanted.iter().map(|&one| one.to_owned()).collect(), "{name}");
         of_prometheus += 1;
     }
-    assert_eq!(of_prometheus, 3);
+    assert_eq!(of_prometheus, 5);
 }
 
 #[test]

@@ -17,6 +17,8 @@ use crate::support::shared_broker::shared_broker;
 
 /// The label of the workers' targets.
 pub const JOB: &str = "okta-kafka-source";
+pub const CLUSTER: &str = "eu-1";
+pub const NAMESPACE: &str = "siem";
 
 const WAIT: Duration = Duration::from_secs(60);
 const SCRAPED_EVERY: Duration = Duration::from_millis(250);
@@ -49,7 +51,7 @@ impl Run {
         let instances = [&config, &second, &third].map(|one| one.http_listen.clone());
         let mut scrapes = Scrapes::new().interval(SCRAPED_EVERY);
         for instance in &instances {
-            scrapes = scrapes.target(instance, &[("job", JOB)]);
+            scrapes = scrapes.target(instance, &[("cluster", CLUSTER), ("namespace", NAMESPACE), ("job", JOB)]);
         }
         for name in ["recording.yaml", "alerts.yaml"] {
             scrapes = scrapes.rules(&at_once(name, folder.path()));
