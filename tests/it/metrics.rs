@@ -175,9 +175,13 @@ fn what_is_served_is_what_the_page_says_and_nothing_else() {
         let of = series.iter().filter(|series| series.get(label).is_some_and(|found| found == value));
         (of.clone().count(), of.filter(is_code).count())
     };
-    let (beta, beta_codes) = with("connector", "beta");
-    let fixed = beta - beta_codes;
-    // A service app's has one more than an API token's.
+    let [of_token, of_app] = ["acme", "beta"].map(|name| {
+        let (all, codes) = with("connector", name);
+        all - codes
+    });
+    assert_eq!(of_token + 1, of_app, "the end of its access token");
+    let fixed = of_token;
+    // `200` and `error` are there at first.
     assert_eq!(fixed + 2, page.number_behind("A connector has"));
     assert_eq!(fixed + codes, page.number_behind("series at first and"));
     let shard = series.iter().find_map(|series| series.get("shard")).unwrap();
