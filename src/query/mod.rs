@@ -274,12 +274,15 @@ impl Query {
             let since = *failing_since.get_or_insert_with(|| self.clock.elapsed());
             let after = self.clock.elapsed().saturating_sub(since);
             let is_rate_limit = matches!(reason, RetryReason::RateLimit | RetryReason::Concurrency);
-            if after >= self.retry_for * if is_rate_limit { RATE_LIMIT_PATIENCE } else { 1 } {
+            let left = (self.retry_for * if is_rate_limit { RATE_LIMIT_PATIENCE } else { 1 }).saturating_sub(after);
+            if left.is_zero() {
                 return Err(QueryError::GivenUp { after, problem });
             }
-            // How long a 429 is to be rested for, the gate knows.
-            let rest =
-                if is_rate_limit && outcome.was_sent { Duration::ZERO } else { delays.next().unwrap_or(RETRY.1) };
+            // How long a 429 is to be rested for, the gate knows. The last try is at the end of the time that was given.
+            let rest = match is_rate_limit && outcome.was_sent {
+                true => Duration::ZERO,
+                false => delays.next().unwrap_or(RETRY.1).min(RETRY.1).min(left),
+            };
             say(News::Retries { problem: &problem, after: rest });
             tokio::time::sleep(rest).await;
         }

@@ -1,6 +1,6 @@
 //! `query`: what it asks the org, and no page more than it needs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use okta_kafka_source::simulator::{Authorization, FaultKind, SimulatorConfig};
 use serde_json::Value;
@@ -183,8 +183,12 @@ fn what_fails_is_asked_again_and_what_is_refused_is_shown_with_its_place() {
     assert!(output.stderr.contains("`next` link is refused"), "{output:?}");
     // For ever: given up.
     (0..100).for_each(|_| org.inject(FaultKind::Http503));
-    let output = query(&org, &["--retry-for", "1s"]);
+    let began = Instant::now();
+    let output = query(&org, &["--retry-for", "3s"]);
+    let took = began.elapsed();
     assert_eq!((output.code(), output.stdout.as_str()), (1, ""), "{output:?}");
+    // The third rest alone would be 2 to 4 s long.
+    assert!((3.0..4.5).contains(&took.as_secs_f32()), "{took:?}");
     assert!(output.stderr.contains("the query is given up") && output.stderr.contains("--retry-for"), "{output:?}");
 
     let org = Org::start(SimulatorConfig { events: 5, ..SimulatorConfig::default() });
