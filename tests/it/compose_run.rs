@@ -123,13 +123,14 @@ fn the_services_of_the_compose_file_work_together() {
     let worker = connector::spawn(&service.command(), &environment);
 
     // A consumer of this machine's, who comes to the port that is published, reads Avro by the registry's schema.
-    let records = await_some(|| {
-        let there = topics::topic_exists(&outside, "okta.system-log");
-        let records =
-            if there { topics::read_all(&outside, "okta.system-log", Isolation::ReadCommitted) } else { vec![] };
-        (records.len() >= 300).then_some(records)
-    })
-    .unwrap_or_else(|| panic!("no records:\n{}", worker.tail(40)));
+    let records = worker
+        .poll(WAIT, || {
+            let there = topics::topic_exists(&outside, "okta.system-log");
+            let records =
+                if there { topics::read_all(&outside, "okta.system-log", Isolation::ReadCommitted) } else { vec![] };
+            (records.len() >= 300).then_some(records)
+        })
+        .unwrap_or_else(|| panic!("no records:\n{}", worker.tail(40)));
     let registered = Registry::at(port_of(&schemas).parse().unwrap());
     let id = |value: &[u8]| u32::from_be_bytes(value[1..5].try_into().unwrap());
     let values = || records.iter().map(|record| record.value.as_deref().unwrap());
@@ -142,13 +143,14 @@ fn the_services_of_the_compose_file_work_together() {
 
     // Prometheus sees the connector, and has the rules and the alerts.
     let _ = prometheus.await_line("that it is ready", |line| line.contains("Server is ready"), WAIT);
-    let up = await_some(|| {
-        let answer = metrics::get(&prometheus_port, "/api/v1/query?query=up{job=%22okta-kafka-source%22}").ok()?;
-        answer.body.contains("\"1\"").then_some(answer.body)
-    })
-    .expect("Prometheus sees the connector");
+    let up = prometheus
+        .poll(WAIT, || {
+            let answer = metrics::get(&prometheus_port, "/api/v1/query?query=up{job=%22okta-kafka-source%22}").ok()?;
+            answer.body.contains("\"1\"").then_some(answer.body)
+        })
+        .expect("Prometheus sees the connector");
     assert!(up.contains(&http), "{up}");
-    let fresh = await_some(|| {
+    let fresh = prometheus.poll(WAIT, || {
         let answer = metrics::get(&prometheus_port, "/api/v1/query?query=okta_kafka_source:freshness_seconds").ok()?;
         answer.body.contains("\"connector\":\"simulated\"").then_some(())
     });
@@ -176,17 +178,4 @@ fn the_services_of_the_compose_file_work_together() {
             stopped.as_secs_f64()
         ),
     );
-}
-
-/// Asks every 100 ms until there is an answer.
-fn await_some<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
-    let deadline = Instant::now() + WAIT;
-    loop {
-        match ask() {
-            Some(answer) => return Some(answer),
-            None if Instant::now() > deadline => return None,
-            // Nothing tells: neither Kafka nor Prometheus say when something changed.
-            None => std::thread::sleep(Duration::from_millis(100)),
-        }
-    }
 }

@@ -11,6 +11,7 @@ use okta_kafka_source::okta::auth::credential::Credential;
 use super::{Client, Origin, options, url};
 use crate::support::recorder::{Recorder, Reply};
 use crate::support::service_key::{Form, Kind, ServiceKey};
+use crate::support::until::until;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -28,6 +29,12 @@ fn auth(written: &str) -> Auth {
          auth: {written}\n    topic: okta\n"
     );
     Config::parse(&text, &|_| None).expect("valid").connectors[0].auth.clone()
+}
+
+/// Until the access token, which lives a second, is over; of an API token nothing is to be awaited.
+async fn ended(credential: &Credential) {
+    let is_over = async || credential.token_left().unwrap_or_default().is_zero().then_some(());
+    until("the end of the access token", 10 * SECOND, is_over).await;
 }
 
 /// The runtime has one thread, as all of these tests: where that reads the file, nothing goes on.
@@ -57,13 +64,13 @@ async fn a_secret_whose_file_hangs_stalls_nobody_and_is_used_when_it_comes() {
             let _ = is_done.recv_timeout(20 * SECOND);
             hung.release();
         });
-        // The access token lives a second: this is time that passes for it, and no event.
-        tokio::time::sleep(SECOND + SECOND / 10).await;
+        ended(&credential).await;
         let (started, mut ticks) = (Instant::now(), 0);
         let asked = client.get(&page, &credential);
         let ticking = async {
+            let mut clock = tokio::time::interval(SECOND / 20);
             loop {
-                tokio::time::sleep(SECOND / 20).await;
+                let _ = clock.tick().await;
                 ticks += 1;
             }
         };
@@ -71,7 +78,7 @@ async fn a_secret_whose_file_hangs_stalls_nobody_and_is_used_when_it_comes() {
         assert!(outcome.result.is_ok() && started.elapsed() < 10 * SECOND, "{name}: {:?}", started.elapsed());
         assert!(ticks > 20, "{name}: others ran {ticks} times meanwhile");
         // Nobody waits a second time, and a 401 has it read again by nobody else.
-        tokio::time::sleep(SECOND + SECOND / 10).await;
+        ended(&credential).await;
         let started = Instant::now();
         assert!(client.get(&page, &credential).await.result.is_ok(), "{name}");
         credential.read_again(&org, "acme").await;

@@ -17,6 +17,7 @@ use super::server::{Server, Step};
 use super::{Client, EVENTS, Origin, answer, options, org, url};
 use crate::support::recorder::{Recorder, Reply};
 use crate::support::service_key::{Form, Kind, ServiceKey};
+use crate::support::until::until;
 
 pub(super) const APP: &str = "0oa1test";
 const DATE: &str = "date: Thu, 12 Mar 2026 04:57:46 GMT";
@@ -400,14 +401,13 @@ async fn a_renewal_that_fails_while_the_token_lives_is_no_outage() {
     let credential = Credential::new(&org, &auth(&key(), ", key_id: kid-1"));
     let got = || async { client.get(&url(&org, "since=a"), &credential).await.result.is_ok() };
     assert!(got().await);
-    // This is the time that passes for the token, and no event.
-    tokio::time::sleep(Duration::from_millis(2_450)).await;
+    let is_due = async || credential.token_left().filter(|left| *left < Duration::from_millis(600)).map(drop);
+    until("the last fifth of the token's life", Duration::from_secs(10), is_due).await;
     for _ in 0..3 {
         assert!(got().await, "the old token is good, and nobody waits for the new one");
     }
-    while server.token_exchanges().len() < 2 {
-        tokio::task::yield_now().await;
-    }
+    let is_asked = async || (server.token_exchanges().len() == 2).then_some(());
+    until("the renewal", Duration::from_secs(10), is_asked).await;
     let exchanges = server.exchanges();
     let mut pages = exchanges.iter().filter(|exchange| exchange.is_for_a_page());
     assert!(pages.all(|page| page.request.header("authorization") == Some("Bearer first")));

@@ -1,7 +1,7 @@
 //! What a service app's session makes of tokens, refusals and files that are not as they should be.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use okta_kafka_source::okta::auth::credential::Credential;
 use okta_kafka_source::okta::error::{RetryReason, Severity};
@@ -14,6 +14,7 @@ use super::server::{Server, Step};
 use super::{Client, Origin, answer, options, org, url};
 use crate::support::recorder::{Recorder, Reply};
 use crate::support::service_key::{Form, Kind, ServiceKey};
+use crate::support::until::until;
 
 /// `echo new > okta.kid` empties the file first; and what stands in it may be the key.
 #[tokio::test]
@@ -136,29 +137,25 @@ async fn what_keeps_a_token_from_being_renewed_is_told_while_the_old_one_lives()
     let org: Origin = server.origin().parse().unwrap();
     let client = Client::new(org.clone(), options()).unwrap();
     let credential = Credential::new(&org, &auth);
-    let began = Instant::now();
-    let until = async |wanted: &str| {
-        loop {
+    let told = async |wanted: &str| {
+        let asked = async || {
             let outcome = client.get(&url(&org, "since=a"), &credential).await;
             assert!(outcome.result.is_ok(), "{outcome:?}");
             let trouble = credential.trouble().unwrap_or_default();
-            if trouble.contains(wanted) && wanted.is_empty() == trouble.is_empty() {
-                return trouble;
-            }
-            assert!(began.elapsed() < Duration::from_secs(20), "not {wanted:?} but {trouble:?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+            (trouble.contains(wanted) && wanted.is_empty() == trouble.is_empty()).then_some(trouble)
+        };
+        until(&format!("trouble with {wanted:?}"), Duration::from_secs(20), asked).await
     };
     assert_eq!(credential.token_left(), Some(Duration::ZERO));
-    let _ = until("").await;
+    let _ = told("").await;
     assert!(credential.token_left().is_some_and(|left| left <= Duration::from_secs(4) && !left.is_zero()));
     std::fs::remove_file(file.path()).unwrap();
-    let told = until("access token not renewed, the old one is good for").await;
-    assert!(told.contains("kid is invalid"), "{told}");
+    let trouble = told("access token not renewed, the old one is good for").await;
+    assert!(trouble.contains("kid is invalid"), "{trouble}");
     // The next attempt is good, with the key that is in memory.
-    let _ = until("private key not read again").await;
+    let _ = told("private key not read again").await;
     std::fs::write(file.path(), &pem).unwrap();
-    let _ = until("").await;
+    let _ = told("").await;
 }
 
 /// A key and its id in two files are read between the one and the other.

@@ -12,6 +12,7 @@ use super::oauth::auth_with;
 use super::{Client, Origin, Outcome, options, url};
 use crate::support::prove;
 use crate::support::service_key::{Form, Kind, ServiceKey};
+use crate::support::until::until;
 
 const CLIENT_ID: &str = "0oa1simulated2app3x7";
 
@@ -170,11 +171,8 @@ async fn the_endpoints_troubles_are_told_from_refusals() {
     let (_, requests) = app.counts();
     assert!(app.get().await.result.is_err());
     assert_eq!(app.counts().1, requests);
-    let deadline = std::time::Instant::now() + Duration::from_secs(10);
-    while app.get().await.result.is_err() {
-        assert!(std::time::Instant::now() < deadline, "asked again after the rest");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let page = async || app.get().await.result.ok();
+    let _ = until("a page after the rest", Duration::from_secs(10), page).await;
 }
 
 #[tokio::test]

@@ -3,8 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -113,17 +112,21 @@ impl<'a> Faulty<'a> {
 
     /// Somebody else uses nearly all of each window.
     fn quota(&mut self) {
-        let (victim, stop) = (self.stage.victim("quota"), Arc::new(AtomicBool::new(false)));
-        let (address, token, stopped) = (victim.org.authority(), victim.org.token().to_owned(), Arc::clone(&stop));
+        let victim = self.stage.victim("quota");
+        let (address, token) = (victim.org.authority(), victim.org.token().to_owned());
+        let (stop, stopped) = mpsc::channel();
         let _ = thread::spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
+            let mut rest = Duration::ZERO;
+            // Until it is told to stop.
+            while stopped.recv_timeout(rest) == Err(RecvTimeoutError::Timeout) {
                 let (left, reset) = ask(&address, &token);
-                let rest = if left > 6 { 0.0 } else { (reset - unix_seconds()).clamp(0.1, 5.0) };
-                thread::sleep(Duration::from_secs_f64(rest));
+                let rest_seconds = if left > 6 { 0.0 } else { (reset - unix_seconds()).clamp(0.1, 5.0) };
+                rest = Duration::from_secs_f64(rest_seconds);
             }
         });
         self.add("OktaKafkaSourceQuotaNearlyUsed", "ticket", "faulty", &victim.name, move || {
-            stop.store(true, Ordering::Relaxed)
+            // It may have ended by itself, with its org.
+            let _ = stop.send(());
         });
     }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
@@ -195,11 +195,14 @@ impl Connector {
         timeout: Duration,
     ) -> f64 {
         let mut last = None;
-        self.poll(timeout, || {
-            last = self.metric(name, labels);
-            last.filter(|value| wanted(*value))
-        })
-        .unwrap_or_else(|| panic!("{name}{labels:?} stayed at {last:?} for {timeout:?}:\n{}", self.process.tail(40)))
+        self.process
+            .poll(timeout, || {
+                last = self.metric(name, labels);
+                last.filter(|value| wanted(*value))
+            })
+            .unwrap_or_else(|| {
+                panic!("{name}{labels:?} stayed at {last:?} for {timeout:?}:\n{}", self.process.tail(40))
+            })
     }
 
     /// The value of a metric of one connector, by its name without the prefix; `labels` are those beside `connector`.
@@ -238,22 +241,9 @@ impl Connector {
 
     /// Waits until a page answers with this status. Panics with the end of the log.
     pub fn await_http(&self, path: &str, status: u16, timeout: Duration) -> Answer {
-        self.poll(timeout, || self.http(path).filter(|answer| answer.status == status))
+        self.process
+            .poll(timeout, || self.http(path).filter(|answer| answer.status == status))
             .unwrap_or_else(|| panic!("{path} did not answer {status} within {timeout:?}:\n{}", self.process.tail(40)))
-    }
-
-    /// Asks until there is an answer; its HTTP pages tell nothing by themselves, so they are asked every 20 ms.
-    fn poll<T>(&self, timeout: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            if let Some(answer) = ask() {
-                return Some(answer);
-            }
-            // Its end is the one event there is to wait for meanwhile.
-            if Instant::now() > deadline || self.process.try_wait(Duration::from_millis(20)).is_some() {
-                return None;
-            }
-        }
     }
 }
 

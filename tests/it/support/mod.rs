@@ -57,4 +57,5 @@ pub mod tail;
 pub mod terminal;
 pub mod tls_front;
 pub mod topics;
+pub mod until;
 pub mod verifier;

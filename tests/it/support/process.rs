@@ -166,6 +166,20 @@ impl Process {
         }
     }
 
+    /// Asks every 50 ms until there is an answer: for what tells nothing by itself. `None` where it ended, or `timeout` is over.
+    pub fn poll<T>(&self, timeout: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            if let Some(answer) = ask() {
+                return Some(answer);
+            }
+            // Its end is the one event there is to wait for meanwhile.
+            if Instant::now() > deadline || self.try_wait(Duration::from_millis(50)).is_some() {
+                return None;
+            }
+        }
+    }
+
     /// Whether it has not ended yet (a stopped process runs, too).
     pub fn is_running(&self) -> bool {
         self.shared.state.lock().unwrap().status.is_none()

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -167,11 +167,12 @@ impl Prometheus {
     /// Asks until `wanted` holds of what the query gives.
     pub fn await_query(&self, query: &str, wanted: impl Fn(&[Sample]) -> bool, timeout: Duration) -> Vec<Sample> {
         let mut last = Vec::new();
-        self.poll(timeout, || {
-            last = self.query(query);
-            wanted(&last).then(|| last.clone())
-        })
-        .unwrap_or_else(|| panic!("`{query}` stayed at {last:?} for {timeout:?}"))
+        self.process
+            .poll(timeout, || {
+                last = self.query(query);
+                wanted(&last).then(|| last.clone())
+            })
+            .unwrap_or_else(|| panic!("`{query}` stayed at {last:?} for {timeout:?}"))
     }
 
     /// All alerts that are pending or firing.
@@ -192,30 +193,17 @@ impl Prometheus {
     /// Asks until `wanted` holds of the alerts.
     pub fn await_alerts(&self, what: &str, wanted: impl Fn(&[Alert]) -> bool, timeout: Duration) -> Vec<Alert> {
         let mut last = Vec::new();
-        self.poll(timeout, || {
-            last = self.alerts();
-            wanted(&last).then(|| last.clone())
-        })
-        .unwrap_or_else(|| panic!("no {what} within {timeout:?}: {last:#?}"))
+        self.process
+            .poll(timeout, || {
+                last = self.alerts();
+                wanted(&last).then(|| last.clone())
+            })
+            .unwrap_or_else(|| panic!("no {what} within {timeout:?}: {last:#?}"))
     }
 
     /// Waits for `duration`, in which it must not end.
     pub fn runs_on(&self, duration: Duration) {
         self.process.runs_on(duration);
-    }
-
-    /// It tells nothing by itself, so it is asked every 100 ms.
-    fn poll<T>(&self, timeout: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            if let Some(answer) = ask() {
-                return Some(answer);
-            }
-            if Instant::now() > deadline {
-                return None;
-            }
-            self.process.runs_on(Duration::from_millis(100));
-        }
     }
 }
 
