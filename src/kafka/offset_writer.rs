@@ -90,15 +90,12 @@ pub fn write(
         };
         let ended = producer.publish(1, send, None, &give_up);
         debug!(transactional_id = id, attempt, ?ended, "offset record");
-        let (undelivered, code) = match &ended {
+        if let TransactionEnd::Committed { end, .. } = ended {
             // The commit's marker is behind the record.
-            TransactionEnd::Committed { end, .. } => return Ok(end.map(|end| end - 2)),
-            TransactionEnd::Aborted { undelivered, code }
-            | TransactionEnd::Fenced { undelivered, code }
-            | TransactionEnd::Unknown { undelivered, code } => (undelivered.as_slice(), *code),
-            TransactionEnd::Late { code } => (&[][..], *code),
-            TransactionEnd::Miscounted { .. } | TransactionEnd::Stuck { .. } => (&[][..], RDKafkaErrorCode::Unknown),
-        };
+            return Ok(end.map(|end| end - 2));
+        }
+        let (undelivered, code) = ended.reasons();
+        let code = code.unwrap_or(RDKafkaErrorCode::Unknown);
         if producer.refused_topics().contains(topic) {
             return Err(OffsetWriteError::Refused(advice(TOPIC_REFUSED, topic)));
         }

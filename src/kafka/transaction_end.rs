@@ -75,6 +75,17 @@ impl TransactionEnd {
         }
     }
 
+    /// Why it was not committed: the records that were not taken, and the first reason, as far as somebody said one.
+    pub fn reasons(&self) -> (&[Undelivered], Option<RDKafkaErrorCode>) {
+        match self {
+            Self::Aborted { undelivered, code }
+            | Self::Fenced { undelivered, code }
+            | Self::Unknown { undelivered, code } => (undelivered, Some(*code)),
+            Self::Late { code } => (&[], Some(*code)),
+            Self::Committed { .. } | Self::Stuck { .. } | Self::Miscounted { .. } => (&[], None),
+        }
+    }
+
     /// What an abort says that was confirmed after so long, by the monotonic clock and by the other one (in seconds).
     pub(super) fn of_abort(self, monotonic: Duration, wall_seconds: f64) -> Self {
         match self {

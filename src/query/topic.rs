@@ -286,13 +286,7 @@ impl TopicSink {
         if let Some(refused) = producer.refused_topics().first() {
             return Err(TopicSinkError::Refused(error::advice(error::TOPIC_REFUSED, refused)).into());
         }
-        let (undelivered, code) = match &end {
-            TransactionEnd::Aborted { undelivered, code }
-            | TransactionEnd::Fenced { undelivered, code }
-            | TransactionEnd::Unknown { undelivered, code } => (undelivered.as_slice(), Some(*code)),
-            TransactionEnd::Late { code } => (&[][..], Some(*code)),
-            _ => (&[][..], None),
-        };
+        let (undelivered, code) = end.reasons();
         let topic_of = |one: &Undelivered| match one.tag.kind {
             RecordKind::Event => &self.to.topic,
             _ => &self.to.dead_letter_topic,

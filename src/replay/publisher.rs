@@ -323,13 +323,7 @@ impl<'a> Publisher<'a> {
         if let Some(refused) = producer.refused_topics().first() {
             return Err(ReplayError::Refused(error::advice(error::TOPIC_REFUSED, refused)));
         }
-        let (undelivered, code) = match &end {
-            TransactionEnd::Aborted { undelivered, code }
-            | TransactionEnd::Fenced { undelivered, code }
-            | TransactionEnd::Unknown { undelivered, code } => (undelivered.as_slice(), Some(*code)),
-            TransactionEnd::Late { code } => (&[][..], Some(*code)),
-            _ => (&[][..], None),
-        };
+        let (undelivered, code) = end.reasons();
         let of = |verdict| undelivered.iter().find(|one| judge(one.code) == verdict);
         if let Some(refused) = of(Verdict::Topic) {
             let which = if refused.tag.kind == RecordKind::Event { &self.replay.to.topic } else { &topic };

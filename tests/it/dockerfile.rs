@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::python;
+use crate::support::rust_files::rust_files;
 
 #[test]
 fn hadolint_finds_nothing_in_the_dockerfile() {
@@ -134,7 +135,7 @@ fn the_build_context_is_what_the_build_reads() {
         read.extend(sources.split(' ').filter(|source| root(source).is_file()).map(str::to_owned));
     }
     // Files that the compiler takes into the program.
-    for file in rust_files(&root("src")) {
+    for file in rust_files("src") {
         let source = fs::read_to_string(&file).unwrap();
         for rest in source.split("include_str!(\"").chain(source.split("include_bytes!(\"")).skip(1) {
             let Some((name, _)) = rest.split_once("\")") else { continue };
@@ -157,12 +158,6 @@ fn images() -> Vec<String> {
     let dockerfile = text("Dockerfile");
     let from = dockerfile.lines().filter_map(|line| line.strip_prefix("FROM "));
     from.map(|rest| rest.split(' ').next().unwrap().to_owned()).collect()
-}
-
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let files = entries.flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] });
-    files.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
 fn root(path: &str) -> PathBuf {

@@ -3,8 +3,9 @@
 //! docs/ARCHITECTURE.md gives the reasons. clippy.toml enforces a part of it a second time, by type.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::support::rust_files::rust_files;
 use crate::support::rust_paths;
 
 /// One rule: files under one of `folders` name none of `forbidden`.
@@ -123,13 +124,17 @@ const MAX_LINES: usize = 500;
 
 #[test]
 fn no_folder_names_what_its_layer_may_not() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let files = rust_files("src");
     let mut violations = Vec::new();
     for rule in RULES {
         let mut covered = 0;
-        for file in files.iter().filter(|file| rule.covers(file)) {
+        for (path, file) in files.iter().map(|path| (path, path.strip_prefix(&sources).unwrap())) {
+            if !rule.covers(file) {
+                continue;
+            }
             covered += 1;
-            let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file)).unwrap();
+            let source = fs::read_to_string(path).unwrap();
             for (line, name) in rust_paths::named(&source, rule.forbidden) {
                 violations.push(format!("src/{}:{line} names `{name}`: {}", file.display(), rule.why));
             }
@@ -144,10 +149,9 @@ fn no_file_is_longer_than_500_lines() {
     let mut violations = Vec::new();
     for folder in ["src", "tests", "benches"] {
         for file in rust_files(folder) {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(&file);
-            let lines = fs::read_to_string(path).unwrap().lines().count();
+            let lines = fs::read_to_string(&file).unwrap().lines().count();
             if lines > MAX_LINES {
-                violations.push(format!("{folder}/{} has {lines} lines", file.display()));
+                violations.push(format!("{} has {lines} lines", file.display()));
             }
         }
     }
@@ -165,23 +169,4 @@ impl Rule {
         });
         under(self.folders) && !under(self.except) && !of_tests
     }
-}
-
-/// The `.rs` files below a folder of the repository, as paths below that folder, sorted.
-fn rust_files(folder: &str) -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let mut found = Vec::new();
-    let mut folders = vec![root.clone()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path.strip_prefix(&root).unwrap().to_owned());
-            }
-        }
-    }
-    found.sort();
-    found
 }

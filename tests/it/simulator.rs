@@ -17,23 +17,13 @@ mod shapes;
 mod signer;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+
+use crate::support::rust_files::rust_files;
 
 /// A mistake in a parser must not be made twice and cancel out, so the simulated org stands alone in the crate.
 #[test]
 fn the_simulator_names_no_other_module_of_the_crate() {
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/simulator")];
-    let mut files: Vec<PathBuf> = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                files.push(path);
-            }
-        }
-    }
+    let files = rust_files("src/simulator");
     assert!(files.len() > 10, "found only {files:?}");
     for file in files {
         let source = fs::read_to_string(&file).unwrap();

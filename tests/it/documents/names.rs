@@ -44,7 +44,7 @@ fn file_with(path: &str) -> String {
 }
 
 /// What the program says where it does not know the key.
-fn unknown(path: &str) -> Option<String> {
+pub fn unknown_key(path: &str) -> Option<String> {
     let problems = match Config::parse(&file_with(path), &|_| None) {
         Ok(_) => return None,
         Err(error) => error.problems().to_vec(),
@@ -82,12 +82,12 @@ fn every_key_of_the_configuration_is_one() {
             }
         }
     }
-    let found = |(key, at): (&String, &String)| unknown(key).map(|message| format!("{at}: {key}: {message}"));
+    let found = |(key, at): (&String, &String)| unknown_key(key).map(|message| format!("{at}: {key}: {message}"));
     let findings: Vec<String> = keys.iter().filter_map(found).collect();
     assert_none(&findings, keys.len(), 40);
     for wrong in ["okta_http.proxy", "connectors[].intervall", "auth.oauth.kid", "kafka.bootstrap.server", "topic.nme"]
     {
-        assert!(unknown(wrong).is_some(), "{wrong} is taken for a key: {}", file_with(wrong));
+        assert!(unknown_key(wrong).is_some(), "{wrong} is taken for a key: {}", file_with(wrong));
     }
 }
 

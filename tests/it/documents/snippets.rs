@@ -4,24 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use super::names::unknown_key;
 use super::{all, assert_none};
 use crate::support::certificates::Authority;
 use crate::support::connector::{self, ConfigFile, utf8};
 use crate::support::service_key::{Form, Kind, ServiceKey};
 
 const WAIT: Duration = Duration::from_secs(30);
-/// Keys of the file itself; a block that has none of them at its left edge is no configuration, or a part of one.
-const FILE: [&str; 9] = [
-    "kafka",
-    "group_id",
-    "group_instance_id",
-    "offsets",
-    "schema_registry",
-    "okta_http",
-    "http",
-    "connector_defaults",
-    "connectors",
-];
 /// Keys of a connector that a block may begin with.
 const CONNECTOR: [&str; 4] = ["auth", "topic", "filter", "format"];
 /// Keys whose value is the path of a file that is read when the configuration is.
@@ -53,7 +42,8 @@ fn complete(yaml: &str) -> Option<String> {
             "kafka: {{bootstrap.servers: 'localhost:9092'}}\n{registry}connectors:\n  - name: documented\n    org: https://acme.okta.com\n{rest}{indented}"
         ));
     }
-    if !keys.iter().all(|key| FILE.contains(key)) || keys.is_empty() {
+    // A block with a key at its left edge that the file does not have is none.
+    if !keys.iter().all(|key| unknown_key(key).is_none()) || keys.is_empty() {
         return None;
     }
     let mut whole = yaml.to_owned();

@@ -2,25 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+
+use super::rust_files::rust_files;
 
 const MACROS: [&str; 5] = ["error!(", "warn!(", "info!(", "debug!(", "trace!("];
 
 /// The names of all fields in `src/`.
 pub fn of_sources() -> BTreeSet<String> {
-    let mut fields = BTreeSet::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                fields.extend(of_source(&fs::read_to_string(path).unwrap()));
-            }
-        }
-    }
-    fields
+    rust_files("src").iter().flat_map(|path| of_source(&fs::read_to_string(path).unwrap())).collect()
 }
 
 fn of_source(source: &str) -> BTreeSet<String> {

@@ -46,6 +46,7 @@ pub mod recorder;
 pub mod registry;
 pub mod registry_front;
 pub mod report;
+pub mod rust_files;
 pub mod rust_paths;
 pub mod secure_broker;
 pub mod service_key;
