@@ -16,7 +16,7 @@
 //!   [`dead_letter`], and [`okta`] but for its client and its credentials. They take bytes and times, and name no tokio,
 //!   no rdkafka, no reqwest, no clock and no dice.
 //! * Input and output: [`okta::client`] (one request, one page), [`kafka`] (the only folder that names rdkafka), [`registry`]
-//!   (the id of the schema), [`http`].
+//!   (the id of the schema), [`http`], [`email`] (one mail, one connection).
 //! * What puts them together: [`worker`] (membership, shards, runners), [`check`] (what `run` needs, tried beforehand),
 //!   [`replay`] (dead letters, published again), [`query`] (ad hoc questions, and where their answers go),
 //!   [`cli`] (one file a command), [`config`].
@@ -61,6 +61,7 @@ pub mod config;
 pub mod convert;
 pub mod dead_letter;
 pub mod demo;
+pub mod email;
 pub mod http;
 pub mod kafka;
 pub mod metrics;

@@ -25,10 +25,12 @@ use self::reserve::Window;
 use self::schema::Deed;
 use self::share::Need;
 use crate::clock::Clock;
-use crate::config::{Config, ConnectorConfig};
+use crate::config::{Config, ConnectorConfig, EmailConfig, SmtpSecurity};
 use crate::okta::auth::credential::{Credential, Credentials};
 use crate::okta::proxy::Network;
 
+/// What the line about the mail server begins with.
+const EMAIL: &str = "email";
 /// All orgs are asked at once, and the connectors of one org one after the other; together they have this long.
 const ORGS_WITHIN: Duration = Duration::from_secs(20);
 /// Everything has this long.
@@ -54,6 +56,7 @@ pub async fn all<E>(
         let _ = schema::lines(&of_schemas, Deed::Look, |line| sender.send(line)).await;
     }));
     let (sender, mut of_kafka) = unbounded_channel();
+    let of_email = config.email.clone().map(|config| tokio::spawn(async move { email(&config).await }));
     // librdkafka blocks. What is still open at the deadline is left to the end of the process.
     drop(tokio::task::spawn_blocking(move || broker::check(&config, &mut |line| drop(sender.send(line)))));
     for (connector, lines) in connectors.iter().zip(&mut of_connectors) {
@@ -84,14 +87,40 @@ pub async fn all<E>(
     loop {
         match tokio::time::timeout_at(deadline, of_registry.recv()).await {
             Ok(Some(line)) => say(line)?,
-            Ok(None) => return Ok(()),
+            Ok(None) => break,
             Err(_) => {
-                return say(Line::fail(
+                say(Line::fail(
                     "schema registry",
                     "it answers too slowly for the rest to be looked at; look at its load and log, and run `schema check`",
-                ));
+                ))?;
+                break;
             }
         }
+    }
+    let Some(of_email) = of_email else { return Ok(()) };
+    waiting("asking the mail server");
+    match tokio::time::timeout_at(deadline, of_email).await {
+        Ok(Ok(line)) => say(line),
+        _ => say(Line::warn(
+            EMAIL,
+            "the mail server answers too slowly; check `email.host`, `email.port` and `email.security`, and run `check` again",
+        )),
+    }
+}
+
+/// Everything but a mail. `run` sends none: what is wrong here does not hold it up.
+async fn email(config: &EmailConfig) -> Line {
+    match crate::email::probe(config).await {
+        Ok(()) => {
+            let security = match config.security {
+                SmtpSecurity::StartTls => " with STARTTLS",
+                SmtpSecurity::Tls => " with TLS",
+                SmtpSecurity::None => "",
+            };
+            let login = if config.login.is_some() { ", and lets us in" } else { "" };
+            Line::ok(EMAIL, format!("{}:{} answers{security}{login}; no e-mail was sent", config.host, config.port))
+        }
+        Err(error) => Line::warn(EMAIL, error),
     }
 }
 

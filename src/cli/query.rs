@@ -1,16 +1,19 @@
 //! `query`: ad hoc questions to the System Log, and their answers.
 
 mod answer;
+mod email;
 mod go_on;
 mod progress;
 mod request;
 
 use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
 
 use self::answer::AnswerArgs;
+use self::email::{EmailArgs, Pending};
 use self::progress::Progress;
 use self::request::RequestArgs;
 use super::signals::{self, Signal};
@@ -61,13 +64,19 @@ pub struct QueryArgs {
     request: RequestArgs,
     #[command(flatten)]
     answer: AnswerArgs,
+    #[command(flatten)]
+    email: EmailArgs,
 }
 
 /// Runs the query until its end or a signal.
 pub async fn run(args: QueryArgs) -> anyhow::Result<()> {
-    let QueryArgs { name, config, print_request, request: asked, answer } = args;
+    let QueryArgs { name, config, print_request, request: asked, mut answer, email } = args;
+    answer.mailed = (!email.email.is_empty()).then_some(email.email_attach);
     let config = Arc::new(config.load()?);
     let connector = connector(&config, &name)?;
+    if let Some(file) = &email.from_file {
+        return send_again(file, &config, connector, &asked, &answer, &email).await;
+    }
     let request = asked.resolve(clock::wall())?;
     for advice in asked.advice() {
         writeln!(stderr(), "warning: {advice}")?;
@@ -81,13 +90,15 @@ pub async fn run(args: QueryArgs) -> anyhow::Result<()> {
     let progress = Progress::new(answer.is_on_stdout());
     let mut signal = std::pin::pin!(signals::first());
     // What is wrong with the command line is said before Kafka is asked for anything.
+    let (pending, of_email) = email.prepare(&config, connector, &answer)?.unzip();
     let shown = answer.sinks(&progress)?;
     // The topic first: what is shown or in a file is published.
     let topic = tokio::select! {
         topic = answer.topic(&config, connector, query.request(), &stop) => topic?,
         signal = &mut signal => return Err(Signal::into_error(signal)),
     };
-    let sinks = Sinks(topic.into_iter().chain(shown).collect());
+    let sinks = topic.into_iter().chain(shown).chain(of_email.into_iter().flatten());
+    let sinks = Sinks(sinks.collect());
     let say = |news: News<'_>| progress.say(&news);
     let mut interrupted = None;
     let (result, ran) = {
@@ -134,7 +145,47 @@ pub async fn run(args: QueryArgs) -> anyhow::Result<()> {
         }
         return Err(error.into());
     }
-    tell(&result, &answer)
+    if let Some(pending) = pending {
+        send(pending, &result, &answer, &email).await?;
+    }
+    tell(&result, &answer, &email)
+}
+
+/// Sends the mail, unless a signal comes first.
+async fn send(pending: Pending, result: &QueryResult, answer: &AnswerArgs, email: &EmailArgs) -> anyhow::Result<()> {
+    // The first signal may be taken already.
+    let signal = signals::first();
+    let kept_in = pending.kept_in();
+    tokio::select! {
+        // The first look at it marks what is to be kept.
+        biased;
+        sent = email.send(pending, result, answer.whither(result)) => sent,
+        signal = signal => {
+            writeln!(stderr(), "the e-mail may not be sent; the results are in `{}`", kept_in.display())?;
+            Err(Signal::into_error(signal))
+        }
+    }
+}
+
+/// `--from-file`: results of an earlier query.
+async fn send_again(
+    file: &Path,
+    config: &Config,
+    connector: &ConnectorConfig,
+    asked: &RequestArgs,
+    answer: &AnswerArgs,
+    email: &EmailArgs,
+) -> anyhow::Result<()> {
+    let Some((pending, mut sinks)) = email.prepare(config, connector, answer)? else { return Ok(()) };
+    let result = email::read_file(file, connector, asked, &mut sinks)?;
+    send(pending, &result, answer, email).await?;
+    Ok(writeln!(
+        stderr(),
+        "{} of `{}`{}",
+        style::count(usize::try_from(result.events)?),
+        file.display(),
+        email.whither(&result)
+    )?)
 }
 
 fn connector<'c>(config: &'c Config, name: &str) -> anyhow::Result<&'c ConnectorConfig> {
@@ -146,17 +197,17 @@ fn connector<'c>(config: &'c Config, name: &str) -> anyhow::Result<&'c Connector
 }
 
 /// The last word on stderr: for people, and where there is nothing on stdout.
-fn tell(result: &QueryResult, answer: &AnswerArgs) -> anyhow::Result<()> {
+fn tell(result: &QueryResult, answer: &AnswerArgs, email: &EmailArgs) -> anyhow::Result<()> {
     let QueryResult { events, pages, request, ended, .. } = result;
     let mut err = stderr();
     if *events == 0 {
-        writeln!(err, "no events from {:.0} to {:.0} match", request.since, request.until)?;
+        writeln!(err, "no events from {:.0} to {:.0} match{}", request.since, request.until, email.whither(result))?;
     } else if err.is_terminal() || !answer.is_on_stdout() {
         let [events, pages] = [(*events, "event"), (*pages, "page")].map(|(count, what)| {
             let number = style::count(usize::try_from(count).unwrap_or(usize::MAX));
             format!("{number} {what}{}", if count == 1 { "" } else { "s" })
         });
-        writeln!(err, "{events} in {pages}{}{}", answer.whither(result), ended.note())?;
+        writeln!(err, "{events} in {pages}{}{}{}", answer.whither(result), email.whither(result), ended.note())?;
     }
     Ok(())
 }

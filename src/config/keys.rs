@@ -12,11 +12,10 @@ pub(super) const FILE: &[&str] = &[
     "schema_registry",
     "okta_http",
     "http",
+    "email",
     "connector_defaults",
     "connectors",
 ];
-/// Of the file, in a later version.
-pub(super) const FILE_LATER: &[&str] = &["email"];
 /// Of `offsets`.
 pub(super) const OFFSETS: &[&str] = &["topic", "partitions", "replication_factor"];
 /// Of `schema_registry`.
@@ -28,6 +27,11 @@ pub(super) const BASIC_AUTH: &[&str] = &["username", "password"];
 pub(super) const OKTA_HTTP: &[&str] = &["proxy_url", "ca_file"];
 /// Of `http`.
 pub(super) const HTTP: &[&str] = &["listen"];
+/// Of `email`.
+pub(super) const EMAIL: &[&str] =
+    &["host", "port", "security", "login", "from", "subject", "ca_file", "max_attachment_size", "timeout"];
+/// Of `email.login`.
+pub(super) const EMAIL_LOGIN: &[&str] = &["username", "password"];
 /// Of a connector.
 pub(super) const CONNECTOR: &[&str] = &[
     "name",
@@ -59,7 +63,7 @@ pub(super) const TOPIC: &[&str] = &["name", "partitions", "replication_factor", 
 /// Where a key that stands in the wrong place belongs.
 pub(super) fn home_of(key: &str) -> Option<&'static str> {
     // The order decides for keys that several maps have, as `topic`.
-    let homes: [(&[&str], &str); 10] = [
+    let homes: [(&[&str], &str); 11] = [
         (FILE, "the top level of the file"),
         (CONNECTOR, "a connector, or `connector_defaults`"),
         (AUTH, "the connector's `auth`"),
@@ -68,6 +72,7 @@ pub(super) fn home_of(key: &str) -> Option<&'static str> {
         (OKTA_HTTP, "`okta_http`"),
         (SCHEMA_REGISTRY, "`schema_registry`"),
         (BASIC_AUTH, "`basic_auth` of `schema_registry`"),
+        (EMAIL, "`email`"),
         (OFFSETS, "`offsets`, or a connector's `topic`"),
         (TOPIC, "the connector's `topic`"),
     ];

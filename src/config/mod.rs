@@ -7,6 +7,7 @@
 mod auth;
 mod connector;
 mod cross;
+mod email;
 mod filter;
 mod findings;
 mod format;
@@ -39,6 +40,7 @@ use jiff::Timestamp;
 
 pub use auth::Auth;
 pub use connector::ConnectorConfig;
+pub use email::{Address, EmailConfig, EmailLogin, Sender, SmtpSecurity, Subject};
 pub use format::Format;
 pub use interpolation::InterpolationError;
 pub use kafka::KafkaProperties;
@@ -78,6 +80,8 @@ pub struct Config {
     pub okta_http: Network,
     /// Metrics and health.
     pub http: HttpConfig,
+    /// The way of `query --email`.
+    pub email: Option<EmailConfig>,
     /// At least one; names are unique.
     pub connectors: Vec<ConnectorConfig>,
     /// What is allowed and unwise, by line.
@@ -165,7 +169,7 @@ fn read(context: &mut Context<'_>, root: &yaml::Node) -> Option<Config> {
         return None;
     };
     let mut file = context.section(&Field { path: String::new(), line: root.line, node: root })?;
-    file.check_keys(context, keys::FILE, keys::FILE_LATER);
+    file.check_keys(context, keys::FILE, &[]);
     let mut kafka = match file.get("kafka") {
         Some(field) => context.section(field).map(|section| kafka::read(context, &section)),
         None => {
@@ -187,6 +191,7 @@ fn read(context: &mut Context<'_>, root: &yaml::Node) -> Option<Config> {
     let schema_registry = schema_registry::read(context, &file);
     let okta_http = okta_http::read(context, &file);
     let http = read_http(context, &file);
+    let email = email::read(context, &file);
     let connectors = read_connectors(context, &file, offsets.as_ref());
     let endpoint = kafka.as_ref().and_then(|kafka| Origin::of(&kafka.oidc()?.token_endpoint));
     let registry = schema_registry.iter().flatten().flat_map(|registry| &registry.urls);
@@ -204,6 +209,7 @@ fn read(context: &mut Context<'_>, root: &yaml::Node) -> Option<Config> {
         schema_registry: schema_registry?,
         okta_http: okta_http?,
         http: http?,
+        email: email?,
         connectors: connectors?,
         warnings: Vec::new(),
     })

@@ -3,6 +3,7 @@
 //! It shares with `run` what asks an org (client, credential, limiter), and nothing else: no group, no offsets topic, no
 //! shard. Its requests are [`Kind::Bulk`]: they live on the part of the rate limit that `run` leaves.
 
+pub mod email;
 pub mod error;
 pub mod output;
 pub mod sink;

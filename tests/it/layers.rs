@@ -112,6 +112,12 @@ const RULES: &[Rule] = &[
         why: "what an answer or a schema means is pure: only request.rs asks",
     },
     Rule {
+        folders: &[""],
+        except: &["email", "query/email/letter.rs"],
+        forbidden: &["lettre"],
+        why: "mail is written in query/email/letter.rs and sent in email (docs/adr/0060), and the file is read without a library",
+    },
+    Rule {
         folders: &["simulator"],
         except: &[],
         forbidden: &["crate::okta", "crate::source", "crate::offsets", "crate::kafka", "crate::worker", "crate::cli"],

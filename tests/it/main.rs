@@ -80,6 +80,7 @@ mod prometheus_alerts;
 mod proxy;
 mod query;
 mod query_answers;
+mod query_email;
 mod query_evaluated;
 mod query_readme;
 mod query_topic;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Python of the tests' independent checks, of the test suite's own making: jwcrypto verifies what the client signs
 # (tests/verifier), confluent-kafka reads what lies in topics (tests/reader), scim2-models parses filters (tests/query),
-# kubernetes-validate holds manifests against schemas (tests/helm).
+# kubernetes-validate holds manifests against schemas (tests/helm), aiosmtpd receives e-mail (tests/email).
 #
 #   tests/python/python.sh fetch    makes it under target/python, once (some seconds), and prints its interpreter
 #

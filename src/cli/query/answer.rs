@@ -12,6 +12,7 @@ use super::request::usage;
 use crate::config::{Config, ConnectorConfig};
 use crate::demo::style::Style;
 use crate::okta::ad_hoc::AdHocQuery;
+use crate::query::email::Attach;
 use crate::query::error::QueryError;
 use crate::query::output::{Array, Csv, Format, Lines, Path, Table, WhileRead, WholeFile, Written};
 use crate::query::sink::{QueryResult, Sink};
@@ -41,6 +42,9 @@ pub struct AnswerArgs {
     /// Where the results for the file are until they are whole.
     #[arg(skip)]
     partial: OnceLock<PathBuf>,
+    /// How they are attached to an e-mail, where there is one.
+    #[arg(skip)]
+    pub mailed: Option<Attach>,
 }
 
 /// `--output`.
@@ -59,8 +63,8 @@ pub enum Output {
 impl AnswerArgs {
     /// Where the results go, but for the topic.
     pub fn sinks(&self, progress: &Progress) -> anyhow::Result<Vec<Box<dyn Sink>>> {
-        if !self.columns.is_empty() && self.output() != Output::Csv {
-            return Err(usage("--columns is for --output csv: write that, too".to_owned()));
+        if !self.columns.is_empty() && self.output() != Output::Csv && self.mailed != Some(Attach::Csv) {
+            return Err(usage("--columns is for --output csv, and for --email-attach csv: write that, too".to_owned()));
         }
         Ok(match &self.to_file {
             Some(path) => {
@@ -80,7 +84,7 @@ impl AnswerArgs {
 
     /// Whether results are on stdout.
     pub fn is_on_stdout(&self) -> bool {
-        self.to_file.is_none() && (self.output.is_some() || self.to_topic.is_none())
+        self.to_file.is_none() && (self.output.is_some() || (self.to_topic.is_none() && self.mailed.is_none()))
     }
 
     /// The topic that they are published into, ready to be; whoever reads it is not told of a query that can't be asked.
@@ -128,7 +132,8 @@ impl AnswerArgs {
         (!result.ended.is_whole() && result.events > 0).then(|| partial.clone())
     }
 
-    fn output(&self) -> Output {
+    /// How results are written.
+    pub fn output(&self) -> Output {
         match self.output {
             Some(output) => output,
             None if self.to_file.is_none() && stdout().is_terminal() => Output::Table,

@@ -43,34 +43,53 @@ fn command(given: impl Iterator<Item = OsString>, result: &QueryResult, args: &R
         Some(last) => since = last.max(since),
         None => {}
     }
-    let mut words = Vec::new();
-    let mut given = given;
-    while let Some(word) = given.next() {
-        let text = word.to_string_lossy();
-        let name = text.split('=').next().unwrap_or_default();
-        if !CHANGED.contains(&name) {
-            words.push(quoted(&word));
-        } else if !text.contains('=') {
-            let _ = given.next();
-        }
-    }
-    let mut times = vec![format!("--since {since:.3} --until {until:.3}")];
+    let mut added = vec![format!("--since {since:.3} --until {until:.3}")];
     let left = |of: Option<u64>, done: u64| of.map(|of| of.saturating_sub(done).max(1));
     for (name, left) in
         [("--max-events", left(args.max_events, result.events)), ("--max-pages", left(args.max_pages, result.pages))]
     {
         if let Some(left) = left {
-            times.push(format!("{name} {left}"));
+            added.push(format!("{name} {left}"));
+        }
+    }
+    changed(given, &CHANGED, &[], added)
+}
+
+/// A command line without these options, each with its value, without these flags, and with what is added.
+pub fn changed(
+    mut given: impl Iterator<Item = OsString>,
+    options: &[&str],
+    flags: &[&str],
+    added: impl IntoIterator<Item = String>,
+) -> String {
+    let mut words = Vec::new();
+    let mut end = None;
+    while let Some(word) = given.next() {
+        let text = word.to_string_lossy();
+        let name = text.split('=').next().unwrap_or_default();
+        // `-ocsv`
+        let is_joined = |option: &&str| option.len() == 2 && !text.starts_with("--") && text.starts_with(*option);
+        if end.is_some() {
+            words.push(quoted(&word));
+        } else if text == "--" {
+            end = Some(words.len());
+            words.push(quoted(&word));
+        } else if options.contains(&name) {
+            if !text.contains('=') {
+                let _ = given.next();
+            }
+        } else if !flags.contains(&name) && !options.iter().any(is_joined) {
+            words.push(quoted(&word));
         }
     }
     // Behind `--` they would be no options.
-    let at = words.iter().position(|word| word == "--").unwrap_or(words.len());
-    words.splice(at..at, times);
+    let end = end.unwrap_or(words.len());
+    words.splice(end..end, added);
     words.join(" ")
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &OsStr) -> String {
+pub fn quoted(word: &OsStr) -> String {
     let Some(word) = word.to_str() else {
         let escaped = |byte: &u8| match byte {
             b'\'' | b'\\' | ..b' ' | 0x7f.. => format!("\\x{byte:02x}"),

@@ -4,6 +4,7 @@ mod csv;
 mod file;
 mod json;
 mod member;
+pub mod row;
 mod table;
 
 use std::io::{ErrorKind, Write};
@@ -112,6 +113,11 @@ impl Sink for WhileRead {
         let taken = self.0.as_mut().map_or(Ok(()), |sink| sink.end(result));
         self.unless_closed(taken)
     }
+}
+
+/// The text with `�` for what steers.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// Whether a terminal does something else with this character than to show it in its place.

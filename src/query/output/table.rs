@@ -2,21 +2,12 @@
 
 use unicode_width::UnicodeWidthChar;
 
-use super::member::Path;
-use super::{Format, steers};
+use super::Format;
+use super::row::{ACTOR, COLUMNS, EVENT, HEADER, IP, OUTCOME, Rows, SEVERITY, TARGET, TIME};
 use crate::demo::style::Style;
 use crate::okta::page::RawElement;
 use crate::query::sink::ResultPage;
 
-const HEADER: [&str; COLUMNS] = ["TIME (UTC)", "SEVERITY", "ACTOR", "EVENT", "OUTCOME", "IP", "TARGET"];
-const COLUMNS: usize = 7;
-const TIME: usize = 0;
-const SEVERITY: usize = 1;
-const ACTOR: usize = 2;
-const EVENT: usize = 3;
-const OUTCOME: usize = 4;
-const IP: usize = 5;
-const TARGET: usize = 6;
 /// These give way where the terminal is narrow, down to so many characters.
 const FLEXIBLE: [usize; 3] = [ACTOR, EVENT, TARGET];
 const NARROWEST: usize = 14;
@@ -35,7 +26,7 @@ const GAP: &str = "  ";
 /// `--output table`. Columns are as wide as the first page needs, and those that give way somewhat wider. Only these are cut, and
 /// only where a terminal shows them.
 pub struct Table {
-    paths: [Path; 9],
+    rows: Rows,
     /// Columns of the terminal; none: as wide as it gets.
     width: Option<usize>,
     style: Style,
@@ -46,48 +37,7 @@ pub struct Table {
 impl Table {
     /// For a terminal of that many columns.
     pub fn new(width: Option<usize>, style: Style) -> Self {
-        let paths = [
-            "published",
-            "severity",
-            "actor.alternateId",
-            "actor.displayName",
-            "eventType",
-            "outcome.result",
-            "client.ipAddress",
-            "target.alternateId",
-            "target.displayName",
-        ];
-        let paths = paths.map(|path| Path::parse(path).expect("none has an empty part"));
-        Self { paths, width, style, widths: [None; COLUMNS] }
-    }
-
-    fn row(&self, element: &RawElement) -> [String; COLUMNS] {
-        let event = element.bytes();
-        let [published, severity, login, name, event_type, outcome, ip, targets, target_names] = &self.paths;
-        let one = |path: &Path| path.first(event).unwrap_or_default();
-        let target_names = target_names.values(event);
-        let targets = match targets.values(event) {
-            logins if logins.len() < target_names.len() => target_names,
-            logins => logins,
-        };
-        let target = match targets.as_slice() {
-            [] => String::new(),
-            [target] => target.clone(),
-            [first, others @ ..] => format!("{first} +{}", others.len()),
-        };
-        [
-            time(&one(published)),
-            one(severity),
-            login.first(event).or_else(|| name.first(event)).unwrap_or_default(),
-            one(event_type),
-            one(outcome),
-            one(ip),
-            target,
-        ]
-        .map(|text| {
-            let text = if text.is_empty() { "-".to_owned() } else { text };
-            text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
-        })
+        Self { rows: Rows::new(), width, style, widths: [None; COLUMNS] }
     }
 
     fn line(&self, cells: &[String; COLUMNS], style: impl Fn(usize, &str) -> String, out: &mut Vec<u8>) {
@@ -117,7 +67,7 @@ impl Table {
 impl Format for Table {
     fn begin(&mut self, page: Option<&ResultPage>, out: &mut Vec<u8>) {
         let Some(page) = page else { return };
-        let rows: Vec<[String; COLUMNS]> = page.elements.iter().map(|element| self.row(element)).collect();
+        let rows: Vec<[String; COLUMNS]> = page.elements.iter().map(|element| self.rows.row(element)).collect();
         let natural = |column: usize| {
             let cells = rows.iter().map(|row| width_of(&row[column]));
             let least = LEAST.iter().find(|(of, _)| *of == column).map_or(0, |(_, least)| *least);
@@ -129,7 +79,7 @@ impl Format for Table {
     }
 
     fn element(&mut self, element: &RawElement, out: &mut Vec<u8>) {
-        let row = self.row(element);
+        let row = self.rows.row(element);
         let style = self.style;
         let is_bad = |column, text: &str| match column {
             SEVERITY => matches!(text, "ERROR" | "WARN"),
@@ -145,14 +95,6 @@ impl Format for Table {
     }
 
     fn end(&mut self, _: &mut Vec<u8>) {}
-}
-
-/// `2026-11-22 13:46:09` of Okta's text, which is in UTC; as it is where it is no time.
-fn time(published: &str) -> String {
-    published.parse::<jiff::Timestamp>().map_or_else(
-        |_| published.to_owned(),
-        |time| format!("{time:.0}").replace('T', " ").trim_end_matches('Z').to_owned(),
-    )
 }
 
 /// The widths that fit into `width`, where that is 34 at the least.

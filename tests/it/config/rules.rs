@@ -6,7 +6,6 @@ use super::{MINIMAL, assert_one, problems, valid, with_connector_keys, with_kafk
 
 #[test]
 fn keys_of_later_versions_are_refused_as_such() {
-    assert_one(&with_top("email: {host: localhost}"), "email", 1, &["not supported by this version"]);
     for key in ["recovery_overlap: 10m", "on_lost_cursor: recover", "on_query_change: restart_from_published"] {
         let path = format!("connectors[0].{}", key.split(':').next().expect("a key"));
         assert_one(&with_connector_keys(key), &path, 8, &["not supported by this version"]);

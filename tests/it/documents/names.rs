@@ -8,8 +8,18 @@ use super::markdown::Document;
 use super::{all, assert_none};
 
 /// Sections whose keys are told by their path, as `okta_http.ca_file`.
-const SECTIONS: [&str; 9] =
-    ["kafka", "offsets", "schema_registry", "okta_http", "http", "connector_defaults", "connectors[]", "auth", "topic"];
+const SECTIONS: [&str; 10] = [
+    "kafka",
+    "offsets",
+    "schema_registry",
+    "okta_http",
+    "http",
+    "email",
+    "connector_defaults",
+    "connectors[]",
+    "auth",
+    "topic",
+];
 /// Words with a dot that begin as a section and are something else.
 const NO_KEYS: [&str; 2] = ["kafka.", "topic.config."];
 

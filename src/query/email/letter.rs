@@ -1,0 +1,158 @@
+//! The mail itself: RFC 5322 and MIME.
+
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use lettre::Message;
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Body, Mailbox, MultiPart, SinglePart};
+use thiserror::Error;
+
+use super::digest::{Attach, Collected, lock};
+use super::{Summary, counted, html, text};
+use crate::config::{Address, EmailConfig};
+use crate::email::Mailing;
+use crate::okta::ad_hoc::SortOrder;
+use crate::query::output::shown;
+use crate::query::sink::QueryResult;
+
+/// A mail could not be made; a bug, as all that is in it was checked.
+#[derive(Debug, Error)]
+#[error("the e-mail could not be written ({problem}); this is a bug: please report it")]
+pub struct LetterError {
+    problem: String,
+}
+
+impl LetterError {
+    fn new(problem: impl ToString) -> Self {
+        Self { problem: problem.to_string() }
+    }
+}
+
+/// What a mail is made of.
+pub struct Letter<'a> {
+    /// Who sends, and what the subject is like.
+    pub config: &'a EmailConfig,
+    /// Who gets it.
+    pub recipients: &'a [Address],
+    /// What came of the query.
+    pub result: &'a QueryResult,
+    /// What was kept of the results.
+    pub collected: &'a Mutex<Collected>,
+    /// What is attached.
+    pub attach: Attach,
+    /// Where else the results are, as `, written to …`; may be empty.
+    pub whither: String,
+    /// The command that gets all of the results.
+    pub command: String,
+    /// The time on it.
+    pub now: Timestamp,
+}
+
+impl Letter<'_> {
+    /// The mail, ready to be sent.
+    ///
+    /// # Errors
+    /// A bug.
+    pub fn write(&self) -> Result<Mailing, LetterError> {
+        let collected = lock(self.collected);
+        let summary = self.summary(&collected);
+        let from = Mailbox::new(self.config.from.name.clone(), address(&self.config.from.address)?);
+        let id = format!(
+            "<{}.{}.okta-kafka-source@{}>",
+            self.now.as_nanosecond(),
+            std::process::id(),
+            self.config.from.address.domain()
+        );
+        let generated = HeaderName::new_from_ascii_str("Auto-Submitted");
+        let mut message = Message::builder()
+            .from(from)
+            .date(SystemTime::from(self.now))
+            .message_id(Some(id))
+            .subject(self.subject(&collected))
+            // RFC 3834: nobody's absence is answered to it.
+            .raw_header(HeaderValue::new(generated, "auto-generated".to_owned()));
+        for recipient in self.recipients {
+            message = message.to(Mailbox::new(None, address(recipient)?));
+        }
+        let both = MultiPart::alternative()
+            .singlepart(SinglePart::plain(text::text(&summary)))
+            .singlepart(SinglePart::html(html::html(&summary)));
+        let message = if self.attach == Attach::None {
+            message.multipart(both)
+        } else {
+            let (name, kind) = self.attach.file();
+            // Bytes are bytes: no line end is made another, whatever is between here and there.
+            let body = Body::new_with_encoding(collected.attachment.clone(), ContentTransferEncoding::Base64)
+                .map_err(|_| LetterError::new("no base64"))?;
+            let kind = ContentType::parse(kind).map_err(LetterError::new)?;
+            let attachment = Attachment::new(name.to_owned()).body(body, kind);
+            message.multipart(MultiPart::mixed().multipart(both).singlepart(attachment))
+        };
+        let message = message.map_err(LetterError::new)?.formatted();
+        Ok(Mailing { recipients: self.recipients.to_vec(), message })
+    }
+
+    fn subject(&self, collected: &Collected) -> String {
+        let request = &self.result.request;
+        let count = if collected.events == 0 { "no events".to_owned() } else { counted(collected.events, "event") };
+        let time = |time: Timestamp| format!("{time:.0}");
+        let (since, until) = (time(request.since), time(request.until));
+        self.config.subject.filled([&self.result.connector, &since, &until, &count])
+    }
+
+    fn summary<'s>(&'s self, collected: &'s Collected) -> Summary<'s> {
+        let QueryResult { connector, org, request, pages, first, last, ended, .. } = self.result;
+        let total = match collected.events {
+            0 => "No events match".to_owned(),
+            // Of a file.
+            events if *pages == 0 => counted(events, "event") + ended.note(),
+            events => format!("{} in {}{}", counted(events, "event"), counted(*pages, "page"), ended.note()),
+        };
+        let mut query = vec![
+            ("Connector", connector.clone()),
+            ("Org", org.clone()),
+            ("Since", format!("{:.0}", request.since)),
+            ("Until", format!("{:.0}", request.until)),
+        ];
+        query.extend(request.filter.as_deref().map(|filter| ("Filter", shown(filter))));
+        query.extend(request.q.as_deref().map(|q| ("Keywords", shown(q))));
+        query.extend((request.order == Some(SortOrder::Descending)).then(|| ("Order", "newest first".to_owned())));
+        query.extend(first.as_deref().map(|first| ("First", shown(first))));
+        query.extend(last.as_deref().map(|last| ("Last", shown(last))));
+        let rows = collected.rows.as_slice();
+        let rows_heading = match rows.len() as u64 {
+            shown if shown < collected.events => {
+                format!("The first {shown} of {}", counted(collected.events, "event"))
+            }
+            _ => "All events".to_owned(),
+        };
+        let name = self.attach.file().0;
+        let is_cut = self.attach != Attach::None && collected.attached < collected.events;
+        let mut notes = Vec::new();
+        if is_cut {
+            notes.push(format!(
+                "CUT: {name} holds the first {} of {}, as more is over {} bytes (`email.max_attachment_size`).",
+                collected.attached,
+                counted(collected.events, "event"),
+                self.config.max_attachment_size
+            ));
+        } else if self.attach != Attach::None {
+            notes.push(format!("All of it is attached, as {name}."));
+        }
+        if !self.whither.is_empty() {
+            notes.push(format!("All of it was also{}.", self.whither.replacen(',', "", 1)));
+        }
+        let wants_command = is_cut || self.attach == Attach::None;
+        if wants_command && collected.events > 0 {
+            notes.push("All results, into a file:".to_owned());
+        }
+        let command = (wants_command && collected.events > 0).then_some(self.command.as_str());
+        Summary { query, total, counts: collected.counts(), rows, rows_heading, notes, command }
+    }
+}
+
+fn address(address: &Address) -> Result<lettre::Address, LetterError> {
+    address.as_str().parse().map_err(LetterError::new)
+}

@@ -1,0 +1,107 @@
+"""A real SMTP server (aiosmtpd) that keeps what it receives, and says what Python's own e-mail package makes of it.
+
+On stdout: the port it listens on, then a line of JSON for each mail. It ends with its stdin.
+"""
+
+import argparse
+import asyncio
+import base64
+import email
+import email.policy
+import json
+import socket
+import ssl
+import sys
+
+from aiosmtpd.smtp import SMTP, AuthResult
+
+
+def part(found):
+    body = found.get_payload(decode=True)
+    return {
+        "type": found.get_content_type(),
+        "charset": found.get_content_charset(),
+        "filename": found.get_filename(),
+        "disposition": found.get_content_disposition(),
+        "body": base64.b64encode(body).decode(),
+    }
+
+
+def mail(envelope):
+    raw = envelope.content
+    message = email.message_from_bytes(raw, policy=email.policy.default)
+    date = message["Date"].datetime if message["Date"] else None
+    return {
+        "from": envelope.mail_from,
+        "to": envelope.rcpt_tos,
+        "headers": [[name, str(value)] for name, value in message.items()],
+        "date": date.timestamp() if date else None,
+        "is_ascii": all(byte < 128 for byte in raw.split(b"\r\n\r\n", 1)[0]),
+        "longest_line": max(len(line) for line in raw.split(b"\r\n")),
+        "structure": [found.get_content_type() for found in message.walk()],
+        "parts": [part(found) for found in message.walk() if not found.is_multipart()],
+        "defects": [str(defect) for found in message.walk() for defect in found.defects],
+    }
+
+
+class Handler:
+    def __init__(self, refused):
+        self.refused = refused
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address in self.refused:
+            return "550 5.1.1 <%s>: no such mailbox here" % address
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        print(json.dumps(mail(envelope)), flush=True)
+        return "250 Message accepted"
+
+
+async def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--security", choices=["starttls", "tls", "none"], default="none")
+    parser.add_argument("--certificate")
+    parser.add_argument("--key")
+    parser.add_argument("--login", help="USER:PASSWORD, without which nobody is let in")
+    parser.add_argument("--echo", action="store_true", help="a refused login is told what it said")
+    parser.add_argument("--refuse", action="append", default=[])
+    parser.add_argument("--max-size", type=int, default=33554432)
+    args = parser.parse_args()
+    tls = None
+    if args.security != "none":
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(args.certificate, args.key)
+
+    def authenticate(server, session, envelope, mechanism, data):
+        user, password = args.login.split(":", 1)
+        if (data.login, data.password) == (user.encode(), password.encode()):
+            return AuthResult(success=True)
+        told = " for %s with %s" % (data.login.decode(), data.password.decode()) if args.echo else ""
+        return AuthResult(success=False, handled=False, message="535 5.7.8 no such login%s" % told)
+
+    def server():
+        return SMTP(
+            Handler(args.refuse),
+            hostname="mail.test",
+            data_size_limit=args.max_size,
+            tls_context=tls if args.security == "starttls" else None,
+            require_starttls=args.security == "starttls",
+            authenticator=authenticate if args.login else None,
+            auth_required=bool(args.login),
+            # Inside TLS it does not know of it is encrypted all the same.
+            auth_require_tls=args.security == "starttls",
+            loop=asyncio.get_running_loop(),
+        )
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    await asyncio.get_running_loop().create_server(
+        server, sock=listener, ssl=tls if args.security == "tls" else None
+    )
+    print(port, flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+
+
+asyncio.run(main())
