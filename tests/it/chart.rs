@@ -22,6 +22,7 @@ use pod::Pod;
 mod objects;
 mod pod;
 mod policy;
+mod queries;
 mod readme;
 mod refused;
 
@@ -54,7 +55,7 @@ fn every_set_of_values_renders_what_kubernetes_takes() {
         files.push(file);
     }
     assert!(files.len() >= 6, "{files:?}");
-    for kind in ["NetworkPolicy", "PodDisruptionBudget", "ServiceMonitor", "PodMonitor", "PrometheusRule"] {
+    for kind in ["CronJob", "NetworkPolicy", "PodDisruptionBudget", "ServiceMonitor", "PodMonitor", "PrometheusRule"] {
         assert!(kinds.contains_key(kind), "no set of values has a {kind}");
     }
     println!("{objects} objects of {} sets of values: {kinds:?}", files.len());

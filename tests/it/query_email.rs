@@ -2,103 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::certificates::{Authority, Leaf};
 use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::{self, ConfigFile, Output, utf8};
+use crate::support::mail_server::MailServer;
 use crate::support::org::Org;
 use crate::support::{prove, python};
 
 const WAIT: Duration = Duration::from_secs(30);
 const NO_BROKER: &str = "127.0.0.1:1";
 const PASSWORD: &str = "Hunter2Hunter2";
-
-/// What Python's e-mail package makes of a mail.
-#[derive(Debug, Deserialize)]
-struct Mail {
-    from: String,
-    to: Vec<String>,
-    headers: Vec<(String, String)>,
-    date: f64,
-    is_ascii: bool,
-    longest_line: usize,
-    structure: Vec<String>,
-    parts: Vec<Part>,
-    defects: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Part {
-    r#type: String,
-    charset: Option<String>,
-    filename: Option<String>,
-    disposition: Option<String>,
-    body: String,
-}
-
-impl Part {
-    fn bytes(&self) -> Vec<u8> {
-        BASE64_STANDARD.decode(&self.body).unwrap()
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.bytes()).unwrap().replace("\r\n", "\n")
-    }
-}
-
-impl Mail {
-    fn header(&self, name: &str) -> &str {
-        let found: Vec<&str> = self.headers.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect();
-        assert_eq!(found.len(), 1, "{name}: {:?}", self.headers);
-        found[0]
-    }
-}
-
-struct Server {
-    child: Child,
-    /// Read at once: a pipe that is full would hold up the server.
-    lines: Receiver<String>,
-    port: u16,
-}
-
-impl Server {
-    fn start(python: &Path, arguments: &[&str]) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/email/receive.py");
-        let mut command = Command::new(python);
-        command.arg("-B").arg(script).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
-        let (sender, lines) = mpsc::channel();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        drop(thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))));
-        let port = lines.recv_timeout(WAIT).expect("a port");
-        Self { child, lines, port: port.parse().expect("a port") }
-    }
-
-    /// The next mail, which has been taken already.
-    fn mail(&self) -> Mail {
-        let line = self.lines.recv_timeout(WAIT).expect("a mail");
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn config(org: &Org, email: &str) -> ConfigFile {
     let mut yaml = ConfigYaml::new(NO_BROKER).connector(org.connector("acme"));
@@ -157,7 +79,7 @@ fn a_mail_arrives_over_tls_with_parts_attachment_and_totals() {
     let spool = TempDir::with_prefix("spool-").unwrap();
     for (security, attach) in [("starttls", "ndjson"), ("tls", "csv")] {
         let login = format!("okta:{PASSWORD}");
-        let server = Server::start(
+        let server = MailServer::start(
             python,
             &["--security", security, "--certificate", &certificate, "--key", &key, "--login", &login],
         );
@@ -254,7 +176,7 @@ fn a_mail_that_fails_loses_nothing() {
     let dead = query(&file, &["--email", "soc@example.com", "--to-file", utf8(&stored)], spool.path());
     assert!(dead.code() == 1 && dead.stderr.contains(utf8(&stored)), "{dead:?}");
     assert_eq!(fs::read_to_string(&stored).unwrap(), ndjson, "the file is written first");
-    let server = Server::start(python, &["--refuse", "gone@example.com", "--max-size", "100000"]);
+    let server = MailServer::start(python, &["--refuse", "gone@example.com", "--max-size", "100000"]);
     let file = config(&org, &plain(server.port));
     let before = org.request_count();
     let again = query(&file, &["--email", "soc@example.com", "--from-file", utf8(&stored)], spool.path());
@@ -312,7 +234,7 @@ fn a_mail_that_fails_loses_nothing() {
     // A wrong password, of a server that repeats it; a certificate of nobody we know; no STARTTLS.
     let tls =
         ["--security", "starttls", "--certificate", &certificate, "--key", &key, "--login", "okta:other", "--echo"];
-    let strict = Server::start(python, &tls);
+    let strict = MailServer::start(python, &tls);
     let login = "login: {username: okta, password: '${env:SMTP_PASSWORD}'}";
     let ca = format!("ca_file: '{}'", authority.path().display());
     let of = |port: u16, more: &str| format!("host: localhost, port: {port}, from: okta@example.com, {login}{more}");

@@ -51,14 +51,33 @@ impl Objects {
         &containers[0]
     }
 
+    /// The templates of the Pods of the CronJobs.
+    pub fn queries(&self) -> Vec<&Value> {
+        self.of("CronJob").into_iter().map(|job| &job["spec"]["jobTemplate"]["spec"]["template"]).collect()
+    }
+
+    /// Each Pod that there may be, and its only container.
+    fn pods(&self) -> Vec<(&Value, &Value)> {
+        let mut pods = vec![(self.pod(), self.container())];
+        for template in self.queries() {
+            let containers = list(&template["spec"]["containers"]);
+            assert_eq!(containers.len(), 1, "{}", self.name);
+            pods.push((&template["spec"], &containers[0]));
+        }
+        pods
+    }
+
     /// Panics where something does not fit.
     pub fn must_fit_together(&self) {
         self.selectors_select();
+        self.queries_are_selected_apart();
         self.ports_are_there();
-        self.volumes_are_mounted();
-        self.pod_is_restricted();
-        self.quantities_are_in_order();
-        self.references_are_there();
+        for (pod, container) in self.pods() {
+            self.volumes_are_mounted(pod, container);
+            self.pod_is_restricted(pod, container);
+            self.quantities_are_in_order(container);
+            self.references_are_there(pod, container);
+        }
         self.nothing_is_secret();
     }
 
@@ -73,13 +92,15 @@ impl Objects {
         self.must_select(&service["spec"]["selector"], pod_labels, "Service");
         for (kind, pointer, labels) in [
             ("PodDisruptionBudget", "/spec/selector/matchLabels", pod_labels),
-            ("NetworkPolicy", "/spec/podSelector/matchLabels", pod_labels),
             ("PodMonitor", "/spec/selector/matchLabels", pod_labels),
             ("ServiceMonitor", "/spec/selector/matchLabels", map(&service["metadata"]["labels"])),
         ] {
             for object in self.of(kind) {
                 self.must_select(object.pointer(pointer).unwrap_or(&Value::Null), labels, kind);
             }
+        }
+        for policy in self.of("NetworkPolicy").iter().take(1) {
+            self.must_select(&policy["spec"]["podSelector"]["matchLabels"], pod_labels, "NetworkPolicy");
         }
         for spread in list(&self.pod()["topologySpreadConstraints"]) {
             if spread["labelSelector"]["matchExpressions"].is_null() {
@@ -94,11 +115,44 @@ impl Objects {
         }
     }
 
+    /// Whoever takes workers by their labels takes no query, and the other way round.
+    fn queries_are_selected_apart(&self) {
+        let workers = map(&self.template()["metadata"]["labels"]);
+        let policies = self.of("NetworkPolicy");
+        for template in self.queries() {
+            let labels = map(&template["metadata"]["labels"]);
+            let selectors = [
+                ("Deployment", "/spec/selector/matchLabels"),
+                ("Service", "/spec/selector"),
+                ("PodDisruptionBudget", "/spec/selector/matchLabels"),
+                ("PodMonitor", "/spec/selector/matchLabels"),
+            ];
+            for (kind, pointer) in selectors {
+                for object in self.of(kind) {
+                    let selector = map(object.pointer(pointer).unwrap());
+                    assert!(!is_selected(selector, labels), "{}: {kind} selects a query", self.name);
+                }
+            }
+            if policies.is_empty() {
+                continue;
+            }
+            let of = |labels| {
+                let selectors = policies.iter().map(|policy| map(&policy["spec"]["podSelector"]["matchLabels"]));
+                selectors.map(|selector| is_selected(selector, labels)).collect::<Vec<_>>()
+            };
+            assert_eq!((of(workers), of(labels)), (vec![true, false], vec![false, true]), "{}", self.name);
+        }
+        assert!(self.queries().is_empty() || self.queries().len() == self.of("CronJob").len());
+        for job in self.of("CronJob") {
+            let name = job["metadata"]["name"].as_str().unwrap();
+            assert!(name.len() <= 52, "{name}: Kubernetes puts 11 characters behind it, of 63");
+        }
+    }
+
     /// Each pair of the selector is a label, and there is one.
     fn must_select(&self, selector: &Value, labels: &Map<String, Value>, what: &str) {
         let selector = map(selector);
-        let selects = !selector.is_empty() && selector.iter().all(|(name, value)| labels.get(name) == Some(value));
-        assert!(selects, "{}: {what}: {selector:?} does not select {labels:?}", self.name);
+        assert!(is_selected(selector, labels), "{}: {what}: {selector:?} does not select {labels:?}", self.name);
     }
 
     fn ports_are_there(&self) {
@@ -145,23 +199,25 @@ impl Objects {
         }
     }
 
-    fn volumes_are_mounted(&self) {
-        let volumes: Vec<&str> = names(&self.pod()["volumes"]);
-        let mounts: Vec<&str> = names(&self.container()["volumeMounts"]);
+    fn volumes_are_mounted(&self, pod: &Value, container: &Value) {
+        let volumes: Vec<&str> = names(&pod["volumes"]);
+        let mounts: Vec<&str> = names(&container["volumeMounts"]);
         let unique: BTreeSet<&str> = volumes.iter().copied().collect();
         assert_eq!(unique.len(), volumes.len(), "{}: a volume is there twice: {volumes:?}", self.name);
         assert_eq!(unique, mounts.iter().copied().collect(), "{}: volumes and mounts", self.name);
         let paths: BTreeSet<&str> =
-            list(&self.container()["volumeMounts"]).iter().map(|mount| mount["mountPath"].as_str().unwrap()).collect();
+            list(&container["volumeMounts"]).iter().map(|mount| mount["mountPath"].as_str().unwrap()).collect();
         assert_eq!(paths.len(), mounts.len(), "{}: a path is there twice: {paths:?}", self.name);
-        assert!(list(&self.container()["volumeMounts"]).iter().all(|mount| mount["readOnly"] == true), "{}", self.name);
+        for mount in list(&container["volumeMounts"]) {
+            // Of a query until its mail is sent.
+            assert_eq!(mount["readOnly"] == true, mount["name"] != "results", "{}: {mount}", self.name);
+        }
     }
 
     /// "Restricted" of the Pod Security Standards, rule by rule.
-    fn pod_is_restricted(&self) {
-        let pod = self.pod();
+    fn pod_is_restricted(&self, pod: &Value, container: &Value) {
         let of_pod = &pod["securityContext"];
-        let of_container = &self.container()["securityContext"];
+        let of_container = &container["securityContext"];
         assert_eq!(of_pod["runAsNonRoot"], true, "{}", self.name);
         assert_ne!(of_pod["runAsUser"], 0, "{}", self.name);
         assert_eq!(of_pod["seccompProfile"]["type"], "RuntimeDefault", "{}", self.name);
@@ -174,12 +230,16 @@ impl Objects {
         }
         for volume in list(&pod["volumes"]) {
             let kinds: Vec<&String> = map(volume).keys().filter(|key| *key != "name").collect();
-            assert!(["configMap", "secret", "projected", "csi", "emptyDir"].contains(&kinds[0].as_str()), "{volume}");
+            assert!(
+                ["configMap", "secret", "projected", "csi", "emptyDir", "persistentVolumeClaim"]
+                    .contains(&kinds[0].as_str()),
+                "{volume}"
+            );
         }
     }
 
-    fn quantities_are_in_order(&self) {
-        let resources = &self.container()["resources"];
+    fn quantities_are_in_order(&self, container: &Value) {
+        let resources = &container["resources"];
         for name in ["cpu", "memory"] {
             let request =
                 quantity(&resources["requests"][name]).unwrap_or_else(|| panic!("{}: {resources}", self.name));
@@ -190,22 +250,21 @@ impl Objects {
     }
 
     /// Names that one object has for another are right where both are the chart's.
-    fn references_are_there(&self) {
+    fn references_are_there(&self, pod: &Value, container: &Value) {
         let config = &self.only("Deployment")["metadata"]["name"];
         let maps = self.of("ConfigMap");
-        let in_folder = |name: &str| list(&self.pod()["volumes"]).iter().find(|volume| volume["name"] == name);
+        let in_folder = |name: &str| list(&pod["volumes"]).iter().find(|volume| volume["name"] == name);
         assert_eq!(&in_folder("config").unwrap()["configMap"]["name"], config, "{}", self.name);
         let map = maps.iter().find(|map| &map["metadata"]["name"] == config).unwrap();
-        let container = self.container();
         let mount = list(&container["volumeMounts"]).iter().find(|mount| mount["name"] == "config").unwrap();
         assert!(map["data"][mount["subPath"].as_str().unwrap()].is_string(), "{}: {mount}", self.name);
         let variable = list(&container["env"]).iter().find(|variable| variable["name"] == "OKTA_KAFKA_SOURCE_CONFIG");
         assert_eq!(variable.unwrap()["value"], mount["mountPath"], "{}", self.name);
-        let account = &self.pod()["serviceAccountName"];
+        let account = &pod["serviceAccountName"];
         let made = self.of("ServiceAccount");
         assert!(account == "default" || made.iter().any(|made| &made["metadata"]["name"] == account), "{account}");
         assert!(made.iter().all(|made| made["automountServiceAccountToken"] == false));
-        let variables = names(&self.container()["env"]);
+        let variables = names(&container["env"]);
         let unique: BTreeSet<&str> = variables.iter().copied().collect();
         assert_eq!(unique.len(), variables.len(), "{}: a variable is there twice: {variables:?}", self.name);
         let replicas = self.only("Deployment")["spec"]["replicas"].as_u64().unwrap();
@@ -218,6 +277,10 @@ impl Objects {
     fn nothing_is_secret(&self) {
         assert!(self.of("Secret").is_empty(), "{}: secrets come by reference only", self.name);
     }
+}
+
+fn is_selected(selector: &Map<String, Value>, labels: &Map<String, Value>) -> bool {
+    !selector.is_empty() && selector.iter().all(|(name, value)| labels.get(name) == Some(value))
 }
 
 /// The elements; none where it is absent.

@@ -1,4 +1,4 @@
-//! The Deployment's container, run on this machine: its file, its variables, and the files of its mounts below a folder of the test's.
+//! A Pod's container, run on this machine: its file, its variables, and the files of its mounts below a folder of the test's.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,6 +16,9 @@ use crate::support::service_key::{Form, Kind, ServiceKey};
 /// What all mounts are below of.
 const ROOT: &str = "/etc/okta-kafka-source";
 
+/// What a query's volume is mounted as.
+const RESULTS: &str = "/results";
+
 /// What stands in for the value of a Secret.
 const SECRET: &str = "00a-stand-in-for-a-secret-of-the-cluster-0";
 
@@ -30,10 +33,21 @@ impl Pod {
     /// The Pod of a rendering. Every file that its configuration names must be below a mount, and has something fitting in it; every variable
     /// that it names must be set.
     pub fn new(objects: &Objects) -> Self {
+        Self::of(objects, objects.container())
+    }
+
+    /// The same, of a query on a schedule.
+    pub fn of_query(objects: &Objects, template: &Value) -> Self {
+        let pod = Self::of(objects, &template["spec"]["containers"][0]);
+        fs::create_dir(pod.results()).unwrap();
+        pod
+    }
+
+    fn of(objects: &Objects, container: &Value) -> Self {
         let maps = objects.of("ConfigMap");
         let config = maps.iter().find_map(|map| map["data"]["config.yaml"].as_str()).unwrap().to_owned();
         let root = TempDir::with_prefix("pod-").unwrap();
-        let pod = Self { root, container: objects.container().clone(), config };
+        let pod = Self { root, container: container.clone(), config };
         pod.make_files();
         fs::write(pod.path("config.yaml"), pod.config.replace(ROOT, pod.root.path().to_str().unwrap())).unwrap();
         pod
@@ -54,10 +68,35 @@ impl Pod {
         fs::write(self.path(&format!("secrets/{key}")), value).unwrap();
     }
 
+    /// The folder of a query's volume.
+    pub fn results(&self) -> PathBuf {
+        self.path("results")
+    }
+
     /// The container's own command.
     pub fn spawn(&self) -> Process {
-        let arguments: Vec<&str> = list(&self.container["args"]).iter().map(|word| word.as_str().unwrap()).collect();
+        let arguments = self.arguments();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         connector::spawn(&arguments, &borrowed(&self.variables()))
+    }
+
+    /// The same to its end, with these arguments, too.
+    pub fn run_own(&self, more: &[&str], timeout: Duration) -> Output {
+        let mut arguments = self.arguments();
+        arguments.extend(more.iter().map(|word| (*word).to_owned()));
+        self.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), timeout)
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        list(&self.container["args"]).iter().map(|word| self.below(word.as_str().unwrap())).collect()
+    }
+
+    /// A path of the container on this machine.
+    fn below(&self, path: &str) -> String {
+        if path == RESULTS || path.starts_with(&format!("{RESULTS}/")) {
+            return format!("{}{path}", self.root.path().display());
+        }
+        path.replace(ROOT, self.root.path().to_str().unwrap())
     }
 
     /// Another command beside it, as `kubectl exec` runs one.
@@ -69,11 +108,8 @@ impl Pod {
         let mut variables: Vec<(String, String)> = list(&self.container["env"])
             .iter()
             .map(|variable| {
-                let value = variable["value"]
-                    .as_str()
-                    .map_or(SECRET, |value| value)
-                    .replace(ROOT, self.root.path().to_str().unwrap());
-                (variable["name"].as_str().unwrap().to_owned(), value)
+                let value = variable["value"].as_str().unwrap_or(SECRET);
+                (variable["name"].as_str().unwrap().to_owned(), self.below(value))
             })
             .collect();
         // What a whole Secret has can't be known: it is taken to have what the configuration names.

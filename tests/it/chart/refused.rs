@@ -76,6 +76,39 @@ const WRONG: &[(&str, &[&str])] = &[
          config: {kafka: {sasl.oauthbearer.token.endpoint.url: '${env:E}'}}}",
         &["networkPolicy.token.ports", "name it here"],
     ),
+    // Queries on a schedule.
+    ("cronJobs: [{name: a, schedule: '@daily'}]", &["/cronJobs/0", "missing property 'args'"]),
+    ("cronJobs: [{name: a, schedule: every day, args: [acme]}]", &["/cronJobs/0/schedule"]),
+    ("cronJobs: [{name: a, schedule: 'TZ=UTC 0 6 * * *', args: [acme]}]", &["/cronJobs/0/schedule"]),
+    ("cronJobs: [{name: a, schedule: '@daily', args: [acme, --limit, 5]}]", &["/cronJobs/0/args/2", "want string"]),
+    ("cronJobs: [{name: A_b, schedule: '@daily', args: [acme]}]", &["/cronJobs/0/name"]),
+    ("cronJobs: [{name: a, schedule: '@daily', args: [acme], retries: 2}]", &["'retries' not allowed"]),
+    (
+        "cronJobs: [{name: a, schedule: '@daily', args: [query, acme, --email, a@example.com]}]",
+        &["cronJobs[0].args: `query` is no connector of config", "there are acme"],
+    ),
+    (
+        "cronJobs: [{name: a, schedule: '@daily', args: [acme, --email, a@example.com]}]",
+        &["cronJobs[0].args: --email needs a mail server: set config.email"],
+    ),
+    ("cronJobs: [{name: a, schedule: '@daily', args: [acme]}]", &["cronJobs[0].args", "in the Pod's log"]),
+    (
+        "cronJobs: [{name: a, schedule: '@daily', args: [acme, --to-topic, t, -ocsv]}]",
+        &["cronJobs[0].args", "in the Pod's log"],
+    ),
+    (
+        "cronJobs: [{name: a, schedule: '@daily', args: [acme, --to-topic, t]}, {name: a, schedule: '@daily', args: [acme, --to-topic, t]}]",
+        &["cronJobs[1].name: there is another one of the name `a`"],
+    ),
+    (
+        "cronJobs: [{name: a-name-that-is-longer-than-it-can-be, schedule: '@daily', args: [acme, --to-topic, t]}]",
+        &["cronJobs[0].name", "52 characters", "set fullnameOverride"],
+    ),
+    ("extraVolumes: [{name: results}]", &["/extraVolumes/0/name"]),
+    (
+        "{networkPolicy: {enabled: true}, existingSecret: {env: {P: p}}, config: {email: {host: s, from: a@example.com, port: '${env:P}'}}}",
+        &["networkPolicy.smtp.ports", "name it here"],
+    ),
     // Secrets that stand there.
     (
         "config: {connectors: [{name: a, org: https://a.okta.example, auth: {ssws: LITERAL}, topic: t}]}",
@@ -111,7 +144,15 @@ const WRONG: &[(&str, &[&str])] = &[
     ("config: {connectors: [{name: a, auth: {token: LITERAL}}]}", &["config.connectors[0].auth.token"]),
     ("config: {connectors: [{name: a, auth: {oauth: {client_secret: LITERAL}}}]}", &["auth.oauth.client_secret"]),
     ("config: {kafka: {SASL.PASSWORD: LITERAL}}", &["config.kafka.SASL.PASSWORD"]),
+    (
+        "config: {email: {login: {username: u, password: LITERAL}}}",
+        &["config.email.login.password holds a secret itself"],
+    ),
     ("config: {email: {smtp: {password: LITERAL}}}", &["config.email.smtp.password"]),
+    (
+        "{extraEnv: [{name: M, value: LITERAL}], config: {email: {login: {username: u, password: '${env:M}'}}}}",
+        &["extraEnv M holds the secret of config.email.login.password itself"],
+    ),
     ("config: {schema_registry: {tokens: {api_token: [LITERAL]}}}", &["config.schema_registry.tokens.api_token"]),
     (
         "config: {okta_http: {proxy_url: 'http://u:LITERAL@p${env:HOSTNAME}:3128'}}",

@@ -32,6 +32,7 @@ pub mod kafka_wire;
 pub mod law;
 pub mod leak;
 pub mod log_fields;
+pub mod mail_server;
 pub mod metrics;
 pub mod org;
 pub mod ports;
