@@ -30,6 +30,10 @@ Examples:
   An org whose events change their shape after a minute, and of which one in twenty is odd:
     okta-kafka-source simulate --live-rate 50 --drift-from 1m --awkward 0.05
 
+  An org that forgets its cursors after 50 and after 120 requests, with one event in ten late by up to an hour, and pages that
+  are short or come twice now and then:
+    okta-kafka-source simulate --lose-cursors-after 50,120 --late 0.1 --late-by 1h --fault short_page=0.1 --fault page_twice=0.05
+
   With a configuration that works with it:
     okta-kafka-source simulate --print-config > simulated.yaml &
     okta-kafka-source run -c simulated.yaml
@@ -37,9 +41,10 @@ Examples:
   The same with a service app in the place of an API token, DPoP, and tokens that live a minute:
     okta-kafka-source simulate --oauth --dpop required --token-life 60s --print-config > simulated.yaml &
 
-Kinds of fault: http_500, timeout, http_503, http_400, http_401, http_403, cursor_refused, rate_limit, concurrency,
-slow, cut, truncate, wrong_origin, redirect, date_off. All but slow and date_off exclude each other in one answer, so
-their probabilities add up to at most 1.";
+Kinds of fault: http_500, timeout, http_503, http_400, http_401, http_403, cursor_refused, cursors_lost, short_page,
+page_twice, rate_limit, concurrency, slow, cut, truncate, wrong_origin, redirect, date_off. All but slow and date_off exclude
+each other in one answer, so their probabilities add up to at most 1. cursor_refused is for one request; from a request with
+cursors_lost on, every cursor that was given out before is refused.";
 
 /// Serves a simulated org's System Log until it is stopped.
 ///
@@ -82,6 +87,16 @@ pub struct SimulateArgs {
     /// member twice, or nested too deeply.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, conflicts_with = "events_file")]
     pub unpublishable: f64,
+    /// The share of events that are late, from 0 to 1: persisted, and so served, behind others that were published after them.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.025, conflicts_with = "events_file")]
+    pub late: f64,
+    /// By how much a late event is late at most, as in 1h.
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration, conflicts_with = "events_file")]
+    pub late_by: Duration,
+    /// After how many requests every cursor that was given out before is refused, and later ones are not; several with
+    /// commas. The fault cursors_lost does so at random.
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub lose_cursors_after: Vec<usize>,
     /// How long every answer takes, as in 200ms.
     #[arg(long, value_name = "DURATION", default_value = "0ms", value_parser = duration)]
     pub latency: Duration,
@@ -141,6 +156,9 @@ pub async fn run(args: SimulateArgs, shutdown: impl Future<Output = ()>) -> anyh
         drift_from: args.drift_from,
         awkward: args.awkward,
         unpublishable: args.unpublishable,
+        late: args.late,
+        late_by: args.late_by,
+        lose_cursors_after: args.lose_cursors_after,
         latency: args.latency,
         rate_limit: args.rate_limit,
         concurrency_limit: args.concurrency_limit,
@@ -242,6 +260,10 @@ mod tests {
             (vec!["--latency", "soon"], "is not a duration"),
             (vec!["--poison", "timeout:5"], "is not KIND:FIRST-LAST:LIMIT"),
             (vec!["--drift-from", "soon"], "is neither the number of an event nor a duration"),
+            (vec!["--late", "some"], "invalid float literal"),
+            (vec!["--late-by", "soon"], "is not a duration"),
+            (vec!["--late", "0.1", "--events-file", "f"], "cannot be used with"),
+            (vec!["--lose-cursors-after", "1,x"], "invalid digit"),
             (vec!["--awkward", "some"], "invalid float literal"),
             (vec!["--awkward", "0.1", "--events-file", "f"], "cannot be used with"),
             (vec!["--events", "3", "--events-file", "f"], "cannot be used with"),

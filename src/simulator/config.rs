@@ -41,8 +41,15 @@ pub struct SimulatorConfig {
     pub awkward: f64,
     /// The share of made events that cannot be published, from 0 to 1.
     pub unpublishable: f64,
+    /// The share of made events that are persisted long after they were published, from 0 to 1. They come in persistence
+    /// order, with an older `published` than those around them.
+    pub late: f64,
+    /// By how much they are late at most; they are by a second at least.
+    pub late_by: Duration,
     /// What goes wrong.
     pub faults: Faults,
+    /// After so many requests to the System Log each, every cursor that was given out before is refused.
+    pub lose_cursors_after: Vec<usize>,
     /// Events whose pages fail until they are small enough.
     pub poison: Vec<Poison>,
     /// Every answer takes at least this long, as seen by the server.
@@ -87,7 +94,10 @@ impl Default for SimulatorConfig {
             drift_from: None,
             awkward: 0.0,
             unpublishable: 0.0,
+            late: 0.025,
+            late_by: Duration::from_secs(10 * 60),
             faults: Faults::none(),
+            lose_cursors_after: Vec::new(),
             poison: Vec::new(),
             latency: Duration::ZERO,
             rate_limit: 60_000,
@@ -170,7 +180,8 @@ impl SimulatorConfig {
         if !(0.0..=100_000.0).contains(&self.live_rate) {
             return bad("live-rate", self.live_rate.to_string(), "give events a second, from 0 to 100000");
         }
-        for (setting, share) in [("awkward", self.awkward), ("unpublishable", self.unpublishable)] {
+        for (setting, share) in [("awkward", self.awkward), ("unpublishable", self.unpublishable), ("late", self.late)]
+        {
             if !(0.0..=1.0).contains(&share) {
                 return bad(setting, share.to_string(), "give a share of the events, from 0 to 1");
             }
@@ -178,6 +189,9 @@ impl SimulatorConfig {
         if self.awkward + self.unpublishable > 1.0 {
             let sum = (self.awkward + self.unpublishable).to_string();
             return bad("awkward and unpublishable", sum, "give shares that are at most 1 together");
+        }
+        if self.late_by < Duration::from_secs(1) || self.late_by > Duration::from_secs(7 * 24 * 60 * 60) {
+            return bad("late-by", format!("{:?}", self.late_by), "give from 1s to seven days");
         }
         if self.rate_limit == 0 {
             return bad("rate-limit", "0".to_owned(), "give at least 1 request a window");

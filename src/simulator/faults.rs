@@ -25,6 +25,13 @@ pub enum FaultKind {
     Http403,
     /// 400 E0000001, "'after': must be a valid value", although the cursor is right.
     CursorRefused,
+    /// From this request on, every cursor that was given out before is refused as by [`CursorRefused`](FaultKind::CursorRefused);
+    /// those given out later are good. A request without a cursor is answered.
+    CursorsLost,
+    /// The page holds fewer events than `limit`, although there are more, and a `next` link behind its last one.
+    ShortPage,
+    /// The `next` link leads to the same page once more.
+    PageTwice,
     /// 429 of the rate limit: nothing remaining, a reset some seconds ahead, and until then every further request is
     /// answered 429 too.
     RateLimit,
@@ -46,7 +53,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind, in the order in which messages list them.
-    pub const ALL: [FaultKind; 15] = [
+    pub const ALL: [FaultKind; 18] = [
         FaultKind::Http500,
         FaultKind::Timeout,
         FaultKind::Http503,
@@ -54,6 +61,9 @@ impl FaultKind {
         FaultKind::Http401,
         FaultKind::Http403,
         FaultKind::CursorRefused,
+        FaultKind::CursorsLost,
+        FaultKind::ShortPage,
+        FaultKind::PageTwice,
         FaultKind::RateLimit,
         FaultKind::Concurrency,
         FaultKind::Slow,
@@ -74,6 +84,9 @@ impl FaultKind {
             FaultKind::Http401 => "http_401",
             FaultKind::Http403 => "http_403",
             FaultKind::CursorRefused => "cursor_refused",
+            FaultKind::CursorsLost => "cursors_lost",
+            FaultKind::ShortPage => "short_page",
+            FaultKind::PageTwice => "page_twice",
             FaultKind::RateLimit => "rate_limit",
             FaultKind::Concurrency => "concurrency",
             FaultKind::Slow => "slow",

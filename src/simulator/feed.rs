@@ -12,10 +12,8 @@ use super::store::{EventStore, NewEvent};
 
 /// One event in this many shares the millisecond of the one before it, so that the `_<n>` of cursors matters.
 const SAME_MILLISECOND_ONE_IN: u32 = 50;
-/// One event in this many is published long before it is persisted.
-const LATE_ONE_IN: u32 = 40;
-/// A late event is late by up to so many milliseconds.
-const MAX_LATE_MILLIS: i64 = 10 * 60 * 1000;
+/// A late event is late by so many milliseconds at least.
+const LATE_MILLIS: i64 = 1_000;
 
 /// The store and what fills it.
 pub(super) struct Feed {
@@ -29,6 +27,8 @@ pub(super) struct Feed {
     pub(super) drift_from: Option<DriftFrom>,
     awkward: f64,
     unpublishable: f64,
+    late: f64,
+    late_by_millis: i64,
     scratch: Vec<u8>,
 }
 
@@ -53,6 +53,8 @@ impl Feed {
             drift_from: config.drift_from,
             awkward: config.awkward,
             unpublishable: config.unpublishable,
+            late: config.late,
+            late_by_millis: i64::try_from(config.late_by.as_millis()).unwrap_or(i64::MAX).max(LATE_MILLIS),
             scratch: Vec::with_capacity(4096),
         };
         match &config.events_file {
@@ -100,10 +102,15 @@ impl Feed {
         }
     }
 
-    /// Makes an event that is persisted at `millis` or right behind the last one.
+    /// Makes an event that is persisted at `millis` or right behind the last one, and is late by chance.
     pub(super) fn generate_at(&mut self, millis: i64) {
-        let delay =
-            if self.rng.u32(..LATE_ONE_IN) == 0 { self.rng.i64(1_000..MAX_LATE_MILLIS) } else { self.rng.i64(20..400) };
+        let is_late = self.rng.f64() < self.late;
+        let delay = if is_late { self.rng.i64(LATE_MILLIS..=self.late_by_millis) } else { self.rng.i64(20..400) };
+        self.generate_late(millis, delay);
+    }
+
+    /// Makes an event that is persisted at `millis` or right behind the last one, and was published `delay` milliseconds before.
+    pub(super) fn generate_late(&mut self, millis: i64, delay: i64) {
         self.scratch.clear();
         let (number, after_start) = (self.store.events().len(), millis - self.started_millis);
         let shape = Shape {

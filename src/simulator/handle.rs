@@ -12,9 +12,11 @@ use tokio::task::JoinHandle;
 use super::clock;
 use super::config::{SimulatorConfig, SimulatorError};
 use super::connection::{CutSwitch, CuttableListener};
+use super::cursor::Cursor;
 use super::drift::DriftFrom;
 use super::faults::{FaultKind, Faults};
 use super::feed::Feed;
+use super::lost_cursors::event_cursor;
 use super::oauth::{OauthControl, OauthServer};
 use super::org::{Org, new_token};
 use super::poison::Poison;
@@ -161,6 +163,29 @@ impl Simulator {
         for _ in 0..count {
             org.feed.generate_at(now);
         }
+    }
+
+    /// Adds generated events that are persisted now and were published `late_by` ago, at a millisecond's precision.
+    pub fn generate_late(&self, count: usize, late_by: Duration) {
+        let now = clock::now().as_millisecond();
+        let mut org = self.shared.org();
+        org.feed.catch_up(now);
+        for _ in 0..count {
+            org.feed.generate_late(now, i64::try_from(late_by.as_millis()).unwrap_or(now));
+        }
+    }
+
+    /// From the next request on, every cursor that was given out before is refused, and those given out later are good.
+    pub fn lose_cursors(&self) {
+        self.shared.org().lost_cursors.lose();
+    }
+
+    /// How many events lie up to the place of a polling cursor (`after`), whether it is lost or not; `None` where there is no
+    /// such event.
+    pub fn events_up_to(&self, after: &str) -> Option<usize> {
+        let cursor = event_cursor(Cursor::parse(after)?);
+        let mut org = self.shared.org();
+        org.feed.store().events().binary_search_by_key(&cursor, |event| event.cursor).ok().map(|place| place + 1)
     }
 
     /// From the next made event on, events have the shape that they have behind [`SimulatorConfig::drift_from`].

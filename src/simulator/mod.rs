@@ -19,7 +19,7 @@
 //! page has no `next` link.
 //!
 //! *Persisted is not published.* An event is persisted a moment after its `published`, and one in forty up to ten minutes
-//! after. So `published` goes back and forth along the pages, and a client that takes its checkpoint from there loses
+//! after ([`SimulatorConfig::late`], [`SimulatorConfig::late_by`]). So `published` goes back and forth along the pages, and a client that takes its checkpoint from there loses
 //! events here as it would at Okta. Some events share a millisecond, so that the `_<n>` of the cursor
 //! (`<epoch ms>_<n>`, as recorded) matters.
 //!
@@ -50,7 +50,9 @@
 //!
 //! [`FaultKind`] lists it. Faults come at random from a seed ([`Simulator::set_faults`]) or one by one for certain
 //! ([`Simulator::inject`]). A request that is refused anyway (wrong token, bucket empty) spends none. [`Poison`] makes
-//! certain pages fail each time, until they are asked for with a smaller `limit`. Answers that there is no condition for are
+//! certain pages fail each time, until they are asked for with a smaller `limit`. Cursors
+//! that were given out before a moment are lost for good ([`Simulator::lose_cursors`], [`SimulatorConfig::lose_cursors_after`], and the
+//! fault `cursors_lost`); so is a `since` over 180 days old, which a link keeps from its first request. Answers that there is no condition for are
 //! given as they are ([`Simulator::answer_next`]).
 //!
 //! # Where it deviates, or guesses
@@ -78,6 +80,7 @@
 //! - The default rate limit is far above Okta's 120 a minute, so that tests and `demo` need not wait; it is a setting.
 //! - A request beyond 75 at once is refused at once; Okta tries again by itself for a while. Tokens are counted with
 //!   the rest.
+//! - A cursor after a loss of them has a greater second number (`lost_cursors`); which ones Okta forgets, and when, is not known.
 //! - Unknown paths count into the bucket of the System Log.
 
 mod clock;
@@ -92,6 +95,7 @@ mod filter;
 mod generator;
 mod handle;
 mod keywords;
+mod lost_cursors;
 mod oauth;
 mod org;
 mod page;

@@ -8,6 +8,7 @@ use super::config::SimulatorConfig;
 use super::error_body::{OktaError, token_text};
 use super::faults::{DrawnFaults, FaultKind, Faults};
 use super::feed::Feed;
+use super::lost_cursors::LostCursors;
 use super::oauth::{OauthServer, OrgTime, ResourceRefusal, TOKEN_PATH};
 use super::page::Page;
 use super::poison::{self, Poison, PoisonKind};
@@ -117,6 +118,12 @@ pub(super) struct Org {
     pub(super) oauth: Option<OauthServer>,
     pub(super) log: RequestLog,
     pub(super) latency: Duration,
+    /// Which cursors are refused.
+    pub(super) lost_cursors: LostCursors,
+    /// After how many requests to the System Log cursors are lost.
+    lose_cursors_after: Vec<usize>,
+    /// How many requests to the System Log were not refused at the door.
+    logs_requests: usize,
     /// Whether pages with events are held back.
     pub(super) hold: bool,
     pub(super) poison: Vec<Poison>,
@@ -146,6 +153,9 @@ impl Org {
             oauth,
             log: RequestLog::default(),
             latency: config.latency,
+            lost_cursors: LostCursors::default(),
+            lose_cursors_after: config.lose_cursors_after.clone(),
+            logs_requests: 0,
             hold: false,
             poison: config.poison.clone(),
             limiter: RateLimiter::new(config.rate_limit, whole_seconds(config.rate_limit_window)),
@@ -337,6 +347,10 @@ impl Org {
         now: i64,
     ) -> Result<usize, OktaError> {
         let seconds = now.div_euclid(1000);
+        if faults.replaces == Some(FaultKind::CursorsLost) || self.lose_cursors_after.contains(&self.logs_requests) {
+            self.lost_cursors.lose();
+        }
+        self.logs_requests += 1;
         match faults.replaces {
             Some(FaultKind::Http400) => {
                 return Err(OktaError::UnsupportedFilter { field: "debugContext.debugData.url".to_owned() });
@@ -365,15 +379,26 @@ impl Org {
             _ => {}
         }
         let asked = Parameters::decode(request.query.as_deref().unwrap_or_default());
-        let query = LogsQuery::check(&asked, now)?;
+        let mut query = LogsQuery::check(&asked, now)?;
+        self.lost_cursors.read(&mut query.range)?;
+        let limit = query.limit;
+        if faults.replaces == Some(FaultKind::ShortPage) && limit > 1 {
+            query.limit = self.rng.usize(1..limit);
+        }
         let store = self.feed.store();
         let selected = query.selector.as_ref().map(|selector| self.selections.of(selector, store.events()));
         let mut page = Page::of(store, &asked, &query, selected, now)?;
-        let hits = |poison: &&Poison| page.first.is_some_and(|first| poison.hits(first, page.span, query.limit));
+        let hits = |poison: &&Poison| page.first.is_some_and(|first| poison.hits(first, page.span, limit));
         match self.poison.iter().find(hits).map(|poison| poison.kind) {
             Some(PoisonKind::Timeout) => return Err(OktaError::TookTooLong),
             Some(PoisonKind::TooLarge) => poison::swell(&mut page.body),
             None => {}
+        }
+        if let Some(next) = &mut page.next {
+            if faults.replaces == Some(FaultKind::PageTwice) {
+                next.clone_from(&asked);
+            }
+            self.lost_cursors.write(&query.range, next);
         }
         let origin = self.origin(request);
         let next_origin = match faults.replaces {

@@ -1,11 +1,12 @@
 //! The simulated org through HTTP: what a client sees, checked against what was recorded of a real org.
 //!
 //! `harness` holds the client of these tests, a deliberately naive one that shares no code with the program's own;
-//! `queries` is about pages, links and errors, `faults` about what goes wrong on request, `oauth` about access tokens
+//! `queries` is about pages, links and errors, `faults` and `cursors` about what goes wrong on request, `oauth` about access tokens
 //! and `dpop` about bound ones; `service_app` asks for them, `signer` makes the assertions and proofs.
 //! `command` is `simulate --oauth`, `shapes` is about what events hold, `evaluated` about which of them answer to a query.
 
 mod command;
+mod cursors;
 mod dpop;
 mod evaluated;
 mod faults;

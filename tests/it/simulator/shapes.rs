@@ -36,6 +36,8 @@ fn shares_that_make_no_sense_are_refused() {
     for (arguments, message) in [
         (&["--awkward", "1.5"][..], "`awkward` is `1.5`: give a share of the events, from 0 to 1"),
         (&["--unpublishable=-0.1"], "`unpublishable` is `-0.1`: give a share of the events, from 0 to 1"),
+        (&["--late", "2"], "`late` is `2`: give a share of the events, from 0 to 1"),
+        (&["--late-by", "0s"], "`late-by` is `0ns`: give from 1s to seven days"),
         (&["--awkward", "0.6", "--unpublishable", "0.6"], "give shares that are at most 1 together"),
     ] {
         let done = connector::run(&[&["simulate", "--listen", "127.0.0.1:0"], arguments].concat(), &[], WAIT);

@@ -61,8 +61,7 @@ impl Org {
     pub fn asked(&self) -> usize {
         let target = self.requests().pop().map(|request| request.target).unwrap_or_default();
         let after = target.split(['?', '&']).find_map(|pair| pair.strip_prefix("after=")).map(str::to_owned);
-        let Some(after) = after else { return 0 };
-        self.events().iter().position(|event| event.cursor.to_string() == after).map_or(0, |place| place + 1)
+        after.and_then(|after| self.events_up_to(&after)).unwrap_or(0)
     }
 
     /// A checkpoint URL behind the first `events` events, as Okta would write it.
