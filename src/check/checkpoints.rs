@@ -11,6 +11,7 @@ use crate::clock::{self, Clock};
 use crate::config::{Config, ConnectorConfig};
 use crate::kafka::offset_log;
 use crate::offsets::codec;
+use crate::offsets::other_org;
 use crate::okta::excerpt::excerpt;
 use crate::okta::query::SystemLogQuery;
 use crate::source::offset::{SourceOffset, SourcePartition};
@@ -60,7 +61,8 @@ pub fn check(config: &Config, say: &mut dyn FnMut(Line)) -> Starts {
     };
     for connector in &config.connectors {
         let what = format!("checkpoint of `{}`", connector.name);
-        let key = codec::encode_key(&connector.name, &SourcePartition::of(&connector.org));
+        let partition = SourcePartition::of(&connector.org);
+        let key = codec::encode_key(&connector.name, &partition);
         let query = SystemLogQuery { filter: connector.filter.clone(), q: connector.q.clone(), limit: connector.limit };
         let since = connector.since.resolve(clock::wall());
         let resume = shard::stored(&log, &key).and_then(|stored| {
@@ -68,6 +70,9 @@ pub fn check(config: &Config, say: &mut dyn FnMut(Line)) -> Starts {
         });
         say(match resume {
             Err(problem) => Line::fail(what, problem),
+            Ok(Resume::Cold { .. }) if let Err(changed) = other_org::judge(&log.fold, &connector.name, &partition) => {
+                Line::fail(what, changed)
+            }
             Ok(Resume::Cold { .. }) => {
                 let _ = starts.0.insert(connector.name.clone(), true);
                 Line::ok(what, format!("none yet: a cold start at {since:.0} (`since`)"))

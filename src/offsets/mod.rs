@@ -2,4 +2,5 @@
 
 pub mod codec;
 pub mod fold;
+pub mod other_org;
 pub mod partitioner;

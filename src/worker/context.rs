@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::changed_org::AllOffsets;
 use super::stagger::Stagger;
 use super::topic_format::FormatLook;
 use crate::clock::Clock;
@@ -55,6 +56,8 @@ pub struct WorkerContext {
     pub registry: Option<Registry>,
     /// Looks of which format a topic's records are.
     pub format_look: Option<FormatLook>,
+    /// The whole offsets topic, for cold starts.
+    pub all_offsets: Arc<AllOffsets>,
     /// How each connector asks its org, by name.
     pub clients: BTreeMap<String, OrgAccess>,
 }

@@ -6,6 +6,7 @@
 mod await_topics;
 mod belonging;
 pub mod bisection;
+pub mod changed_org;
 pub mod cold_start;
 pub mod collected;
 pub mod committer;
@@ -42,6 +43,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use self::changed_org::AllOffsets;
 use self::context::{GroupHandle, OrgAccess, WorkerContext};
 use self::membership::GroupThread;
 use self::ownership::Ownership;
@@ -125,6 +127,7 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
         clients: clients(&connectors, &config.okta_http, &metrics)?,
         registry: registry(&connectors, config.schema_registry.as_ref(), &config.okta_http)?,
         format_look,
+        all_offsets: Arc::new(AllOffsets::new(&config.kafka, &config.group_id, &config.offsets)),
         kafka: config.kafka,
         group_id: config.group_id.clone(),
         group: GroupHandle::default(),

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::await_topics;
+use super::changed_org::AllOffsets;
 use super::cold_start::{ColdStart, Correction};
 use super::progress::Progress;
 use super::publish::OwnedPage;
@@ -75,6 +76,8 @@ pub struct Runner {
     pub turns: Turns,
     /// Its topics.
     pub topics: Arc<Topics>,
+    /// What is stored of all connectors.
+    pub all_offsets: Arc<AllOffsets>,
     /// Its series.
     pub metrics: Arc<ConnectorMetrics>,
     /// What the worker's report says of it.
@@ -139,6 +142,9 @@ impl Runner {
         let cold = matches!(stored, Ok(None));
         self.show_lower_bound(&stored);
         self.rest_held().await;
+        if cold {
+            self.await_org().await;
+        }
         self.await_topics(cold).await;
         let clock = Clock::new();
         let wall = clock::wall();

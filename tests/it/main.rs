@@ -47,6 +47,7 @@ mod authorized_operations;
 mod avro;
 mod broker_frozen;
 mod broker_restarted;
+mod changed_org;
 mod check;
 mod check_okta;
 mod clock;
