@@ -10,7 +10,7 @@ use super::labels::{DriftKind, RETRY_KAFKA, TransactionResult, code};
 use crate::dead_letter::Stage;
 use crate::okta::error::RetryReason;
 use crate::registry::RequestResult;
-use crate::source::action::{ConnectorState, PageKind};
+use crate::source::action::{ConnectorState, PageKind, RecoveryReason};
 
 /// One connector's series.
 pub struct ConnectorMetrics {
@@ -20,6 +20,8 @@ pub struct ConnectorMetrics {
     pub events_committed: IntCounter,
     /// Values in `unmapped` of committed records.
     pub unmapped_fields: IntCounter,
+    /// Events of committed pages that the topic held already.
+    pub duplicates_suppressed: IntCounter,
     /// Bytes of pages, decompressed.
     pub page_bytes: IntCounter,
     /// Time of requests.
@@ -60,6 +62,9 @@ impl ConnectorMetrics {
         for result in RequestResult::ALL {
             let _ = families.schema_registry_requests.with_label_values(&[name, result.as_str()]);
         }
+        for reason in RecoveryReason::ALL {
+            let _ = families.cursor_recoveries.with_label_values(&[name, reason.as_str()]);
+        }
         for kind in DriftKind::ALL {
             let _ = families.drifted_members.with_label_values(&[name, kind.as_str()]);
         }
@@ -70,6 +75,7 @@ impl ConnectorMetrics {
         let metrics = Self {
             events_committed: families.events_committed.with_label_values(&l),
             unmapped_fields: families.unmapped_fields.with_label_values(&l),
+            duplicates_suppressed: families.duplicates_suppressed.with_label_values(&l),
             page_bytes: families.page_bytes.with_label_values(&l),
             okta_request_duration: families.okta_request_duration.with_label_values(&l),
             transaction_duration: families.transaction_duration.with_label_values(&l),
@@ -84,6 +90,7 @@ impl ConnectorMetrics {
             name: name.to_owned(),
         };
         metrics.state(ConnectorState::Starting);
+        metrics.hole(None);
         metrics
     }
 
@@ -105,6 +112,28 @@ impl ConnectorMetrics {
     /// Counts a dead letter.
     pub fn dead_letter(&self, stage: Stage) {
         self.families.dead_letters.with_label_values(&[self.name.as_str(), stage.as_str()]).inc();
+    }
+
+    /// Counts a recovery.
+    pub fn recovered(&self, reason: RecoveryReason) {
+        self.families.cursor_recoveries.with_label_values(&[self.name.as_str(), reason.as_str()]).inc();
+    }
+
+    /// From and until when events may be missing for good, in Unix seconds.
+    pub fn hole(&self, hole: Option<(f64, f64)>) {
+        let from = self.families.missing_from.with_label_values(&[self.name.as_str()]);
+        let until = self.families.missing_until.with_label_values(&[self.name.as_str()]);
+        // In such an order that no scrape in between sees a hole that begins with 1970.
+        match hole {
+            Some((begin, end)) => {
+                from.set(begin);
+                until.set(end);
+            }
+            None => {
+                until.set(0.0);
+                from.set(0.0);
+            }
+        }
     }
 
     /// Counts a kind of member that the schema has no place for, and that was not met before.
@@ -151,6 +180,8 @@ impl Drop for ConnectorMetrics {
             &f.transactions,
             &f.retries,
             &f.schema_registry_requests,
+            &f.cursor_recoveries,
+            &f.duplicates_suppressed,
         ] {
             remove_counters(vec, name);
         }
@@ -158,6 +189,9 @@ impl Drop for ConnectorMetrics {
             let _ = vec.remove_label_values(&[name]);
         }
         for vec in [&f.caught_up, &f.checkpoint_published, &f.poll_interval, &f.access_token_expires] {
+            let _ = vec.remove_label_values(&[name]);
+        }
+        for vec in [&f.missing_from, &f.missing_until] {
             let _ = vec.remove_label_values(&[name]);
         }
         for vec in [&f.rate_limit_requests, &f.rate_limit_remaining, &f.rate_limit_reset] {

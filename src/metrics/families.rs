@@ -34,6 +34,10 @@ pub(super) struct Families {
     pub(super) rate_limit_wait: CounterVec,
     pub(super) retries: IntCounterVec,
     pub(super) schema_registry_requests: IntCounterVec,
+    pub(super) cursor_recoveries: IntCounterVec,
+    pub(super) duplicates_suppressed: IntCounterVec,
+    pub(super) missing_from: GaugeVec,
+    pub(super) missing_until: GaugeVec,
     pub(super) connector_state: IntGaugeVec,
 }
 
@@ -166,6 +170,28 @@ impl Families {
                 "schema_registry_requests_total",
                 "Requests of the connector to the schema registry, by how they came out",
                 &["connector", "result"],
+            )?,
+            cursor_recoveries: counters(
+                registry,
+                "cursor_recoveries_total",
+                "Times that the connector began again at the time of its last event, as its position was lost or another query's",
+                &["connector", "reason"],
+            )?,
+            duplicates_suppressed: counters(
+                registry,
+                "duplicates_suppressed_total",
+                "Events of committed pages that were left out, since the topic or the dead letter topic held them already",
+                &c,
+            )?,
+            missing_from: gauges(
+                registry,
+                "missing_from_timestamp_seconds",
+                "Begin of the time of which events may be missing for good, as Unix time; 0 where there is none",
+            )?,
+            missing_until: gauges(
+                registry,
+                "missing_until_timestamp_seconds",
+                "End of the time of which events may be missing for good, as Unix time; 0 where there is none",
             )?,
             connector_state: int_gauges(
                 registry,

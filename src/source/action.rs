@@ -62,6 +62,31 @@ pub enum Action {
     },
 }
 
+/// `cursor_recoveries_total{reason}` of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecoveryReason {
+    /// Okta refuses the link.
+    CursorRefused,
+    /// Okta refuses a `since` of over 180 days ago.
+    SinceTooOld,
+    /// `filter` or `q` is not what the link was made for.
+    QueryChanged,
+}
+
+impl RecoveryReason {
+    /// All reasons, in the order of the contract.
+    pub const ALL: [Self; 3] = [Self::CursorRefused, Self::SinceTooOld, Self::QueryChanged];
+
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CursorRefused => "cursor_refused",
+            Self::SinceTooOld => "since_too_old",
+            Self::QueryChanged => "query_changed",
+        }
+    }
+}
+
 /// `connector_state` of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectorState {

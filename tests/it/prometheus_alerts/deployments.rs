@@ -128,6 +128,7 @@ impl Stage {
                 .connector(victim("stale", 0, usual()))
                 .connector(victim("limited", 1, usual()))
                 .connector(victim("quota", 1, quota))
+                .connector(victim("cursor", 1, usual()))
                 .connector(avro(victim("drift", 2, usual())))
                 // Alone in its shard: who is fenced takes the others of it along.
                 .connector(victim("fenced", 3, usual()));
@@ -135,6 +136,8 @@ impl Stage {
             let slow = config().connector(victim("slow", 0, slow).extra("limit: 10"));
             let unread = config().connector(victim("unread", 0, usual()));
             create_topic(kafka.bootstrap(), &unread.offsets_topic, SHARDS, &[("cleanup.policy", "compact")]);
+            let missing = config().connector(victim("missing", 0, usual()));
+            create_topic(kafka.bootstrap(), &missing.offsets_topic, SHARDS, &[("cleanup.policy", "compact")]);
             let waiting = ConfigYaml::new(kafka.bootstrap()).schema_registry(&registry.url());
             let waiting = waiting.connector(avro(victim("registry", 0, usual())));
             let pair = config().connector(victim("pair", 0, usual()));
@@ -144,6 +147,7 @@ impl Stage {
                 Worker::new("restarts", restarts),
                 Worker::new("slow", slow).late(),
                 Worker::new("unread", unread).late(),
+                Worker::new("missing", missing).late(),
                 Worker::new("registry", waiting).late(),
                 Worker::new("pair", pair.second_worker()),
                 Worker::new("pair", pair),
@@ -191,8 +195,8 @@ impl Stage {
         for worker in self.early() {
             worker.await_ready();
         }
-        for (_, victim) in self.victims.iter().filter(|(purpose, _)| !["slow", "unread", "registry"].contains(purpose))
-        {
+        let late = ["slow", "unread", "missing", "registry"];
+        for (_, victim) in self.victims.iter().filter(|(purpose, _)| !late.contains(purpose)) {
             victim.org.await_requests(3, WAIT);
         }
     }

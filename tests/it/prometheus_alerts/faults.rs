@@ -14,7 +14,7 @@ use super::deployments::{Stage, Worker};
 use crate::support::checkpoint;
 use crate::support::connector::unix_seconds;
 use crate::support::http_message::Message;
-use crate::support::producers::Open;
+use crate::support::producers::{Open, delete_fencing, write_fencing};
 use crate::support::prove;
 use crate::support::topics::random_name;
 
@@ -49,6 +49,7 @@ pub fn make(stage: &Stage) -> Vec<Fault<'_>> {
     if prove::full() {
         // The longest first; what is over by itself last.
         faults.late_starters();
+        faults.lost_positions();
         faults.quota();
         faults.fenced();
         faults.org();
@@ -194,5 +195,25 @@ impl<'a> Faulty<'a> {
         }));
         self.stage.worker("slow").start();
         self.add("OktaKafkaSourceCatchUpSlow", "ticket", "slow", &slow.name, || slow.org.set_latency(Duration::ZERO));
+    }
+
+    fn lost_positions(&mut self) {
+        let lost = self.stage.victim("cursor");
+        lost.org.lose_cursors();
+        // It recovers by itself, and is told of for an hour.
+        self.add("OktaKafkaSourceCursorRecovered", "ticket", "faulty", &lost.name, || {});
+        // Its last event is of 100 days ago, and its link of 200: ten days are in no place any more.
+        let (missing, worker) = (self.stage.victim("missing"), self.stage.worker("missing"));
+        let days_ago = |days: i64| format!("{:.3}", Timestamp::now() - SignedDuration::from_hours(days * 24));
+        let link = format!("{}/api/v1/logs?since={}&limit=100&after=1_1", missing.org.url(), days_ago(200));
+        let value = checkpoint::value(&link, Some((&days_ago(100), "9f0b8dc0-0000-4000-8000-000000000001")));
+        let (bootstrap, topic) = (&self.stage.bootstrap, &worker.config.offsets_topic);
+        let key = checkpoint::key(&missing.name, &missing.org.authority());
+        let id = format!("{topic}-0");
+        write_fencing(bootstrap, &id, topic, 0, &key, &value);
+        worker.start();
+        self.add("OktaKafkaSourceEventsMissing", "ticket", "missing", &missing.name, move || {
+            delete_fencing(bootstrap, &id, topic, 0, &key);
+        });
     }
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 /// What stands before a duration of a rule. (Annotations have durations in words.)
 const BEFORE: [&str; 3] = ["[", "offset ", "for: "];
 
-/// The text with every duration of a rule divided by `divisor`. Numbers stay as they are: the process's age of 900 s up to
-/// which dead letters count in full, the 21600 s of `CatchUpSlow`, and what is compared with `interval`, which a
+/// The text with every duration of a rule divided by `divisor`. Numbers stay as they are: the process's age up to which
+/// dead letters and recoveries count in full, the days for which a hole is told, the 21600 s of `CatchUpSlow`, and what is compared with `interval`, which a
 /// test divides in the connector's configuration.
 pub fn scaled(text: &str, divisor: u64) -> String {
     let mut out = String::new();
