@@ -23,6 +23,7 @@ pub mod record_reader;
 mod retire;
 pub mod statistics;
 mod token;
+pub mod topic_clients;
 pub mod topic_reading;
 pub mod topic_tail;
 mod topic_trouble;

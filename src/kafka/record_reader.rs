@@ -13,14 +13,12 @@ use thiserror::Error;
 use super::client_config::{self, Isolation};
 use super::connection::{self, Connection};
 use super::error::code_of;
-use super::topic_reading::TopicReading;
+use super::topic_reading::{Begin, TopicReading};
 use crate::clock::Clock;
 use crate::config::KafkaProperties;
 
 /// One wait inside librdkafka.
 pub(super) const SLICE: Duration = Duration::from_millis(100);
-/// How long a broker may take to say where a partition ends.
-const END_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a topic can't be read.
 #[derive(Debug, Error)]
@@ -160,17 +158,17 @@ pub fn read_to_end(
         _ => Err(RecordReaderError::TimedOut { topic: topic.to_owned(), seconds: timeout.as_secs() }),
     };
     let mut reading = TopicReading::look(kafka, group_id, topic, partitions, &go_on)?;
-    reading.begin(&BTreeMap::new())?;
+    reading.begin(Begin::At(&BTreeMap::new()))?;
     while !reading.is_at_end() {
         go_on()?;
         if let Some(record) = reading.poll()? {
             each(record);
         }
     }
-    Ok(reading.into_ends())
+    Ok(reading.ends())
 }
 
-pub(super) fn consumer(
+fn consumer(
     kafka: &KafkaProperties,
     group_id: &str,
     isolation: Isolation,
@@ -179,19 +177,14 @@ pub(super) fn consumer(
     connection::consumer(kafka, &config).map_err(|error| RecordReaderError::Config(client_config::refused(&error)))
 }
 
-pub(super) fn watermarks(
-    consumer: &BaseConsumer<Connection>,
-    topic: &str,
-    partition: i32,
-) -> Result<(i64, i64), RecordReaderError> {
-    consumer.fetch_watermarks(topic, partition, END_TIMEOUT).map_err(|error| {
-        // What librdkafka said meanwhile is heard when it is polled.
-        while consumer.poll(Duration::ZERO).is_some() {}
-        match consumer.context().trouble() {
-            Some(why) if is_passing(&error) => RecordReaderError::Unreachable { topic: topic.to_owned(), why },
-            _ => refused(topic, &error),
-        }
-    })
+/// Why a client got no answer about a topic.
+pub(super) fn unanswered(consumer: &BaseConsumer<Connection>, topic: &str, error: &KafkaError) -> RecordReaderError {
+    // What librdkafka said meanwhile is heard when it is polled.
+    while consumer.poll(Duration::ZERO).is_some() {}
+    match consumer.context().trouble() {
+        Some(why) if is_passing(error) => RecordReaderError::Unreachable { topic: topic.to_owned(), why },
+        _ => refused(topic, error),
+    }
 }
 
 pub(super) fn refused(topic: &str, error: &KafkaError) -> RecordReaderError {

@@ -22,7 +22,7 @@ use crate::convert::Converter;
 use crate::dead_letter::ranges::OffsetRanges;
 use crate::kafka::error as kafka_error;
 use crate::kafka::record_reader::{Record, RecordReaderError};
-use crate::kafka::topic_reading::TopicReading;
+use crate::kafka::topic_reading::{Begin, TopicReading};
 use crate::source::record::SourceRecord;
 use crate::worker::publish::Destination;
 use crate::worker::shutdown::Stop;
@@ -117,7 +117,7 @@ impl Replay<'_> {
         publisher.reads_with(reading.group());
         let (from, letters) = self.survey(&mut reading, &mut publisher)?;
         listener.begins(letters);
-        reading.begin(&from)?;
+        reading.begin(Begin::At(&from))?;
         // Those that may be refused have transactions of their own: each refusal costs the others a trial.
         let (mut batch, mut suspects) = (Batch::default(), Batch::default());
         while let Some(mut record) = self.next(&mut reading)? {
@@ -146,7 +146,7 @@ impl Replay<'_> {
         if self.dry_run {
             return Ok(());
         }
-        for (&partition, &end) in reading.ends() {
+        for (partition, end) in reading.ends() {
             publisher.looked_at(partition, end);
         }
         publisher.publish(&batch.letters, listener)?;
@@ -164,7 +164,7 @@ impl Replay<'_> {
         // By the topic that they were meant for, and partition.
         let mut letters: BTreeMap<(String, i32), OffsetRanges> = BTreeMap::new();
         let to = &self.to.topic;
-        reading.begin(&BTreeMap::new())?;
+        reading.begin(Begin::At(&BTreeMap::new()))?;
         while let Some(record) = self.next(reading)? {
             publisher.receipts.take(&record)?;
             if letter::is_of(&record, &self.to.connector) {
@@ -172,9 +172,9 @@ impl Replay<'_> {
                 letters.entry((meant_for, record.partition)).or_default().insert(record.offset);
             }
         }
-        publisher.has_read(reading.ends());
+        publisher.has_read(&reading.ends());
         // What holds no open letter is not read again.
-        let mut from = reading.ends().clone();
+        let mut from = reading.ends();
         let mut count = 0;
         for ((meant_for, partition), letters) in &letters {
             let open = publisher.receipts.open([to, meant_for], *partition, letters);

@@ -13,6 +13,7 @@ use crate::dead_letter::{RECORD_TOO_LARGE, Reason};
 use crate::kafka::consumed_offsets::{ConsumedOffsets, ConsumerGroup};
 use crate::kafka::deliveries::{RecordKind, Tag, Undelivered};
 use crate::kafka::error::{self, Verdict, judge};
+use crate::kafka::topic_reading::Begin;
 use crate::kafka::transaction::{InitError, ProducerRecord, TransactionalProducer};
 use crate::kafka::transaction_end::TransactionEnd;
 use crate::source::record::SourceRecord;
@@ -95,11 +96,11 @@ impl<'a> Publisher<'a> {
         })?;
         if !self.read.is_empty() {
             let mut reading = self.replay.look()?;
-            reading.begin(&self.read)?;
+            reading.begin(Begin::At(&self.read))?;
             while let Some(record) = self.replay.next(&mut reading)? {
                 self.receipts.take(&record)?;
             }
-            self.read = reading.into_ends();
+            self.read = reading.ends();
         }
         self.producer = Some(producer);
         Ok(())
@@ -220,14 +221,14 @@ impl<'a> Publisher<'a> {
             self.own()?;
         }
         let mut reading = self.replay.look()?;
-        reading.begin(&self.next)?;
+        reading.begin(Begin::At(&self.next))?;
         let mut letters = BTreeMap::new();
         while let Some(record) = self.replay.next(&mut reading)? {
             if record.header(receipt::HEADER).is_none() {
                 let _ = letters.entry(record.partition).or_insert(record.offset);
             }
         }
-        self.next = reading.into_ends();
+        self.next = reading.ends();
         self.next.extend(letters);
         self.transact(&[]).map(drop)
     }
