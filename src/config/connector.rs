@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::auth::{self, Auth};
 use super::filter;
 use super::format::{self, Format};
+use super::lost_position::{self, OnLostCursor, OnQueryChange};
 use super::rate_limit::{self, DEFAULT_BULK_RESERVE, DEFAULT_SHARE};
 use super::section::{Context, Field, Section};
 use super::text;
@@ -60,6 +61,12 @@ pub struct ConnectorConfig {
     pub rate_limit_bulk_reserve: f64,
     /// Whether another connector may take the same org to the same topic.
     pub allow_overlap: bool,
+    /// How far before the last published event a recovery begins: events are stored late; 0 to 1 day.
+    pub recovery_overlap: Duration,
+    /// What follows where Okta no longer knows the position.
+    pub on_lost_cursor: OnLostCursor,
+    /// What follows where the stored position is another query's.
+    pub on_query_change: OnQueryChange,
 }
 
 /// What could be read of a connector, so that it can be held against the others even when it is not whole.
@@ -128,6 +135,15 @@ impl<'n> ConnectorFields<'n> {
             rate_limit::read_bulk_reserve(context, field)
         });
         let allow_overlap = self.optional("allow_overlap", false, |field| context.boolean(field));
+        let recovery_overlap = self.optional("recovery_overlap", lost_position::DEFAULT_OVERLAP, |field| {
+            lost_position::read_overlap(context, field)
+        });
+        let on_lost_cursor = self.optional("on_lost_cursor", OnLostCursor::default(), |field| {
+            lost_position::read_on_lost_cursor(context, field)
+        });
+        let on_query_change = self.optional("on_query_change", OnQueryChange::default(), |field| {
+            lost_position::read_on_query_change(context, field)
+        });
         let tolerates_errors = self.optional("errors_tolerance", true, |field| read_tolerance(context, field));
         let format = self.optional("format", Format::Json, |field| format::read(context, field));
         let dead_letter_topic = self.dead_letter_topic(context, topic.as_ref());
@@ -155,6 +171,9 @@ impl<'n> ConnectorFields<'n> {
                     rate_limit_share: rate_limit_share?,
                     rate_limit_bulk_reserve: rate_limit_bulk_reserve?,
                     allow_overlap: allow_overlap?,
+                    recovery_overlap: recovery_overlap?,
+                    on_lost_cursor: on_lost_cursor?,
+                    on_query_change: on_query_change?,
                 })
             }),
         }

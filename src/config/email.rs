@@ -186,7 +186,7 @@ impl Subject {
 pub(super) fn read(context: &mut Context<'_>, file: &Section<'_>) -> Option<Option<EmailConfig>> {
     let Some(field) = file.get("email") else { return Some(None) };
     let mut section = context.section(field)?;
-    section.check_keys(context, keys::EMAIL, &[]);
+    section.check_keys(context, keys::EMAIL);
     let host = match section.get("host") {
         Some(field) => read_host(context, field),
         None => missing(context, &section, "host", "write the mail server, as `host: smtp.example.com`"),
@@ -304,7 +304,7 @@ fn timeout(text: &str) -> Result<Duration, String> {
 
 fn read_login(context: &mut Context<'_>, field: &Field<'_>) -> Option<EmailLogin> {
     let mut section = context.section(field)?;
-    section.check_keys(context, keys::EMAIL_LOGIN, &[]);
+    section.check_keys(context, keys::EMAIL_LOGIN);
     let mut part = |key, is_secret| match section.get(key) {
         Some(field) => read_secret(context, field, is_secret),
         None => missing(context, &section, key, "write `login: {username: …, password: \"${env:SMTP_PASSWORD}\"}`"),

@@ -50,9 +50,10 @@ pub(super) const CONNECTOR: &[&str] = &[
     "rate_limit_share",
     "rate_limit_bulk_reserve",
     "allow_overlap",
+    "recovery_overlap",
+    "on_lost_cursor",
+    "on_query_change",
 ];
-/// Of a connector, in a later version.
-pub(super) const CONNECTOR_LATER: &[&str] = &["recovery_overlap", "on_lost_cursor", "on_query_change"];
 /// Of `auth`.
 pub(super) const AUTH: &[&str] = &["ssws", "oauth"];
 /// Of `auth.oauth`.

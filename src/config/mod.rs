@@ -16,6 +16,7 @@ mod kafka;
 mod keys;
 mod layout;
 mod look;
+mod lost_position;
 mod oauth;
 mod okta_http;
 mod problem;
@@ -46,6 +47,7 @@ pub use interpolation::InterpolationError;
 pub use kafka::KafkaProperties;
 pub use kafka::oidc::{Oidc, TokenProxy};
 pub use look::Look;
+pub use lost_position::{OnLostCursor, OnQueryChange};
 pub use oauth::{Dpop, OauthApp, OauthError};
 pub use problem::{ConfigError, Problem};
 pub use schema_registry::{RegistryAuth, RegistryUrl, SchemaRegistryConfig, SubjectStrategy};
@@ -169,7 +171,7 @@ fn read(context: &mut Context<'_>, root: &yaml::Node) -> Option<Config> {
         return None;
     };
     let mut file = context.section(&Field { path: String::new(), line: root.line, node: root })?;
-    file.check_keys(context, keys::FILE, &[]);
+    file.check_keys(context, keys::FILE);
     let mut kafka = match file.get("kafka") {
         Some(field) => context.section(field).map(|section| kafka::read(context, &section)),
         None => {
@@ -223,7 +225,7 @@ fn read_offsets(context: &mut Context<'_>, file: &Section<'_>) -> Option<Offsets
     };
     let Some(field) = file.get("offsets") else { return Some(offsets) };
     let mut section = context.section(field)?;
-    section.check_keys(context, keys::OFFSETS, &[]);
+    section.check_keys(context, keys::OFFSETS);
     let topic = section.get("topic").map(|field| topic::read_name(context, field));
     let partitions = section.get("partitions").map(|field| topic::read_partitions(context, field));
     let replication = section.get("replication_factor").map(|field| topic::read_replication(context, field));
@@ -243,7 +245,7 @@ fn read_http(context: &mut Context<'_>, file: &Section<'_>) -> Option<HttpConfig
     let default = HttpConfig { listen: SocketAddr::from(([127, 0, 0, 1], 8083)) };
     let Some(field) = file.get("http") else { return Some(default) };
     let mut section = context.section(field)?;
-    section.check_keys(context, keys::HTTP, &[]);
+    section.check_keys(context, keys::HTTP);
     let Some(field) = section.get("listen") else { return Some(default) };
     let text = context.text(field)?;
     match text.value.parse() {
@@ -270,7 +272,7 @@ fn read_connectors(
         if let Some(field) = defaults.get("name") {
             context.problem(&field.path, field.line, "cannot be shared: write a `name` in each connector");
         }
-        defaults.check_keys(context, keys::CONNECTOR, keys::CONNECTOR_LATER);
+        defaults.check_keys(context, keys::CONNECTOR);
     }
     let defaults = defaults.map(|defaults| defaults.only(keys::CONNECTOR));
     let fields = connector_fields(context, file, defaults.as_ref());
@@ -318,7 +320,7 @@ fn connector_fields<'n>(
             break;
         }
         let Some(mut own) = context.section(&field) else { continue };
-        own.check_keys(context, keys::CONNECTOR, keys::CONNECTOR_LATER);
+        own.check_keys(context, keys::CONNECTOR);
         fields.push(ConnectorFields::new(context, own, defaults));
     }
     fields

@@ -157,7 +157,7 @@ pub(super) fn read(context: &mut Context<'_>, field: &Field<'_>, loopback: bool)
         );
         section = section.without(key);
     }
-    section.check_keys(context, keys::OAUTH, &[]);
+    section.check_keys(context, keys::OAUTH);
     let client_id = require(context, &section, "client_id", "the app's client ID, as `client_id: 0oa…`")
         .and_then(|field| read_client_id(context, &field));
     let key_id = match section.get("key_id") {

@@ -53,7 +53,7 @@ pub(super) fn read(context: &mut Context<'_>, file: &Section<'_>) -> Option<Okta
     let mut is_fine = true;
     if let Some(field) = file.get("okta_http") {
         let mut section = context.section(field)?;
-        section.check_keys(context, keys::OKTA_HTTP, &[]);
+        section.check_keys(context, keys::OKTA_HTTP);
         line = section.line;
         if let Some(field) = section.get("proxy_url") {
             line = field.line;

@@ -135,7 +135,7 @@ impl SubjectStrategy {
 pub(super) fn read(context: &mut Context<'_>, file: &Section<'_>) -> Option<Option<SchemaRegistryConfig>> {
     let Some(field) = file.get("schema_registry") else { return Some(None) };
     let mut section = context.section(field)?;
-    section.check_keys(context, keys::SCHEMA_REGISTRY, &[]);
+    section.check_keys(context, keys::SCHEMA_REGISTRY);
     let urls = match section.get("url") {
         Some(field) => read_urls(context, field),
         None => {
@@ -222,7 +222,7 @@ fn read_auth(context: &mut Context<'_>, section: &Section<'_>) -> Option<Registr
 
 fn read_basic(context: &mut Context<'_>, field: &Field<'_>) -> Option<RegistryAuth> {
     let mut section = context.section(field)?;
-    section.check_keys(context, keys::BASIC_AUTH, &[]);
+    section.check_keys(context, keys::BASIC_AUTH);
     let mut part = |key, rule, is_secret| match section.get(key) {
         Some(field) => read_secret(context, field, rule, is_secret),
         None => {

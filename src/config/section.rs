@@ -290,12 +290,10 @@ impl<'n> Section<'n> {
     ///
     /// A misspelt key is read on as the one that was meant, so that it is not also missing, and mistakes below it are
     /// told in the same run.
-    pub fn check_keys(&mut self, context: &mut Context<'_>, known: &[&'static str], later: &[&str]) {
+    pub fn check_keys(&mut self, context: &mut Context<'_>, known: &[&'static str]) {
         for at in 0..self.fields.len() {
-            let (key, Field { path, line, .. }) = &self.fields[at];
-            if later.contains(key) {
-                context.problem(path, *line, format!("`{key}` is not supported by this version: remove it"));
-            } else if !known.contains(key)
+            let (key, Field { line, .. }) = &self.fields[at];
+            if !known.contains(key)
                 && let Some(meant) = context.unknown_key(self, key, *line, known)
                 && self.get(meant).is_none()
             {

@@ -94,7 +94,7 @@ impl<'n> TopicFields<'n> {
             return None;
         }
         let mut map = context.section(field)?;
-        map.check_keys(context, keys::TOPIC, &[]);
+        map.check_keys(context, keys::TOPIC);
         Some(Self { name: map.get("name").cloned(), map: Some(map) })
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::okta::page_url::PageUrl;
-use crate::source::input::RequestId;
+use crate::source::input::{LearnId, RequestId};
 use crate::source::offset::SourceOffset;
 use crate::source::record::PageRecords;
 
@@ -18,6 +18,29 @@ pub enum Action {
         request: RequestId,
         /// What to ask.
         url: PageUrl,
+    },
+    /// Learn what the topic and the dead letter topic hold of this org; a page waits for it, and nothing else is asked.
+    Learn {
+        /// Given back with the answer.
+        id: LearnId,
+        /// All that has its `published` then (milliseconds since 1970) or later, as far as it fits; and what has none.
+        from: i64,
+    },
+    /// The topic holds an event with this uuid, and its bytes are others: the first one stays.
+    Differs {
+        /// Of the event.
+        uuid: String,
+    },
+    /// The position was lost, or is another query's: it goes on at a new one, which is on its way to Kafka.
+    Recovered {
+        /// Why.
+        reason: RecoveryReason,
+        /// Begin of the new position.
+        from: Timestamp,
+        /// From and until when events may be missing, since Okta no longer has them.
+        hole: Option<(Timestamp, Timestamp)>,
+        /// What Okta said; empty where it was not asked.
+        message: String,
     },
     /// Hand a page to the shard, for the next transaction.
     Publish(PageRecords),

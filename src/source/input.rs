@@ -1,10 +1,13 @@
 //! What a task is told: answers, commits and times.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::okta::page_url::{PageUrl, PageUrlError};
+use crate::source::action::RecoveryReason;
+use crate::source::known::{Identity, Known};
 use crate::source::offset::SourceOffset;
 use crate::source::record::{Element, Sequence};
 
@@ -23,6 +26,20 @@ pub struct Now {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(pub(super) u64);
 
+/// Number of a question for what the topic holds: an answer to any but the open one is ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LearnId(pub(super) u64);
+
+/// What stands at the end of the topic and of the dead letter topic when a task begins.
+#[derive(Debug, Clone, Default)]
+pub struct Tail {
+    /// The newest elements of this org, oldest first; more of them are of no use than
+    /// [`RECENT_EVENTS`](crate::source::recent::RECENT_EVENTS).
+    pub recent: Vec<Identity>,
+    /// Whether some of them are this connector's own.
+    pub holds_own: bool,
+}
+
 /// The page that Okta gave.
 #[derive(Debug, Clone)]
 pub struct PageAnswer {
@@ -32,6 +49,9 @@ pub struct PageAnswer {
     pub next: Option<Result<PageUrl, PageUrlError>>,
     /// What it holds in memory: the body, and the values that were made of it.
     pub bytes: usize,
+    /// From the `published` of its last event to the answer's `Date`; none where either is not known, or the event is from
+    /// later.
+    pub age: Option<Duration>,
 }
 
 /// Why a request gave no page.
@@ -57,6 +77,15 @@ pub enum Refusal {
         /// What to do about it.
         message: String,
     },
+    /// Okta no longer knows the position that was asked for.
+    LostCursor {
+        /// What is wrong with it.
+        reason: RecoveryReason,
+        /// What to do about it, where there is to be no recovery.
+        message: String,
+        /// The answer's `Date`.
+        date: Option<Timestamp>,
+    },
     /// No use in asking again soon.
     Fatal {
         /// What to do about it.
@@ -71,6 +100,8 @@ pub enum Input {
     Started {
         /// What the offsets topic holds for this connector; an error where it can't be read.
         stored: Result<Option<SourceOffset>, String>,
+        /// What stands at the end of its topics.
+        tail: Tail,
     },
     /// The open request was answered with a page.
     Page {
@@ -85,6 +116,22 @@ pub enum Input {
         request: RequestId,
         /// How.
         refusal: Refusal,
+    },
+    /// The answer to [`Action::Learn`](crate::source::action::Action::Learn).
+    Learned {
+        /// Which question.
+        id: LearnId,
+        /// It covers the time that was asked for, and what comes behind it as far as it fits.
+        known: Arc<Known>,
+    },
+    /// It can't be learnt.
+    NotLearned {
+        /// Which question.
+        id: LearnId,
+        /// What to do about it.
+        message: String,
+        /// Whether it may pass by itself.
+        retriable: bool,
     },
     /// All pages up to this one are in a confirmed commit.
     Committed {

@@ -6,8 +6,10 @@
 pub mod action;
 pub mod alteration;
 pub mod input;
+pub mod known;
 pub mod offset;
 pub(crate) mod page_size;
+pub mod recent;
 pub mod record;
 pub mod resume;
 pub mod task;

@@ -23,7 +23,8 @@ impl SourcePartition {
 
 /// How far a connector is: the checkpoint, as the offsets topic keeps it (README, "What lands in Kafka").
 ///
-/// The members are written in this order, always all five.
+/// The members are written in this order; in normal operation always the first five, and no other. The others are there
+/// where they say something (ADR 0061, 0062), and readers that do not know them leave them aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceOffset {
     /// [`OFFSET_VERSION`].
@@ -39,11 +40,40 @@ pub struct SourceOffset {
     /// `uuid` of the last event.
     #[serde(default)]
     pub uuid: Option<String>,
+    /// The position may lie before something that the topic holds already: until events are younger than this time, or a
+    /// page is empty, what is there is left out. RFC 3339.
+    #[serde(rename = "suppressUntil", default, skip_serializing_if = "Option::is_none")]
+    pub suppress_until: Option<String>,
+    /// Begin of the hole that the last recovery left: events from there to `missing_until` are older than what Okta keeps, so
+    /// some may be missing. RFC 3339.
+    #[serde(rename = "missingFrom", default, skip_serializing_if = "Option::is_none")]
+    pub missing_from: Option<String>,
+    /// End of that hole. RFC 3339.
+    #[serde(rename = "missingUntil", default, skip_serializing_if = "Option::is_none")]
+    pub missing_until: Option<String>,
+    /// Written by `offsets alter|reset --allow-duplicates`: what the topic holds already is published again, once.
+    #[serde(rename = "allowDuplicates", default, skip_serializing_if = "is_false")]
+    pub allow_duplicates: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl SourceOffset {
     /// A checkpoint before any event.
     pub fn cold(checkpoint_url: String, query: String) -> Self {
-        Self { v: OFFSET_VERSION, checkpoint_url, query, published: None, uuid: None }
+        Self {
+            v: OFFSET_VERSION,
+            checkpoint_url,
+            query,
+            published: None,
+            uuid: None,
+            suppress_until: None,
+            missing_from: None,
+            missing_until: None,
+            allow_duplicates: false,
+        }
     }
 }

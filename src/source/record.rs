@@ -1,9 +1,11 @@
 //! What one page becomes: events for the topic, dead letters for theirs, and the offset after it.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::dead_letter::DeadLetter;
 use crate::okta::page::RawEvent;
+use crate::source::known::{Fingerprint, Identity};
 use crate::source::offset::SourceOffset;
 
 /// Place of a page among those of its connector: pages are committed in this order.
@@ -65,6 +67,32 @@ impl Element {
         }
     }
 
+    /// Which element it is: its record's key decides.
+    pub fn identity(&self) -> Identity {
+        match self {
+            Self::Record(record) => Identity::of(record.event.uuid.as_bytes()),
+            Self::DeadLetter { letter, .. } => Identity::of(letter.key().as_bytes()),
+        }
+    }
+
+    /// What its record holds.
+    pub fn fingerprint(&self) -> Fingerprint {
+        match self {
+            Self::Record(record) => Fingerprint::of(record.value()),
+            Self::DeadLetter { letter, .. } => Fingerprint::of(&letter.bytes),
+        }
+    }
+
+    /// Its `published` in milliseconds since 1970, where it is an RFC 3339 time.
+    pub fn published_millis(&self) -> Option<i64> {
+        match self {
+            Self::Record(record) => record.event.published.as_ref().map(|published| published.millis),
+            Self::DeadLetter { published, .. } => {
+                published.as_deref().and_then(|text| text.parse::<Timestamp>().ok()).map(Timestamp::as_millisecond)
+            }
+        }
+    }
+
     /// Bytes that it holds in memory beside the body of its page.
     pub fn own_bytes(&self) -> usize {
         match self {
@@ -83,6 +111,8 @@ pub struct PageRecords {
     pub events: Vec<SourceRecord>,
     /// Elements that cannot be published: in page order, then those that Kafka does not take.
     pub dead_letters: Vec<DeadLetter>,
+    /// How many elements the topics hold already.
+    pub duplicates: usize,
     /// The source offset after this page.
     pub offset: SourceOffset,
     /// What this page holds in memory, in bytes: its body, and the values that were made of it.
@@ -90,10 +120,23 @@ pub struct PageRecords {
 }
 
 impl PageRecords {
-    /// Sorts a page's elements into events and dead letters; `before` is the offset that this page was asked from.
+    /// Of a page whose elements all go somewhere, as [`PageRecords::judged`].
     pub fn new(
         sequence: Sequence,
         elements: Vec<Element>,
+        bytes: usize,
+        checkpoint_url: String,
+        before: &SourceOffset,
+    ) -> Self {
+        let elements = elements.into_iter().map(|element| (element, false)).collect();
+        Self::judged(sequence, elements, bytes, checkpoint_url, before)
+    }
+
+    /// Sorts a page's elements into events, dead letters and what is left out: with each element stands whether the topics
+    /// hold it already. `before` is the offset that this page was asked from.
+    pub fn judged(
+        sequence: Sequence,
+        elements: Vec<(Element, bool)>,
         bytes: usize,
         checkpoint_url: String,
         before: &SourceOffset,
@@ -102,19 +145,21 @@ impl PageRecords {
         let mut offset = SourceOffset { checkpoint_url, ..before.clone() };
         let mut events = Vec::with_capacity(count);
         let mut dead_letters = Vec::new();
-        let last = elements.iter().rev().find_map(|element| Some((element.published()?, element.uuid()?)));
+        let mut duplicates = 0;
+        let last = elements.iter().rev().find_map(|(element, _)| Some((element.published()?, element.uuid()?)));
         if let Some((published, uuid)) = last {
             offset.published = Some(published.to_owned());
             offset.uuid = Some(uuid.to_owned());
         }
-        for element in elements {
+        for (element, is_duplicate) in elements {
             match element {
+                _ if is_duplicate => duplicates += 1,
                 Element::Record(record) => events.push(record),
                 Element::DeadLetter { letter, .. } => dead_letters.push(letter),
             }
         }
-        // I10: every element of the page goes somewhere.
-        debug_assert_eq!(events.len() + dead_letters.len(), count, "I10");
-        Self { sequence, events, dead_letters, offset, bytes }
+        // I10: every element of the page goes somewhere, or is there already.
+        debug_assert_eq!(events.len() + dead_letters.len() + duplicates, count, "I10");
+        Self { sequence, events, dead_letters, duplicates, offset, bytes }
     }
 }

@@ -17,11 +17,12 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use jiff::Timestamp;
 
+use crate::config::{OnLostCursor, OnQueryChange};
 use crate::okta::origin::Origin;
 use crate::okta::page_url::PageUrl;
 use crate::okta::query::SystemLogQuery;
 use crate::source::action::{Action, ConnectorState, PageKind};
-use crate::source::input::{Input, Now, PageAnswer, Refusal, RequestId};
+use crate::source::input::{Input, LearnId, Now, PageAnswer, Refusal, RequestId};
 use crate::source::offset::SourceOffset;
 use crate::source::page_size::{Change, PageSize, Smallest};
 use crate::source::record::{PageRecords, Sequence};
@@ -45,6 +46,12 @@ pub struct TaskSettings {
     pub interval: Duration,
     /// Where a cold start begins, resolved.
     pub since: Timestamp,
+    /// How far before the last published event a recovery begins.
+    pub recovery_overlap: Duration,
+    /// What follows where Okta no longer knows the position.
+    pub on_lost_cursor: OnLostCursor,
+    /// What follows where the stored position is another query's.
+    pub on_query_change: OnQueryChange,
     /// Pages that may be asked for ahead of the commit.
     pub ahead_pages: usize,
     /// Bytes of page bodies that may be held ahead of the commit.
@@ -59,6 +66,8 @@ enum Phase {
     MakingDurable,
     /// A request is open.
     Asking(RequestId),
+    /// A page waits for what the topic holds.
+    Learning(LearnId),
     /// As much is collected as may be: the next commit makes room.
     Full,
     /// Resting until a monotonic time; what for is in the state.
@@ -129,11 +138,16 @@ impl Task {
         self.phase == Phase::Asking(request)
     }
 
+    /// Whether the answer to this question is still of use: not after a roll-back.
+    pub fn awaits_learning(&self, id: LearnId) -> bool {
+        self.phase == Phase::Learning(id)
+    }
+
     /// One step: takes what happened, gives what to do, in order.
     pub fn on(&mut self, input: Input, now: &Now) -> Vec<Action> {
         let mut actions = Vec::new();
         match input {
-            Input::Started { stored } => {
+            Input::Started { stored, tail: _ } => {
                 self.stored = stored;
                 self.start(now, &mut actions);
             }
@@ -145,6 +159,7 @@ impl Task {
             }
             // The answer to a request of before a roll-back.
             Input::Page { .. } | Input::Refused { .. } => {}
+            Input::Learned { .. } | Input::NotLearned { .. } => {}
             Input::Committed { through } => self.on_committed(through, &mut actions),
             Input::PublishRefused { generation, message } => {
                 if generation == self.last.generation {
@@ -267,7 +282,9 @@ impl Task {
                 actions.push(Action::ReloadCredential);
                 self.ask(actions);
             }
-            Refusal::Unauthorized { message } | Refusal::Fatal { message } => self.fail(message, now, actions),
+            Refusal::Unauthorized { message } | Refusal::Fatal { message } | Refusal::LostCursor { message, .. } => {
+                self.fail(message, now, actions);
+            }
         }
     }
 

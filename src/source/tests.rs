@@ -1,6 +1,7 @@
 //! The rules of the task: one table for the guide's pseudocode, one test for each rule on top of it, and random histories.
 
 mod history;
+mod known;
 mod poison;
 mod rules;
 mod world;

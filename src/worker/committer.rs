@@ -139,7 +139,7 @@ impl Committer<'_> {
         if let ShardInput::Page { life, page } = input
             && life == self.life
         {
-            self.collected.take(page);
+            self.collected.take(*page);
         }
     }
 
@@ -309,6 +309,7 @@ impl Committer<'_> {
         for page in pages {
             let connector = &self.connectors[page.owner];
             connector.metrics.events_committed.inc_by(page.records.events.len() as u64);
+            connector.metrics.duplicates_suppressed.inc_by(page.records.duplicates as u64);
             let unmapped: usize = page.records.events.iter().map(|event| event.unmapped).sum();
             connector.metrics.unmapped_fields.inc_by(unmapped as u64);
             for event in &page.records.events {

@@ -31,7 +31,8 @@ use crate::okta::error::{RequestError, RetryReason, Severity, told_request_id};
 use crate::okta::page_url::PageUrl;
 use crate::okta::query::SystemLogQuery;
 use crate::source::action::{Action, ConnectorState};
-use crate::source::input::{Input, PageAnswer, Refusal, RequestId};
+use crate::source::input::{Input, LearnId, PageAnswer, Refusal, RequestId, Tail};
+use crate::source::known::Known;
 use crate::source::offset::SourceOffset;
 use crate::source::record::{Element, Sequence};
 use crate::source::task::{Task, TaskSettings};
@@ -130,6 +131,8 @@ struct Answered {
 }
 
 type OpenRequest = Pin<Box<dyn Future<Output = Answered> + Send>>;
+/// Gives [`Input::Learned`] or [`Input::NotLearned`].
+type OpenQuestion = Pin<Box<dyn Future<Output = Input> + Send>>;
 
 impl Runner {
     /// Runs until stopped. `stored` is what the offsets topic holds for the connector, or why that can't be read.
@@ -151,17 +154,19 @@ impl Runner {
         self.cold = cold.then(|| ColdStart { wall, monotonic: self.clock.elapsed() });
         let mut task = Task::new(self.settings(wall));
         let mut open: Option<(RequestId, OpenRequest)> = None;
+        let mut question: Option<(LearnId, OpenQuestion)> = None;
         let mut wake: Option<Duration> = None;
         // Kafka refused our records: whether the topics change, so that it may take them.
         let mut change: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
         // It failed: whether its credential changes, so that it may be let in.
         let mut renewed: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
-        let mut input = Input::Started { stored };
+        let mut input = Input::Started { stored, tail: Tail::default() };
         loop {
             for action in task.on(input, &clock.now()) {
                 match action {
                     Action::Request { request, url } => open = Some((request, self.request(request, url))),
                     Action::WakeAt(at) => wake = Some(at),
+                    Action::Learn { id, from } => question = Some((id, self.learn(id, from))),
                     other => {
                         if matches!(other, Action::Failed { .. }) && change.is_none() {
                             renewed = Some(Box::pin(self.credential.clone().until_changed(CREDENTIAL_LOOK)));
@@ -172,6 +177,7 @@ impl Runner {
             }
             // Its page would be thrown away, and takes others' turn at the limit.
             open = open.filter(|(request, _)| task.awaits(*request));
+            question = question.filter(|(id, _)| task.awaits_learning(*id));
             if open.is_some() {
                 // Who asks waits for no topic, and a wait for one would leave the request, with its permit, alone.
                 change = None;
@@ -181,6 +187,10 @@ impl Runner {
                 answered = finished(&mut open) => {
                     open = None;
                     self.answer(answered)
+                }
+                answer = answered(&mut question) => {
+                    question = None;
+                    answer
                 }
                 Some(said) = self.from_shard.recv() => match said {
                     FromShard::Committed(through) => Input::Committed { through },
@@ -219,6 +229,9 @@ impl Runner {
             query: SystemLogQuery { filter: connector.filter.clone(), q: connector.q.clone(), limit: connector.limit },
             interval: connector.interval,
             since: connector.since.resolve(now),
+            recovery_overlap: connector.recovery_overlap,
+            on_lost_cursor: connector.on_lost_cursor,
+            on_query_change: connector.on_query_change,
             ahead_pages: AHEAD_PAGES,
             ahead_bytes: AHEAD_BYTES,
         }
@@ -258,6 +271,11 @@ impl Runner {
         })
     }
 
+    /// What the topic and the dead letter topic hold of this org.
+    fn learn(&self, id: LearnId, _from: i64) -> OpenQuestion {
+        Box::pin(std::future::ready(Input::Learned { id, known: Arc::new(Known::nothing()) }))
+    }
+
     /// Counts an answer and gives it to the task in its own terms.
     fn answer(&mut self, answered: Answered) -> Input {
         let Answered { request, outcome, elements } = answered;
@@ -289,7 +307,10 @@ impl Runner {
                 let published = elements.iter().rev().find_map(Element::published);
                 self.turns.page_ends(published, outcome.server_date);
                 let bytes = page.body_bytes + elements.iter().map(Element::own_bytes).sum::<usize>();
-                let page = PageAnswer { elements, next: page.next, bytes };
+                let published = published.and_then(|text| text.parse::<Timestamp>().ok());
+                let age = outcome.server_date.zip(published);
+                let age = age.and_then(|(date, published)| Duration::try_from(date.duration_since(published)).ok());
+                let page = PageAnswer { elements, next: page.next, bytes, age };
                 Input::Page { request, page }
             }
             Err(error) => Input::Refused { request, refusal: self.refusal(&error) },
@@ -360,7 +381,7 @@ impl Runner {
                 }
             }
             Action::Publish(records) => {
-                let page = OwnedPage { owner: self.owner, records };
+                let page = Box::new(OwnedPage { owner: self.owner, records });
                 // The shard is gone: then so is this runner in a moment.
                 let _ = self.to_shard.send(ShardInput::Page { life: self.life, page });
             }
@@ -406,8 +427,12 @@ impl Runner {
                 let retry_in = telemetry::shown(retry_in);
                 error!(connector = connector.name, org = %connector.org, ?retry_in, okta_request_id, "connector failed: {message}");
             }
+            Action::Differs { uuid } => {
+                warn!(connector = connector.name, org = %connector.org, uuid, "the topic holds this event with other bytes: the first one stays");
+            }
+            Action::Recovered { reason, .. } => self.metrics.recovered(reason),
             // Carried out by the loop itself.
-            Action::Request { .. } | Action::WakeAt(_) => {}
+            Action::Request { .. } | Action::Learn { .. } | Action::WakeAt(_) => {}
         }
     }
 
@@ -440,6 +465,14 @@ impl Runner {
 async fn finished(open: &mut Option<(RequestId, OpenRequest)>) -> Answered {
     match open {
         Some((_, request)) => request.await,
+        None => pending().await,
+    }
+}
+
+/// The answer to the open question; never, where there is none.
+async fn answered(question: &mut Option<(LearnId, OpenQuestion)>) -> Input {
+    match question {
+        Some((_, answer)) => answer.await,
         None => pending().await,
     }
 }

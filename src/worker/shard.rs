@@ -52,7 +52,7 @@ pub enum ShardInput {
         /// Of which life of the shard.
         life: u64,
         /// The page.
-        page: OwnedPage,
+        page: Box<OwnedPage>,
     },
     /// Look at the stop.
     Wake,

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use okta_kafka_source::config::{Config, ConfigError, Problem, Since};
+use okta_kafka_source::config::{Config, ConfigError, OnLostCursor, OnQueryChange, Problem, Since};
 use openssl::rsa::Rsa;
 use secrecy::ExposeSecret;
 
@@ -124,6 +124,9 @@ fn the_smallest_file_has_the_contracts_defaults() {
     assert_eq!((&connector.filter, &connector.q), (&None, &None));
     assert_eq!(connector.dead_letter_topic, "okta.system-log.dlq");
     assert!(!connector.allow_overlap);
+    assert_eq!(connector.recovery_overlap, Duration::from_secs(600));
+    assert_eq!(connector.on_lost_cursor, OnLostCursor::Recover);
+    assert_eq!(connector.on_query_change, OnQueryChange::RestartFromPublished);
 }
 
 /// The example of the contract, less what later versions bring.

@@ -66,6 +66,7 @@ fn the_metrics_have_the_contracts_names() {
     };
     let mut zeros: Vec<(&str, &str, &str)> = vec![
         ("events_committed_total", "", ""),
+        ("duplicates_suppressed_total", "", ""),
         ("rate_limit_wait_seconds_total", "", ""),
         ("rate_limit_requests", "", ""),
         ("rate_limit_requests_remaining", "", ""),
@@ -79,6 +80,7 @@ fn the_metrics_have_the_contracts_names() {
         ("okta_requests_total", "code", &["200", "error"]),
         ("pages_total", "kind", &["full", "short", "empty"]),
         ("transactions_total", "result", &["aborted", "fenced"]),
+        ("cursor_recoveries_total", "reason", &["cursor_refused", "since_too_old", "query_changed"]),
         ("schema_registry_requests_total", "result", &["ok", "refused", "unavailable"]),
         ("retries_total", "reason", &["http_5xx", "timeout", "connection", "rate_limit", "concurrency", "kafka"]),
         ("connector_state", "state", &["starting", "waiting", "recovering", "failed"]),

@@ -6,13 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use crate::config::{OnLostCursor, OnQueryChange};
 use crate::convert::Converter;
 use crate::okta::origin::Origin;
 use crate::okta::page;
 use crate::okta::page_url::PageUrl;
 use crate::okta::query::SystemLogQuery;
 use crate::source::action::{Action, ConnectorState};
-use crate::source::input::{Input, Now, PageAnswer, Refusal, RequestId};
+use crate::source::input::{Input, Now, PageAnswer, Refusal, RequestId, Tail};
 use crate::source::offset::SourceOffset;
 use crate::source::record::{Element, PageRecords};
 use crate::source::task::{Task, TaskSettings};
@@ -30,6 +31,9 @@ pub fn settings() -> TaskSettings {
         query: SystemLogQuery { filter: None, q: None, limit: LIMIT },
         interval: INTERVAL,
         since: Timestamp::UNIX_EPOCH,
+        recovery_overlap: Duration::from_secs(600),
+        on_lost_cursor: OnLostCursor::Recover,
+        on_query_change: OnQueryChange::RestartFromPublished,
         ahead_pages: 3,
         ahead_bytes: 1_000_000,
     }
@@ -62,7 +66,7 @@ pub fn elements(body: &Bytes) -> Vec<Element> {
 /// A page of `count` events that starts at `position`.
 pub fn answer(position: usize, count: usize) -> PageAnswer {
     let body = body(position..position + count);
-    PageAnswer { elements: elements(&body), next: Some(Ok(link(position + count))), bytes: body.len() }
+    PageAnswer { elements: elements(&body), next: Some(Ok(link(position + count))), bytes: body.len(), age: None }
 }
 
 /// A task and all around it.
@@ -129,7 +133,7 @@ impl World {
         self.collected.clear();
         self.wake = None;
         self.state = ConnectorState::Starting;
-        self.give(Input::Started { stored: Ok(self.stored.clone()) });
+        self.give(Input::Started { stored: Ok(self.stored.clone()), tail: Tail::default() });
     }
 
     pub fn give(&mut self, input: Input) {
@@ -146,6 +150,7 @@ impl World {
                 Action::CaughtUp => self.caught_up = true,
                 Action::ReloadCredential => self.reloads += 1,
                 Action::Failed { message, .. } => self.failures.push(message),
+                Action::Learn { .. } | Action::Differs { .. } | Action::Recovered { .. } => panic!("{action:?}"),
                 Action::ResumedFrom { .. } | Action::PageKind(_) | Action::PageSize { .. } | Action::Retry { .. } => {}
             }
         }

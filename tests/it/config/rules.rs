@@ -5,14 +5,6 @@ use okta_kafka_source::config::Dpop;
 use super::{MINIMAL, assert_one, problems, valid, with_connector_keys, with_kafka, with_top};
 
 #[test]
-fn keys_of_later_versions_are_refused_as_such() {
-    for key in ["recovery_overlap: 10m", "on_lost_cursor: recover", "on_query_change: restart_from_published"] {
-        let path = format!("connectors[0].{}", key.split(':').next().expect("a key"));
-        assert_one(&with_connector_keys(key), &path, 8, &["not supported by this version"]);
-    }
-}
-
-#[test]
 fn every_rule_of_a_connector() {
     let key = |key: &str, parts: &[&str]| {
         let path = format!("connectors[0].{}", key.split(':').next().expect("a key"));
@@ -41,6 +33,10 @@ fn every_rule_of_a_connector() {
     key("limit: many", &["`many`", "10-100"]);
     key("limit: 1001\nlarge_pages: true", &["10-1000"]);
     key("large_pages: yes", &["`yes`", "`true` or `false`"]);
+    key("recovery_overlap: 25h", &["`25h` is more than a day", "`0s` to `1d`"]);
+    key("recovery_overlap: 10", &["`10`", "no unit"]);
+    key("on_lost_cursor: stop", &["`stop` is neither", "`recover` or `fail`"]);
+    key("on_query_change: recover", &["`recover` is neither", "`restart_from_published` or `fail`"]);
     key("allow_overlap: 1", &["`1`", "`true` or `false`"]);
     key("since: 181d", &["more than 180 days"]);
     key("since: 2026-01-01T00:00:00Z", &["more than 180 days"]);
