@@ -128,9 +128,9 @@ pub struct SimulateArgs {
     /// Print a configuration for `run` that works with this org instead of the line of JSON, which goes to stderr.
     #[arg(long)]
     pub print_config: bool,
-    /// The broker in that configuration.
-    #[arg(long, value_name = "HOST:PORT", default_value = "localhost:9092", requires = "print_config")]
-    pub bootstrap: String,
+    /// The broker in that configuration [default: localhost:9092]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub bootstrap: Option<String>,
 }
 
 /// Runs the simulated org until `shutdown` is done.
@@ -139,6 +139,10 @@ pub struct SimulateArgs {
 /// When the org cannot start, or stdout cannot be written to (a closed pipe is no error). Arguments that do not go
 /// together give a [`clap::Error`].
 pub async fn run(args: SimulateArgs, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+    if args.bootstrap.is_some() && !args.print_config {
+        let message = "--bootstrap is the broker in the configuration of --print-config: write both\n";
+        return Err(clap::Error::raw(clap::error::ErrorKind::MissingRequiredArgument, message).into());
+    }
     let faults = Faults::new(args.fault.iter().map(|fault| (fault.kind, fault.probability)))
         // A matter of the command line, and to be told apart as that.
         .map_err(|error| clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{error}\n")))?;
@@ -174,7 +178,7 @@ pub async fn run(args: SimulateArgs, shutdown: impl Future<Output = ()>) -> anyh
     let ready = format!(r#"{{"url":{},"token":{}{members}}}"#, json!(simulator.url()), json!(simulator.token()));
     let printed = if args.print_config {
         let _ = writeln!(io::stderr(), "{ready}");
-        print(&configuration(&simulator, app.as_ref(), &args.bootstrap))
+        print(&configuration(&simulator, app.as_ref(), args.bootstrap.as_deref().unwrap_or("localhost:9092")))
     } else {
         print(&format!("{ready}\n"))
     };

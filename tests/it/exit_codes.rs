@@ -41,6 +41,7 @@ fn a_bad_command_line_is_2_and_help_is_0() {
         (&["run", "-c", "no/such/file.yaml"], 2, "no/such/file.yaml"),
         (&["schema", "check", "-c", "no/such/file.yaml"], 2, "no/such/file.yaml"),
         (&["offsets", "list", "-c", "no/such/file.yaml"], 2, "no/such/file.yaml"),
+        (&["simulate", "--bootstrap", "kafka:9092"], 2, "of --print-config"),
         (&["simulate", "--fault", "no_such=1"], 2, "no_such"),
     ] {
         let output = connector::run(arguments, &[], WAIT);

@@ -60,10 +60,12 @@ fn uuids(lines: &str) -> Vec<String> {
 fn each_parameter_reaches_the_org_and_nothing_else_does() {
     let org = Org::with_events(3);
     let filter = |text: &'static str| ("filter", Some(text));
-    let rows: [Row<'_>; 17] = [
+    let rows: [Row<'_>; 19] = [
         (&[], &[("filter", None), ("q", None), ("sortOrder", None), ("limit", Some("100")), ("after", None)]),
         (&["--q", "a b", "--q", "c&d"], &[("q", Some("a b c&d")), ("filter", None)]),
         (&["--since", "2026-11-01T00:00:00+01:00"], &[("since", Some("2026-10-31T23:00:00.000Z"))]),
+        (&["--since", "2026-11-01"], &[("since", Some("2026-11-01T00:00:00.000Z"))]),
+        (&["--sort-order", "desc"], &[("sortOrder", Some("DESCENDING"))]),
         (&["--until", "2099-11-01T00:00:00Z"], &[("until", Some("2099-11-01T00:00:00.000Z"))]),
         (&["--filter", "severity eq \"WARN\""], &[filter("severity eq \"WARN\"")]),
         (&["--limit", "7"], &[("limit", Some("7"))]),
@@ -249,7 +251,7 @@ fn a_page_that_follows_itself_is_asked_for_once() {
 fn what_can_be_known_before_is_said_before() {
     let org = Org::with_events(1);
     let (forty_one, eleven) = ("x".repeat(41), "a b c d e f g h i j k");
-    let rows: [(&[&str], i32, &str); 13] = [
+    let rows: [(&[&str], i32, &str); 14] = [
         (&["--q", &forty_one], 2, "longer than the 40 characters"),
         (&["--q", eleven], 2, "more than the 10 keywords"),
         (&["--limit", "1001"], 2, "1..=1000"),
@@ -261,6 +263,7 @@ fn what_can_be_known_before_is_said_before() {
         (&["--since", "2026-11-20T00:00:00.0001Z", "--until", "2026-11-20T00:00:00.0005Z"], 2, "is not after --since"),
         (&["--severity", "FATAL"], 2, "--severity"),
         (&["--ip", "localhost"], 2, "--ip"),
+        (&["--ip", "10.0.0.0/8"], 2, "--filter 'client.ipAddress sw \"10.\"'"),
         (&["--sort-order", "newest"], 2, "--sort-order"),
         // And not that there is no broker.
         (&["--to-topic", "x", "--columns", "uuid"], 2, "--output csv"),
@@ -272,6 +275,10 @@ fn what_can_be_known_before_is_said_before() {
     }
     let unknown = query(&org, &["--outcome", "fail", "--print-request"]);
     assert!(unknown.code() == 0 && unknown.stderr.contains("has no `FAIL`: it has SUCCESS, FAILURE"), "{unknown:?}");
+    for name in ["policy.*", "policy."] {
+        let begin = query(&org, &["--event-type", name, "--print-request"]);
+        assert!(begin.stderr.contains("--filter 'eventType sw \"policy.\"'"), "{begin:?}");
+    }
     let file = config(&org);
     let output = connector::run(&["query", "acmee", "-c", utf8(&file.path())], &[], WAIT);
     assert!(output.code() == 1 && output.stderr.contains("there are: `acme`"), "{output:?}");

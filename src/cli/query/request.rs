@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::config::Since;
 use crate::okta::ad_hoc::{AdHocQuery, Shorthands, SortOrder};
@@ -39,10 +40,10 @@ pub struct RequestArgs {
     /// May be repeated
     #[arg(long, value_name = "KEYWORD")]
     pub q: Vec<String>,
-    /// Events of this time or later: an age (`90m`, `7d`), or an RFC 3339 time
+    /// Events of this time or later: an age (`90m`, `7d`), an RFC 3339 time, or a date (its first moment, UTC)
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = time)]
     pub since: Since,
-    /// Events before this time: an age, an RFC 3339 time, or `now`
+    /// Events before this time: an age, an RFC 3339 time, a date, or `now`
     #[arg(long, value_name = "TIME", default_value = "now", value_parser = time)]
     pub until: Since,
     /// An expression of Okta's filter language (SCIM)
@@ -58,7 +59,7 @@ pub struct RequestArgs {
     #[arg(long, value_name = "LOGIN|ID")]
     pub target: Vec<String>,
     /// Events from this address
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub ip: Vec<IpAddr>,
     /// Events with this result, as SUCCESS, FAILURE, ALLOW, DENY, CHALLENGE
     #[arg(long, value_name = "RESULT", value_parser = upper_case)]
@@ -126,6 +127,12 @@ impl RequestArgs {
     /// What is worth a word and may be right all the same, a text each.
     pub fn advice(&self) -> Vec<String> {
         let unknown = self.event_type.iter().filter(|name| !event_types::is_known(name)).map(|name| {
+            if let Some(begin) =
+                name.strip_suffix('*').or_else(|| Some(name.as_str()).filter(|name| name.ends_with('.')))
+            {
+                let filter = format!("--filter 'eventType sw \"{begin}\"'");
+                return format!("--event-type: `{name}` is taken for a whole name; for all that begin so: {filter}");
+            }
             match event_types::suggestions(name).as_slice() {
                 [] => format!("--event-type: Okta's catalogue (release {}) has no `{name}`", event_types::RELEASE),
                 near => {
@@ -155,13 +162,31 @@ pub fn usage(message: String) -> anyhow::Error {
 }
 
 fn time(text: &str) -> Result<Since, String> {
-    Since::parse(text)
+    match text.parse::<Date>() {
+        // Of a time, it would be the day alone.
+        Ok(date) if text.len() == "2026-11-22".len() => Since::parse(&format!("{date}T00:00:00Z")),
+        _ => Since::parse(text),
+    }
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| {
+        let network = text.contains(['/', '*']);
+        let begin = text.split(['/', '*']).next().unwrap_or_default().trim_end_matches(".0");
+        let begin = format!("{}.", begin.trim_end_matches('.'));
+        match network {
+            true => {
+                format!("one address, no network: for all that begin so, --filter 'client.ipAddress sw \"{begin}\"'")
+            }
+            false => "is no IP address".to_owned(),
+        }
+    })
 }
 
 fn order(text: &str) -> Result<SortOrder, String> {
     match text.to_ascii_lowercase().as_str() {
-        "ascending" => Ok(SortOrder::Ascending),
-        "descending" => Ok(SortOrder::Descending),
+        "ascending" | "asc" => Ok(SortOrder::Ascending),
+        "descending" | "desc" => Ok(SortOrder::Descending),
         _ => Err("write `ascending` or `descending`".to_owned()),
     }
 }
