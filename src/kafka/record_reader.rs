@@ -59,6 +59,13 @@ pub enum RecordReaderError {
     Stopped,
 }
 
+impl RecordReaderError {
+    /// Whether somebody has to grant something on the topic.
+    pub fn is_permission(&self) -> bool {
+        matches!(self, Self::Refused { code: RDKafkaErrorCode::TopicAuthorizationFailed, .. })
+    }
+}
+
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {

@@ -36,6 +36,11 @@ impl<'a> BorrowedRecord<'a> {
         self.0.key()
     }
 
+    /// Milliseconds since 1970.
+    pub fn timestamp(&self) -> Option<i64> {
+        self.0.timestamp().to_millis()
+    }
+
     /// Its value.
     pub fn value(&self) -> Option<&'a [u8]> {
         self.0.payload()

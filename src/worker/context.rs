@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use super::changed_org::AllOffsets;
 use super::stagger::Stagger;
 use super::topic_format::FormatLook;
+use super::topic_knowledge::TopicKnowledge;
 use crate::clock::Clock;
 use crate::config::{ConnectorConfig, KafkaProperties, OffsetsConfig};
 use crate::kafka::group::{GroupError, GroupMember};
@@ -42,6 +43,8 @@ pub struct WorkerContext {
     pub group: GroupHandle,
     /// Looks at topics and makes them.
     pub topics: Arc<Topics>,
+    /// What topics hold already.
+    pub knowledge: TopicKnowledge,
     /// All metrics.
     pub metrics: Arc<Metrics>,
     /// Where the runners live.

@@ -3,6 +3,7 @@
 //! Threads: one for the group, one for each shard that has a connector (both call librdkafka, which blocks), and the
 //! async runtime for the runners and the HTTP server.
 
+mod await_knowledge;
 mod await_topics;
 mod belonging;
 pub mod bisection;
@@ -29,6 +30,7 @@ pub mod shard;
 pub mod shutdown;
 pub mod stagger;
 pub mod topic_format;
+pub mod topic_knowledge;
 pub mod topic_limits;
 pub mod turn_wait;
 pub mod turns;
@@ -50,6 +52,7 @@ use self::ownership::Ownership;
 use self::shutdown::Stop;
 use self::stagger::Stagger;
 use self::topic_format::FormatLook;
+use self::topic_knowledge::TopicKnowledge;
 use crate::clock::Clock;
 use crate::config::{Config, ConnectorConfig, Format, SchemaRegistryConfig};
 use crate::http::{self, HttpError, Readiness};
@@ -122,8 +125,10 @@ pub async fn run(config: Config, stop: Stop) -> Result<(), WorkerError> {
         http = %server.address(),
         "started"
     );
+    let topics = Arc::new(Topics::new(&config.kafka)?);
     let context = Arc::new(WorkerContext {
-        topics: Arc::new(Topics::new(&config.kafka)?),
+        knowledge: TopicKnowledge::new(&config.kafka, &config.group_id, Arc::clone(&topics), connectors.len()),
+        topics,
         clients: clients(&connectors, &config.okta_http, &metrics)?,
         registry: registry(&connectors, config.schema_registry.as_ref(), &config.okta_http)?,
         format_look,

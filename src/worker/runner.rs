@@ -18,6 +18,7 @@ use super::publish::OwnedPage;
 use super::report::ConnectorStatus;
 use super::shard::ShardInput;
 use super::stagger::Stagger;
+use super::topic_knowledge::TopicKnowledge;
 use super::topic_limits::TopicLimits;
 use super::turns::Turns;
 use super::values::Values;
@@ -31,8 +32,7 @@ use crate::okta::error::{RequestError, RetryReason, Severity, told_request_id};
 use crate::okta::page_url::PageUrl;
 use crate::okta::query::SystemLogQuery;
 use crate::source::action::{Action, ConnectorState};
-use crate::source::input::{Input, LearnId, PageAnswer, Refusal, RequestId, Tail};
-use crate::source::known::Known;
+use crate::source::input::{Input, LearnId, PageAnswer, Refusal, RequestId};
 use crate::source::offset::SourceOffset;
 use crate::source::record::{Element, Sequence};
 use crate::source::task::{Task, TaskSettings};
@@ -77,6 +77,8 @@ pub struct Runner {
     pub turns: Turns,
     /// Its topics.
     pub topics: Arc<Topics>,
+    /// What they hold.
+    pub knowledge: TopicKnowledge,
     /// What is stored of all connectors.
     pub all_offsets: Arc<AllOffsets>,
     /// Its series.
@@ -132,7 +134,7 @@ struct Answered {
 
 type OpenRequest = Pin<Box<dyn Future<Output = Answered> + Send>>;
 /// Gives [`Input::Learned`] or [`Input::NotLearned`].
-type OpenQuestion = Pin<Box<dyn Future<Output = Input> + Send>>;
+pub(super) type OpenQuestion = Pin<Box<dyn Future<Output = Input> + Send>>;
 
 impl Runner {
     /// Runs until stopped. `stored` is what the offsets topic holds for the connector, or why that can't be read.
@@ -160,7 +162,8 @@ impl Runner {
         let mut change: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
         // It failed: whether its credential changes, so that it may be let in.
         let mut renewed: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
-        let mut input = Input::Started { stored, tail: Tail::default() };
+        let tail = self.await_tail(&stored).await;
+        let mut input = Input::Started { stored, tail };
         loop {
             for action in task.on(input, &clock.now()) {
                 match action {
@@ -269,11 +272,6 @@ impl Runner {
             let elements = values.convert(&converter, page.unwrap_or_default()).await;
             Answered { request, outcome, elements }
         })
-    }
-
-    /// What the topic and the dead letter topic hold of this org.
-    fn learn(&self, id: LearnId, _from: i64) -> OpenQuestion {
-        Box::pin(std::future::ready(Input::Learned { id, known: Arc::new(Known::nothing()) }))
     }
 
     /// Counts an answer and gives it to the task in its own terms.

@@ -332,6 +332,7 @@ impl Runners {
                 values: Arc::clone(&connector.values),
                 turns: Turns::new(access.gate, shard.context.clock),
                 topics: Arc::clone(&shard.context.topics),
+                knowledge: shard.context.knowledge.clone(),
                 all_offsets: Arc::clone(&shard.context.all_offsets),
                 metrics: Arc::clone(&connector.metrics),
                 status: Arc::clone(&connector.status),

@@ -102,6 +102,7 @@ mod tls;
 mod tls_errors;
 mod token_nowhere;
 mod topic_format;
+mod topic_knowledge;
 mod topic_limits;
 mod upgrade;
 mod warm_start;

@@ -58,6 +58,7 @@ pub mod snapshot;
 pub mod tail;
 pub mod terminal;
 pub mod tls_front;
+pub mod topic_records;
 pub mod topics;
 pub mod until;
 pub mod verifier;
