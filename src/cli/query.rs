@@ -200,6 +200,9 @@ fn connector<'c>(config: &'c Config, name: &str) -> anyhow::Result<&'c Connector
 fn tell(result: &QueryResult, answer: &AnswerArgs, email: &EmailArgs) -> anyhow::Result<()> {
     let QueryResult { events, pages, request, ended, .. } = result;
     let mut err = stderr();
+    if let Some(advice) = answer.advice(result) {
+        writeln!(err, "warning: {advice}")?;
+    }
     if *events == 0 {
         writeln!(err, "no events from {:.0} to {:.0} match{}", request.since, request.until, email.whither(result))?;
     } else if err.is_terminal() || !answer.is_on_stdout() {

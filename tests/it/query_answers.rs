@@ -39,6 +39,12 @@ fn csv_has_the_columns_that_are_asked_for() {
                     u-2,\"a, \"\"b\"\"\",FAILURE,x,x; y\r\n";
     // Lines are read without their ends.
     assert_eq!(output.stdout, expected.replace("\r\n", "\n"), "{output:?}");
+    assert!(!output.stderr.contains("warning"), "{output:?}");
+    let slip = query(&org, &["-o", "csv", "--columns", "uuid,actor.alternateID"]);
+    assert!(
+        slip.stderr.contains("warning: --columns: empty in all of these events: `actor.alternateID`\n"),
+        "{slip:?}"
+    );
     let default = query(&org, &["-o", "csv"]);
     assert!(default.stdout.starts_with("published,severity,eventType,"), "{default:?}");
     assert_eq!(query(&org, &["-o", "csv", "--until", "1h"]).stdout.lines().count(), 1, "the header alone");

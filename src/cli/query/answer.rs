@@ -14,7 +14,7 @@ use crate::demo::style::Style;
 use crate::okta::ad_hoc::AdHocQuery;
 use crate::query::email::Attach;
 use crate::query::error::QueryError;
-use crate::query::output::{Array, Csv, Format, Lines, Path, Table, WhileRead, WholeFile, Written};
+use crate::query::output::{Array, Csv, Filled, Format, Lines, Path, Table, WhileRead, WholeFile, Written};
 use crate::query::sink::{QueryResult, Sink};
 use crate::query::topic::TopicSink;
 use crate::worker::shutdown::Stop;
@@ -42,6 +42,9 @@ pub struct AnswerArgs {
     /// Where the results for the file are until they are whole.
     #[arg(skip)]
     partial: OnceLock<PathBuf>,
+    /// Which of the columns that were chosen have something in them.
+    #[arg(skip)]
+    filled: OnceLock<Filled>,
     /// How they are attached to an e-mail, where there is one.
     #[arg(skip)]
     pub mailed: Option<Attach>,
@@ -132,6 +135,13 @@ impl AnswerArgs {
         (!result.ended.is_whole() && result.events > 0).then(|| partial.clone())
     }
 
+    /// What is worth a word after the last result.
+    pub fn advice(&self, result: &QueryResult) -> Option<String> {
+        let filled = self.filled.get().filter(|_| !self.columns.is_empty() && result.events > 0)?;
+        let empty = filled.empty();
+        (!empty.is_empty()).then(|| format!("--columns: empty in all of these events: `{}`", empty.join("`, `")))
+    }
+
     /// How results are written.
     pub fn output(&self) -> Output {
         match self.output {
@@ -145,7 +155,11 @@ impl AnswerArgs {
         match self.output() {
             Output::Ndjson => Box::new(Lines { is_shown }),
             Output::Json => Box::new(Array::new(is_shown)),
-            Output::Csv => Box::new(Csv::new(&self.columns, is_shown)),
+            Output::Csv => {
+                let csv = Csv::new(&self.columns, is_shown);
+                let _ = self.filled.set(csv.filled());
+                Box::new(csv)
+            }
             Output::Table => {
                 let size = console::Term::stdout().size_checked().filter(|_| is_shown);
                 let style = Style::new(is_shown, |name| std::env::var(name).ok());

@@ -1,5 +1,8 @@
 //! Results for spreadsheets (RFC 4180).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::member::Path;
 use super::{Format, steers};
 use crate::okta::page::RawElement;
@@ -29,6 +32,7 @@ const BETWEEN: &str = "; ";
 /// What a spreadsheet would take for a formula gets an apostrophe in front, also behind `;`, tabs and line breaks: the texts are those of whoever tried to sign in.
 pub struct Csv {
     columns: Vec<Path>,
+    filled: Filled,
     /// Whether what is written may be shown by a terminal.
     is_shown: bool,
 }
@@ -38,7 +42,13 @@ impl Csv {
     pub fn new(columns: &[Path], is_shown: bool) -> Self {
         let default = DEFAULT_COLUMNS.iter().filter_map(|column| Path::parse(column).ok());
         let columns = if columns.is_empty() { default.collect() } else { columns.to_vec() };
-        Self { columns, is_shown }
+        let filled = Filled(columns.iter().map(|column| (column.clone(), AtomicBool::default())).collect());
+        Self { columns, filled, is_shown }
+    }
+
+    /// Which columns have something in them, by the end of the query.
+    pub fn filled(&self) -> Filled {
+        self.filled.clone()
     }
 
     fn line<'a>(&self, cells: impl Iterator<Item = std::borrow::Cow<'a, str>>, out: &mut Vec<u8>) {
@@ -57,6 +67,18 @@ impl Csv {
     }
 }
 
+/// Which columns have something in them: a name that no event has is a slip, and looks like an answer.
+#[derive(Clone, Debug)]
+pub struct Filled(Arc<[(Path, AtomicBool)]>);
+
+impl Filled {
+    /// The columns that were empty in all rows.
+    pub fn empty(&self) -> Vec<&str> {
+        let empty = self.0.iter().filter(|(_, is_filled)| !is_filled.load(Ordering::Relaxed));
+        empty.map(|(column, _)| column.as_str()).collect()
+    }
+}
+
 impl Format for Csv {
     fn begin(&mut self, _: Option<&ResultPage>, out: &mut Vec<u8>) {
         self.line(self.columns.iter().map(|column| column.as_str().into()), out);
@@ -64,7 +86,13 @@ impl Format for Csv {
 
     fn element(&mut self, element: &RawElement, out: &mut Vec<u8>) {
         let event = element.bytes();
-        self.line(self.columns.iter().map(|column| column.values(event).join(BETWEEN).into()), out);
+        let cells: Vec<String> = self.columns.iter().map(|column| column.values(event).join(BETWEEN)).collect();
+        for (cell, (_, is_filled)) in cells.iter().zip(self.filled.0.iter()) {
+            if !cell.is_empty() {
+                is_filled.store(true, Ordering::Relaxed);
+            }
+        }
+        self.line(cells.into_iter().map(Into::into), out);
     }
 
     fn end(&mut self, _: &mut Vec<u8>) {}

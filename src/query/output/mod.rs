@@ -13,7 +13,7 @@ use super::error::QueryError;
 use super::sink::{QueryResult, ResultPage, Sink};
 use crate::okta::page::RawElement;
 
-pub use csv::{Csv, DEFAULT_COLUMNS};
+pub use csv::{Csv, DEFAULT_COLUMNS, Filled};
 pub use file::WholeFile;
 pub use json::{Array, Lines};
 pub use member::Path;
