@@ -161,13 +161,29 @@ fn every_rule_between_connectors() {
     valid(&second("b", other_org, "okta.system-log", ""));
     valid(&second("b", "https://acme.okta.com", "other", ""));
     assert_one(&second("acme", other_org, "other", ""), "connectors[1].name", 8, &["line 4"]);
-    let same = "okta.system-log";
+    let (same, same_org) = ("okta.system-log", "same org to the same topic");
     assert_one(
         &second("b", "https://ACME.okta.com:443", same, ""),
         "connectors[1].topic",
         11,
         &["same org to the same topic", "allow_overlap: true"],
     );
+    // One org and one topic, however they are spelled; and the key itself is merged as any other.
+    for org in ["https://acme.okta.com/", "https://acme.okta.com:443/", "HTTPS://Acme.Okta.Com"] {
+        for topic in [same, "{name: okta.system-log, partitions: 3}"] {
+            assert_one(&second("b", org, topic, ""), "connectors[1].topic", 11, &["the connector of line 7", same_org]);
+            let allowed = format!("connector_defaults: {{allow_overlap: true}}\n{}", second("b", org, topic, ""));
+            valid(&allowed);
+            let withdrawn = format!("{allowed}    allow_overlap: false\n");
+            assert_one(&withdrawn, "connectors[1].topic", 12, &[same_org, "in both"]);
+        }
+    }
+    valid(&second("b", "https://acme.okta.com:8443", same, ""));
+    valid(&second("b", "https://acme.okta.com", "OKTA.system-log", ""));
+    // The third of three, whatever the second allows.
+    let third = "  - name: c\n    org: https://acme.okta.com\n    auth: {ssws: '${env:TOKEN}'}\n    topic: okta.system-log\n";
+    let other_between = second("b", other_org, same, "");
+    assert_one(&format!("{other_between}{third}"), "connectors[2].topic", 15, &["the connector of line 7", same_org]);
     let one_allows = second("b", "https://acme.okta.com", same, "    allow_overlap: true\n");
     assert_one(&one_allows, "connectors[1].topic", 11, &["in both"]);
     let first_allows = with_connector_keys("allow_overlap: true");
