@@ -56,6 +56,12 @@ struct Line<'a> {
     caught_up: Option<String>,
     /// Seconds from then to now.
     freshness_seconds: Option<i64>,
+    /// Whether it goes over old ground: what its topic holds already is suppressed.
+    old_ground: bool,
+    /// From when on events may be missing, as its last recovery found; none where it left no hole.
+    missing_from: Option<String>,
+    /// Until when.
+    missing_until: Option<String>,
     /// The stored source offset, as `offsets list` shows it.
     checkpoint: Option<&'a RawValue>,
     #[serde(skip)]
@@ -136,6 +142,8 @@ fn line<'a>(
     let is_fresh = |report: &&Report| now.as_second() <= seconds(report.time).as_second() + STALE_SECONDS as i64;
     let owner = report.filter(is_fresh).filter(|_| shard.is_some() || told.is_some());
     let offset = stored.and_then(|(value, _)| codec::decode_value(value).ok());
+    let (missing_from, missing_until) =
+        offset.as_ref().map_or((None, None), |offset| (offset.missing_from.clone(), offset.missing_until.clone()));
     let published: Option<Timestamp> = offset.as_ref().and_then(|offset| offset.published.as_deref()?.parse().ok());
     let current = told.clone().filter(|_| owner.is_some());
     // 0 is told by a worker that has only just begun.
@@ -150,6 +158,9 @@ fn line<'a>(
         trouble: current.and_then(|told| told.trouble),
         caught_up: caught_up.map(|time| time.to_string()),
         freshness_seconds: caught_up.map(|time| (now.as_second() - time.as_second()).max(0)),
+        old_ground: offset.as_ref().is_some_and(|offset| offset.suppress_until.is_some()),
+        missing_from,
+        missing_until,
         checkpoint: stored.and_then(|(value, _)| serde_json::from_slice(value).ok()),
         offset,
         topic_partition,

@@ -1,6 +1,4 @@
-//! A stored checkpoint changed by hand: which URL may take its place, and what the change loses or repeats.
-
-use std::fmt;
+//! A stored checkpoint changed by hand: which URL may take its place, and what the change loses.
 
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
@@ -101,12 +99,14 @@ pub fn position(url: Option<&PageUrl>, published: Option<&str>) -> Option<Timest
     published.and_then(|published| published.parse().ok()).or_else(|| cold?.since())
 }
 
-/// What taking one checkpoint in the place of another loses or repeats, as a sentence for whoever does it.
+/// What taking one checkpoint in the place of another loses, as a sentence for whoever does it.
 ///
-/// Times are `published` of events, which come in the order in which Okta stored them, so they are near and not exact.
+/// Times are `published` of events, which come in the order in which Okta stored them, so they are near and not exact. A `since` that
+/// is not after the `published` of the last event loses nothing all the same: Okta compares it with the time of storing,
+/// which is later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// Backwards: what lies between is published a second time.
+    /// Backwards: what lies between is asked for a second time.
     Repeats {
         /// The new position.
         from: Timestamp,
@@ -124,6 +124,17 @@ pub enum Effect {
     Unknown,
 }
 
+/// Where what is asked for again may be already.
+#[derive(Debug, Clone, Copy)]
+pub struct Ground<'a> {
+    /// The connector's topic.
+    pub topic: &'a str,
+    /// How long it keeps events, as `30.0 days`, where it deletes any and that is known.
+    pub keeps: Option<&'a str>,
+    /// Whether what is there is published again all the same.
+    pub allow_duplicates: bool,
+}
+
 impl Effect {
     /// Of going on at `new`, where it is known, instead of at the stored checkpoint.
     pub fn of(stored: Option<&SourceOffset>, org: &Origin, new: Option<Timestamp>) -> Self {
@@ -137,26 +148,74 @@ impl Effect {
             _ => Self::Unknown,
         }
     }
-}
 
-impl fmt::Display for Effect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Whether events may be lost by it, so that somebody has to want that.
+    pub fn may_lose(&self) -> bool {
+        !matches!(self, Self::Repeats { .. })
+    }
+
+    /// The sentence, without a full stop.
+    pub fn told(&self, ground: &Ground<'_>) -> String {
+        let Ground { topic, allow_duplicates, .. } = ground;
         match self {
-            Self::Repeats { from, to } => write!(
-                f,
-                "this goes back by {}: events from {from:.0} to {to:.0} are published again, and are there twice under one key (this version suppresses no duplicates)",
-                shown(to.duration_since(*from))
-            ),
-            Self::Skips { from, to } => write!(
-                f,
+            Self::Repeats { from, to } => {
+                let again = match (ground.keeps, allow_duplicates) {
+                    (_, true) => {
+                        "published again: those that are there already are there twice then, as `--allow-duplicates` asks".to_owned()
+                    }
+                    (Some(keeps), false) => format!(
+                        "asked for again, and those that topic `{topic}` or its dead letter topic holds are suppressed; it keeps {keeps}, and what it has deleted is published again"
+                    ),
+                    (None, false) => format!(
+                        "asked for again, and those that topic `{topic}` or its dead letter topic holds are suppressed"
+                    ),
+                };
+                format!(
+                    "this goes back by {}: events from {from:.0} to {to:.0} are {again}",
+                    shown(to.duration_since(*from))
+                )
+            }
+            Self::Skips { from, to } => format!(
                 "this goes forward by {}: events from {from:.0} to {to:.0} that are not published yet never will be",
                 shown(to.duration_since(*from))
             ),
-            Self::Unknown => f.write_str(
-                "how far this is from the stored checkpoint can't be known: if it goes back, events are published again and are there twice; if it goes forward, events are left out for good",
-            ),
+            Self::Unknown => {
+                let again = if *allow_duplicates {
+                    "published again, as `--allow-duplicates` asks".to_owned()
+                } else {
+                    format!("asked for again, and those that topic `{topic}` holds are suppressed")
+                };
+                format!(
+                    "how far this is from the stored checkpoint can't be known: if it goes forward, events are left out for good; if it goes back, events are {again}"
+                )
+            }
         }
     }
+}
+
+/// The source offset that takes the place of `stored`, at `url`; none where that says it already.
+///
+/// It is over old ground until `now`: what the topic holds is suppressed, unless duplicates are allowed. A hole that the
+/// stored one tells of is not in it: whoever changes a checkpoint has seen it.
+pub fn altered(
+    stored: Option<&SourceOffset>,
+    url: &PageUrl,
+    query_hash: &str,
+    now: Timestamp,
+    allow_duplicates: bool,
+) -> Option<SourceOffset> {
+    let is_there = |stored: &&SourceOffset| stored.checkpoint_url == url.as_str() && stored.query == query_hash;
+    if let Some(stored) = stored.filter(is_there) {
+        // The last event before it is the same.
+        let suppress_until = stored.suppress_until.clone().filter(|_| !allow_duplicates);
+        let (missing_from, missing_until) = (None, None);
+        let altered = SourceOffset { suppress_until, missing_from, missing_until, allow_duplicates, ..stored.clone() };
+        return (altered != *stored).then_some(altered);
+    }
+    // Events before it are none that we know of, whoever wrote the URL.
+    let suppress_until = (!allow_duplicates).then(|| format!("{now:.3}"));
+    let cold = SourceOffset::cold(url.as_str().to_owned(), query_hash.to_owned());
+    Some(SourceOffset { suppress_until, allow_duplicates, ..cold })
 }
 
 fn shown(duration: SignedDuration) -> String {
@@ -247,9 +306,66 @@ mod tests {
         ] {
             assert_eq!(Effect::of(Some(&stored), &org(), new), expected, "{stored:?}");
         }
-        let says = Effect::Repeats { from: earlier, to: at }.to_string();
-        assert!(says.contains("back by 2.0 days: events from 2026-11-18T00:00:00Z to 2026-11-20T00:00:00Z"), "{says}");
-        let says = Effect::Skips { from: at, to: later }.to_string();
-        assert!(says.contains("forward by 3.0 hours"), "{says}");
+        let ground = Ground { topic: "t", keeps: Some("30.0 days"), allow_duplicates: false };
+        let twice = Ground { allow_duplicates: true, ..ground };
+        let back = Effect::Repeats { from: earlier, to: at };
+        let forward = Effect::Skips { from: at, to: later };
+        for (effect, ground, loses, parts) in [
+            (
+                back,
+                ground,
+                false,
+                &[
+                    "back by 2.0 days: events from 2026-11-18T00:00:00Z to 2026-11-20T00:00:00Z are asked for again",
+                    "topic `t` or its dead letter topic holds are suppressed; it keeps 30.0 days, and what it has deleted is published again",
+                ][..],
+            ),
+            (back, twice, false, &["2026-11-20T00:00:00Z are published again", "there twice", "`--allow-duplicates`"]),
+            (forward, ground, true, &["forward by 3.0 hours", "not published yet never will be"]),
+            (forward, twice, true, &["forward by 3.0 hours", "not published yet never will be"]),
+            (Effect::Unknown, ground, true, &["can't be known", "left out for good", "topic `t` holds are suppressed"]),
+            (Effect::Unknown, twice, true, &["left out for good", "`--allow-duplicates`"]),
+        ] {
+            let says = effect.told(&ground);
+            assert!(parts.iter().all(|part| says.contains(part)), "{says}");
+            assert_eq!(effect.may_lose(), loses, "{says}");
+            assert_eq!(says.contains("suppressed"), !ground.allow_duplicates && effect != forward, "{says}");
+        }
+    }
+
+    /// Old ground, unless duplicates are wanted; and the same position is written for its marks only.
+    #[test]
+    fn what_takes_the_place_of_a_checkpoint() {
+        let now = time("2026-11-22T00:00:00.1234Z");
+        let url = PageUrl::checked(&format!("{BASE}?after=1_1"), &org()).expect("a link");
+        let cold = SourceOffset::cold(url.as_str().to_owned(), "hash".to_owned());
+        let marked = SourceOffset { suppress_until: Some("2026-11-22T00:00:00.123Z".to_owned()), ..cold.clone() };
+        let twice = SourceOffset { allow_duplicates: true, ..cold.clone() };
+        let there = SourceOffset {
+            published: Some("2026-11-20T00:00:00.000Z".to_owned()),
+            uuid: Some("u".to_owned()),
+            ..cold.clone()
+        };
+        let with_hole = SourceOffset {
+            missing_from: Some("2026-08-20T00:00:00.000Z".to_owned()),
+            missing_until: Some("2026-08-22T00:00:00.000Z".to_owned()),
+            ..there.clone()
+        };
+        let elsewhere = SourceOffset { checkpoint_url: format!("{BASE}?after=2_2"), ..with_hole.clone() };
+        let other_query = SourceOffset { query: "other".to_owned(), ..there.clone() };
+        for (stored, allow_duplicates, expected) in [
+            (None, false, Some(&marked)),
+            (None, true, Some(&twice)),
+            (Some(&elsewhere), false, Some(&marked)),
+            (Some(&elsewhere), true, Some(&twice)),
+            (Some(&other_query), false, Some(&marked)),
+            (Some(&there), false, None),
+            (Some(&there), true, Some(&SourceOffset { allow_duplicates: true, ..there.clone() })),
+            (Some(&with_hole), false, Some(&there)),
+            (Some(&twice), true, None),
+        ] {
+            let found = altered(stored, &url, "hash", now, allow_duplicates);
+            assert_eq!(found.as_ref(), expected, "{stored:?} {allow_duplicates}");
+        }
     }
 }

@@ -183,6 +183,19 @@ pub fn judge_time(
     }
 }
 
+/// How much a topic keeps, in the words of a message, as `30.0 days`; none where it deletes nothing.
+pub fn kept(settings: &BTreeMap<String, String>) -> Option<String> {
+    if settings.get("cleanup.policy").is_some_and(|policy| !policy.contains("delete")) {
+        return None;
+    }
+    // -1 is without a bound.
+    let bound = |name: &str| settings.get(name).and_then(|value| value.parse::<u64>().ok());
+    let time = bound("retention.ms").map(|ms| shown(Duration::from_millis(ms)));
+    let bytes = bound("retention.bytes").map(|bytes| format!("{bytes} bytes a partition"));
+    let parts: Vec<String> = time.into_iter().chain(bytes).collect();
+    (!parts.is_empty()).then(|| parts.join(" and at most "))
+}
+
 /// A duration in the words of a message: hours, or days.
 pub fn shown(duration: Duration) -> String {
     let hours = duration.as_secs_f64() / HOUR.as_secs_f64();

@@ -1,5 +1,6 @@
 //! `offsets alter`: another checkpoint in the place of a connector's.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -7,20 +8,23 @@ use clap::{ArgGroup, Args};
 use jiff::Timestamp;
 use tracing::warn;
 
-use super::change::{self, Change, ChangeArgs};
+use super::change::{self, Change, ChangeArgs, Told};
 use crate::clock;
 use crate::config::{Config, ConnectorConfig, Since};
 use crate::kafka::topics::Topics;
 use crate::offsets::codec;
 use crate::okta::page_url::PageUrl;
 use crate::okta::query::SystemLogQuery;
-use crate::source::alteration::{self, Effect};
+use crate::source::alteration::{self, Effect, Ground};
 use crate::source::offset::{SourceOffset, SourcePartition};
 use crate::worker::{self, connector_topics};
 
 const EXAMPLE: &str = "Examples:
-  okta-kafka-source offsets alter acme --since 2d --yes -c connectors.yaml
+  okta-kafka-source offsets alter acme --since 2d -c connectors.yaml
   okta-kafka-source offsets alter acme --checkpoint-url 'https://acme.okta.com/api/v1/logs?since=…&after=…' --yes -c connectors.yaml
+
+Going back needs no confirmation: what the topic holds already is left out. Going forward, or to a link that can't be compared, may lose events: \
+it asks on a terminal, and needs --yes elsewhere.
 
 Prints {\"before\":…,\"after\":…}, each as `offsets get` does. A running worker is fenced and goes on from the new checkpoint.";
 
@@ -65,7 +69,7 @@ pub(super) fn run(args: &AlterArgs) -> anyhow::Result<()> {
             query.cold_start_url(&connector.org, since.resolve(now))
         }
     };
-    alter(args, &config, connector, &url, query.hash())
+    alter(args, &config, connector, &url, &query.hash())
 }
 
 fn alter(
@@ -73,43 +77,47 @@ fn alter(
     config: &Config,
     connector: &ConnectorConfig,
     url: &PageUrl,
-    query_hash: String,
+    query_hash: &str,
 ) -> anyhow::Result<()> {
     let topics = Topics::new(&config.kafka)?;
     change::check_partitions(config, &topics)?;
+    let settings = topics.settings(&connector.topic.name);
     let position = alteration::position(Some(url), None);
-    if let Some(position) = position {
-        check_age(&topics, connector, position)?;
+    if let (Some(settings), Some(position)) = (&settings, position) {
+        check_age(settings, connector, position)?;
     }
     let partition = SourcePartition::of(&connector.org);
     let key = codec::encode_key(&connector.name, &partition);
     let shard = worker::shard_of(connector, config.offsets.partitions);
     let before = super::read(config, Some(shard))?.fold.get(&key).map(<[u8]>::to_vec);
-    // Events before it are none that we know of, whoever wrote the URL.
-    let offset = SourceOffset::cold(url.as_str().to_owned(), query_hash);
+    let stored = before.as_deref().and_then(|before| codec::decode_value(before).ok());
+    let allow_duplicates = args.change.allow_duplicates;
     let mut change = Change { shard, key: &key, partition: &partition, before, after: None };
-    if let Some(before) = &change.before {
-        let stored = codec::decode_value(before).ok();
-        if stored
-            .as_ref()
-            .is_some_and(|stored| stored.checkpoint_url == offset.checkpoint_url && stored.query == offset.query)
-        {
-            tracing::info!(connector = connector.name, "this is the stored checkpoint already: nothing was written");
-            change.after = change.before.clone();
-            return change::print(&[change]);
-        }
-        change::confirm(&args.change, &Effect::of(stored.as_ref(), &connector.org, position).to_string())?;
+    let Some(offset) = alteration::altered(stored.as_ref(), url, query_hash, clock::wall(), allow_duplicates) else {
+        tracing::info!(connector = connector.name, "this is the stored checkpoint already: nothing was written");
+        change.after = change.before.clone();
+        return change::print(&[change]);
+    };
+    let is_elsewhere = |stored: &SourceOffset| stored.checkpoint_url != url.as_str() || stored.query != query_hash;
+    if change.before.is_some() && stored.as_ref().is_none_or(is_elsewhere) {
+        let keeps = settings.as_ref().and_then(connector_topics::kept);
+        let ground = Ground { topic: &connector.topic.name, keeps: keeps.as_deref(), allow_duplicates };
+        let effect = Effect::of(stored.as_ref(), &connector.org, position);
+        change::confirm(&args.change, &Told { effect: effect.told(&ground), may_lose: effect.may_lose() })?;
     }
     change.after = Some(codec::encode_value(&offset));
     change::carry_out(config, vec![change])
 }
 
-/// What a topic would delete as soon as it is there need not be asked for.
-fn check_age(topics: &Topics, connector: &ConnectorConfig, position: Timestamp) -> anyhow::Result<()> {
+/// What a topic would delete as soon as it is there need not be asked for. A topic that is not there yet, or not shown, is
+/// taken for one that keeps it.
+pub(super) fn check_age(
+    settings: &BTreeMap<String, String>,
+    connector: &ConnectorConfig,
+    position: Timestamp,
+) -> anyhow::Result<()> {
     let age = Duration::try_from(clock::wall().duration_since(position)).unwrap_or_default();
-    // A topic that is not there yet, or not shown, is taken for one that keeps it.
-    let Some(settings) = topics.settings(&connector.topic.name) else { return Ok(()) };
-    match connector_topics::judge_time(&settings, connector, age) {
+    match connector_topics::judge_time(settings, connector, age) {
         Ok(()) => Ok(()),
         Err(problem) => bail!("{problem}"),
     }

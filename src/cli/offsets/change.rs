@@ -28,7 +28,10 @@ pub(super) struct ChangeArgs {
     pub name: String,
     #[command(flatten)]
     pub config: ConfigArg,
-    /// Do it, though it loses or repeats events
+    /// Publish again what the topic holds already, which is suppressed otherwise: it is there twice then
+    #[arg(long)]
+    pub allow_duplicates: bool,
+    /// Do it, though events are or may be lost; needed for nothing else
     #[arg(long)]
     pub yes: bool,
 }
@@ -62,16 +65,31 @@ pub(super) fn usage(message: &str) -> anyhow::Error {
     clap::Error::raw(ErrorKind::ValueValidation, format!("{message}\n")).into()
 }
 
-/// Goes on only when whoever started the command wants what it does: by `--yes`, or by an answer on the terminal.
-pub(super) fn confirm(args: &ChangeArgs, effect: &str) -> anyhow::Result<()> {
+/// What a change does, as a sentence without a full stop.
+pub(super) struct Told {
+    pub effect: String,
+    /// Whether events are or may be lost by it.
+    pub may_lose: bool,
+}
+
+/// Says what the change does. Where it may lose events it goes on only when whoever started the command wants that: by `--yes`, or by
+/// an answer on the terminal.
+pub(super) fn confirm(args: &ChangeArgs, Told { effect, may_lose }: &Told) -> anyhow::Result<()> {
     let name = &args.name;
-    if args.yes {
+    if !may_lose || args.yes {
         tracing::info!(connector = name, "{effect}");
+        if !may_lose && args.yes && !args.allow_duplicates {
+            tracing::info!(
+                connector = name,
+                "`--yes` was not needed, as nothing is lost; `--allow-duplicates` publishes again what the topic holds already"
+            );
+        }
         return Ok(());
     }
     if !stdin().is_terminal() || !stderr().is_terminal() {
+        let other = if args.allow_duplicates { "; `--allow-duplicates` is not for what is lost" } else { "" };
         return Err(usage(&format!(
-            "connector `{name}`: {effect}; nothing was written: add `--yes` where that is wanted"
+            "connector `{name}`: {effect}; nothing was written: add `--yes` where that is wanted{other}"
         )));
     }
     write!(stderr(), "connector `{name}`: {effect}.\nGo on? [y/N] ")?;

@@ -1,4 +1,4 @@
-//! `status` for a person: columns as wide as what is in them, and below them what is wrong.
+//! `status` for a person: columns as wide as what is in them, and below them what is wrong or out of the ordinary.
 
 use super::Line;
 use crate::okta::excerpt::excerpt;
@@ -22,6 +22,18 @@ pub(super) fn render(lines: &[Line<'_>]) -> String {
         if let (Some(state), Some(trouble)) = (&line.state, &line.trouble) {
             let [name, state, trouble] = [line.connector.as_str(), state, trouble].map(excerpt);
             text.push_str(&format!("\n{name}: {state}: {trouble}\n"));
+        }
+    }
+    for line in lines {
+        let name = excerpt(&line.connector);
+        if line.old_ground {
+            text.push_str(&format!("\n{name}: over old ground: what its topic holds already is suppressed\n"));
+        }
+        if let (Some(from), Some(until)) = (&line.missing_from, &line.missing_until) {
+            let [from, until] = [from, until].map(|time| excerpt(time));
+            text.push_str(&format!(
+                "\n{name}: events from {from} to {until} may be missing, which Okta no longer had when its position was lost; `offsets alter` takes this note away\n"
+            ));
         }
     }
     text
@@ -81,6 +93,9 @@ mod tests {
             trouble: state.filter(|state| *state == "failed").map(|_| "no token: make one".to_owned()),
             caught_up: None,
             freshness_seconds,
+            old_ground: false,
+            missing_from: None,
+            missing_until: None,
             checkpoint: None,
             offset: Some(SourceOffset {
                 published: Some("2026-11-22T00:00:00.000Z".to_owned()),
@@ -96,8 +111,12 @@ mod tests {
 
     #[test]
     fn columns_stand_below_each_other_and_troubles_below_all() {
+        let mut acme = line("acme", Some("worker-0"), Some("waiting"), Some(12));
+        acme.old_ground = true;
+        acme.missing_from = Some("2026-08-20T00:00:00.000Z".to_owned());
+        acme.missing_until = Some("2026-08-24T00:00:00.000Z".to_owned());
         let lines = [
-            line("acme", Some("worker-0"), Some("waiting"), Some(12)),
+            acme,
             line("a-longer-name", Some("worker-0"), Some("failed"), Some(100_000)),
             line("new", None, None, None),
             line("untold", Some("worker-0"), None, Some(700)),
@@ -112,6 +131,10 @@ untold         not told         11 min  worker-0  2026-11-22T00:00:00.000Z  u-1 
 old            not in the file  -       -         2026-11-22T00:00:00.000Z  u-1   7@1234
 
 a-longer-name: failed: no token: make one
+
+acme: over old ground: what its topic holds already is suppressed
+
+acme: events from 2026-08-20T00:00:00.000Z to 2026-08-24T00:00:00.000Z may be missing, which Okta no longer had when its position was lost; `offsets alter` takes this note away
 ";
         assert_eq!(render(&lines), expected);
     }
@@ -123,12 +146,14 @@ a-longer-name: failed: no token: make one
         line.connector = evil("acme");
         line.state = Some(evil("failed"));
         line.trouble = Some(evil("no token"));
+        line.missing_from = Some(evil("then"));
+        line.missing_until = Some(evil("now"));
         let offset = line.offset.as_mut().expect("one");
         offset.published = Some(evil("now"));
         offset.uuid = Some(evil("u"));
         let text = render(&[line]);
         assert!(!text.chars().any(|shown| shown != '\n' && shown.is_control() || shown == '\u{202e}'), "{text:?}");
-        assert_eq!(text.lines().count(), 4, "{text:?}");
-        assert_eq!(text.matches("\\u{1b}[2J").count(), 8, "{text}");
+        assert_eq!(text.lines().count(), 6, "{text:?}");
+        assert_eq!(text.matches("\\u{1b}[2J").count(), 11, "{text}");
     }
 }

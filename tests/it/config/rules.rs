@@ -181,7 +181,8 @@ fn every_rule_between_connectors() {
     valid(&second("b", "https://acme.okta.com:8443", same, ""));
     valid(&second("b", "https://acme.okta.com", "OKTA.system-log", ""));
     // The third of three, whatever the second allows.
-    let third = "  - name: c\n    org: https://acme.okta.com\n    auth: {ssws: '${env:TOKEN}'}\n    topic: okta.system-log\n";
+    let third =
+        "  - name: c\n    org: https://acme.okta.com\n    auth: {ssws: '${env:TOKEN}'}\n    topic: okta.system-log\n";
     let other_between = second("b", other_org, same, "");
     assert_one(&format!("{other_between}{third}"), "connectors[2].topic", 15, &["the connector of line 7", same_org]);
     let one_allows = second("b", "https://acme.okta.com", same, "    allow_overlap: true\n");
