@@ -161,7 +161,12 @@ async fn send(pending: Pending, result: &QueryResult, answer: &AnswerArgs, email
         biased;
         sent = email.send(pending, result, answer.whither(result)) => sent,
         signal = signal => {
-            writeln!(stderr(), "the e-mail may not be sent; the results are in `{}`", kept_in.display())?;
+            let command = email.again_command(&result.request, &kept_in, &email.email);
+            writeln!(
+                stderr(),
+                "the e-mail may not be sent; the results are in `{}`; to send them from there:\n  {command}",
+                kept_in.display()
+            )?;
             Err(Signal::into_error(signal))
         }
     }

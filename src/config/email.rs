@@ -33,7 +33,7 @@ pub struct EmailConfig {
     /// By what the server lets us in, where it wants that.
     pub login: Option<EmailLogin>,
     /// Who sends it.
-    pub from: Sender,
+    pub from: Mailbox,
     /// What it is about.
     pub subject: Subject,
     /// Certificates that are trusted beside the system's.
@@ -75,7 +75,7 @@ impl Address {
     /// # Errors
     /// It is none.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let usage = "write a bare address in ASCII, as `soc@example.com`";
+        let usage = "write it in ASCII, as `soc@example.com` or `SOC <soc@example.com>`";
         let Some((local, domain)) = text.rsplit_once('@') else { return Err(format!("has no `@`: {usage}")) };
         let is_atom = |part: &str| {
             !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
@@ -112,17 +112,21 @@ impl fmt::Display for Address {
     }
 }
 
-/// Who sends: `okta@example.com`, or `Okta queries <okta@example.com>`.
+/// Who sends, or gets it: `okta@example.com`, or `Okta queries <okta@example.com>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sender {
+pub struct Mailbox {
     /// What is shown of it.
     pub name: Option<String>,
     /// The address.
     pub address: Address,
 }
 
-impl Sender {
-    fn parse(text: &str) -> Result<Self, String> {
+impl Mailbox {
+    /// Reads a mailbox; the error says what to write, without the text.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let Some((name, rest)) = text.trim().split_once('<') else {
             return Ok(Self { name: None, address: Address::parse(text.trim())? });
         };
@@ -135,6 +139,15 @@ impl Sender {
         }
         let name = Some(name.to_owned()).filter(|name| !name.is_empty());
         Ok(Self { name, address: Address::parse(address)? })
+    }
+}
+
+impl fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name} <{}>", self.address),
+            None => self.address.fmt(f),
+        }
     }
 }
 
@@ -192,7 +205,7 @@ pub(super) fn read(context: &mut Context<'_>, file: &Section<'_>) -> Option<Opti
         None => missing(context, &section, "host", "write the mail server, as `host: smtp.example.com`"),
     };
     let from = match section.get("from") {
-        Some(field) => read_by(context, field, Sender::parse),
+        Some(field) => read_by(context, field, Mailbox::parse),
         None => missing(context, &section, "from", "write the sender, as `from: okta@example.com`"),
     };
     let security =
@@ -341,6 +354,19 @@ mod tests {
             assert_eq!(Address::parse(good).unwrap().as_str(), good);
         }
         let long = format!("{}@example.com", "a".repeat(65));
+        for (text, name) in [
+            ("soc@example.com", None),
+            ("SOC, Zürich <soc@example.com>", Some("SOC, Zürich")),
+            ("\"S. O. C.\" <soc@example.com>", Some("S. O. C.")),
+            ("<soc@example.com>", None),
+        ] {
+            let mailbox = Mailbox::parse(text).unwrap();
+            assert_eq!((mailbox.name.as_deref(), mailbox.address.as_str()), (name, "soc@example.com"));
+            assert_eq!(Mailbox::parse(&mailbox.to_string()), Ok(mailbox));
+        }
+        for bad in ["a\r\nBcc: x <soc@example.com>", "a <soc@example.com", "a <b <soc@example.com>", "a <x>, <y@z>"] {
+            let _ = Mailbox::parse(bad).expect_err(bad);
+        }
         for bad in [
             "",
             "soc",

@@ -41,7 +41,7 @@ use jiff::Timestamp;
 
 pub use auth::Auth;
 pub use connector::ConnectorConfig;
-pub use email::{Address, EmailConfig, EmailLogin, Sender, SmtpSecurity, Subject};
+pub use email::{Address, EmailConfig, EmailLogin, Mailbox, SmtpSecurity, Subject};
 pub use format::Format;
 pub use interpolation::InterpolationError;
 pub use kafka::KafkaProperties;

@@ -15,6 +15,7 @@ use crate::config::{Address, EmailConfig};
 
 /// Of what a server says, so much is shown.
 const SHOWN: usize = 300;
+const WANTS_LOGIN: &str = "it wants a login: write `email.login`";
 
 /// How far it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,9 @@ pub enum Step {
     Sender,
     /// `RCPT TO`.
     Recipient,
-    /// The mail itself.
+    /// `DATA`, before a byte of the mail.
+    Data,
+    /// The mail itself: where its answer is not there, nobody knows what became of it.
     Message,
 }
 
@@ -46,9 +49,19 @@ pub enum EmailError {
         /// What to do.
         advice: String,
     },
+    /// The mail went out, and its answer did not come.
+    #[error("the e-mail was sent or not, nobody knows: {server} {problem}: {advice}")]
+    Unsure {
+        /// Host and port.
+        server: String,
+        /// What happened.
+        problem: String,
+        /// What to do.
+        advice: String,
+    },
     /// Some recipients were refused.
     #[error(
-        "{}: {server} refused {refused}: check these addresses, and whether this server takes mail for them from `{from}`",
+        "{}: {server} refused {refused}: {advice}",
         if *.taken == 0 { "no e-mail was sent".to_owned() } else { format!("the e-mail went to {taken} of {all} recipients") }
     )]
     Refused {
@@ -62,15 +75,26 @@ pub enum EmailError {
         taken: usize,
         /// How many there are.
         all: usize,
-        /// The sender.
-        from: Address,
+        /// What to do.
+        advice: String,
     },
 }
 
 impl EmailError {
     pub(super) fn new(config: &EmailConfig, step: Step, failed: Failed) -> Self {
         let server = format!("{}:{}", config.host, config.port);
+        let is_open = step == Step::Message && !matches!(&failed, Failed::Smtp(error) if error.status().is_some());
         let (problem, advice) = match &failed {
+            Failed::Late(time) if step == Step::Message => (
+                format!("did not take the mail within {time:?}"),
+                "look into the server's log before it is sent again; where it is only slow, set a longer `email.timeout`"
+                    .to_owned(),
+            ),
+            Failed::Unreachable(error) => (
+                format!("could not be reached: {error}"),
+                "check `email.host` and `email.port`, that it runs, and that connections from here are let through"
+                    .to_owned(),
+            ),
             Failed::Late(time) => (
                 format!("did not answer within {time:?}"),
                 "check `email.host`, `email.port` and `email.security`, and that connections from here are let through; \
@@ -87,10 +111,22 @@ impl EmailError {
             }
             Failed::Smtp(error) => of_smtp(config, step, error),
         };
+        if is_open {
+            return Self::Unsure { server, problem, advice };
+        }
         Self::NotSent { server, problem, advice }
     }
 
     pub(super) fn refused(config: &EmailConfig, refused: &[(Address, Failed)], taken: usize) -> Self {
+        let codes: Vec<u16> = refused.iter().filter_map(|(_, failed)| failed.code()).collect();
+        let advice = if codes.iter().all(|code| (400..=499).contains(code)) {
+            "it wants them to be tried again later, as greylisting does: wait some minutes".to_owned()
+        } else if codes.contains(&530) && config.login.is_none() {
+            WANTS_LOGIN.to_owned()
+        } else {
+            let from = &config.from.address;
+            format!("check these addresses, and whether this server takes mail for them from `{from}`")
+        };
         let told = |(address, failed): &(Address, Failed)| match failed {
             Failed::Smtp(error) => format!("`{address}` ({})", said(config, error)),
             _ => format!("`{address}`"),
@@ -101,7 +137,7 @@ impl EmailError {
             addresses: refused.iter().map(|(address, _)| address.clone()).collect(),
             taken,
             all: taken + refused.len(),
-            from: config.from.address.clone(),
+            advice,
         }
     }
 }
@@ -115,12 +151,12 @@ fn of_smtp(config: &EmailConfig, step: Step, error: &lettre::transport::smtp::Er
     };
     let said = said(config, error);
     let advice = match (step, code) {
-        (Step::Login, 400..=499) | (_, 421 | 450..=452 | 454) => "try again later".to_owned(),
+        (_, 400..=499) => "it wants to be asked again later: wait some minutes".to_owned(),
         (Step::Login, _) => {
             "check `email.login`; some services want a password of its own for each app, and have to allow SMTP at all"
                 .to_owned()
         }
-        (_, 530 | 538) if config.login.is_none() => "it wants a login: write `email.login`".to_owned(),
+        (_, 530 | 538) if config.login.is_none() => WANTS_LOGIN.to_owned(),
         (Step::Sender, 552) | (Step::Message, 552 | 523) => {
             "the mail is too large for it: set a smaller `email.max_attachment_size`, or give `--email-attach none`"
                 .to_owned()
@@ -132,6 +168,7 @@ fn of_smtp(config: &EmailConfig, step: Step, error: &lettre::transport::smtp::Er
         Step::Login => "refused the login",
         Step::Sender => "refused the sender",
         Step::Message => "refused the mail",
+        Step::Data => "refused to take the mail",
         Step::Connect | Step::StartTls | Step::Recipient => "refused",
     };
     (format!("{doing} ({said})"), advice)
@@ -148,7 +185,7 @@ fn without_status(config: &EmailConfig, step: Step, error: &lettre::transport::s
     };
     let advice = match step {
         Step::Message => {
-            "look into the server's log: it may not take a mail of this size (`email.max_attachment_size`)"
+            "look into its log before it is sent again; it may not take a mail of this size (`email.max_attachment_size`)"
         }
         _ => {
             "check `email.host`, `email.port` and `email.security` (465 is for `tls`, 587 for `starttls`), and that it runs"

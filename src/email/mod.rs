@@ -1,6 +1,7 @@
 //! Mail by SMTP (RFC 5321): one connection, one mail, and errors that say what to do.
 
 mod error;
+mod lines;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use lettre::transport::smtp::extension::ClientId;
 use secrecy::ExposeSecret;
 
 pub use self::error::{EmailError, Step};
+use self::lines::Lines;
 use crate::config::{Address, EmailConfig, SmtpSecurity};
 
 /// A server may look at a mail for a while before it says that it has it (RFC 5321, 4.5.3.2.6, allows 10 minutes).
@@ -55,13 +57,21 @@ async fn open(config: &EmailConfig) -> Result<AsyncSmtpConnection, EmailError> {
     let about = |step| move |error: Failed| EmailError::new(config, step, error);
     let tls = || tls_parameters(config).map_err(Failed::Smtp);
     let hello = ClientId::default();
-    let implicit = match config.security {
-        SmtpSecurity::Tls => Some(tls().map_err(about(Step::Connect))?),
-        SmtpSecurity::StartTls | SmtpSecurity::None => None,
-    };
     let server = (config.host.as_str(), config.port);
-    let connecting = AsyncSmtpConnection::connect_tokio1(server, Some(config.timeout), &hello, implicit, None);
-    let mut connection = within(config.timeout, connecting).await.map_err(about(Step::Connect))?;
+    let mut connection = if config.security == SmtpSecurity::Tls {
+        let tls = tls().map_err(about(Step::Connect))?;
+        let connecting = AsyncSmtpConnection::connect_tokio1(server, Some(config.timeout), &hello, Some(tls), None);
+        within(config.timeout, connecting).await.map_err(about(Step::Connect))?
+    } else {
+        let connecting = async {
+            let stream = Lines::connect(server).await.map_err(Failed::Unreachable)?;
+            let greeted = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await;
+            greeted.map_err(Failed::Smtp)
+        };
+        let late = |_| Err(Failed::Late(config.timeout));
+        let connected = tokio::time::timeout(config.timeout, connecting).await.unwrap_or_else(late);
+        connected.map_err(about(Step::Connect))?
+    };
     if config.security == SmtpSecurity::StartTls {
         if !connection.can_starttls() {
             return Err(EmailError::new(config, Step::StartTls, Failed::NotOffered));
@@ -101,11 +111,10 @@ async fn deliver(
     }
     let taken = mailing.recipients.len() - refused.len();
     if taken > 0 {
-        let data = async {
-            connection.command(lettre::transport::smtp::commands::Data).await?;
-            connection.message(&mailing.message).await
-        };
-        within(config.timeout * OF_THE_WHOLE, data).await.map_err(about(Step::Message))?;
+        let data = connection.command(lettre::transport::smtp::commands::Data);
+        within(config.timeout, data).await.map_err(about(Step::Data))?;
+        let message = connection.message(&mailing.message);
+        within(config.timeout * OF_THE_WHOLE, message).await.map_err(about(Step::Message))?;
     }
     if refused.is_empty() { Ok(()) } else { Err(EmailError::refused(config, &refused, taken)) }
 }
@@ -114,12 +123,24 @@ async fn deliver(
 #[derive(Debug)]
 pub(crate) enum Failed {
     Smtp(lettre::transport::smtp::Error),
+    /// No connection.
+    Unreachable(std::io::Error),
     /// No answer in time.
     Late(Duration),
     /// No STARTTLS.
     NotOffered,
     /// The library is stricter than we are.
     NotAnAddress,
+}
+
+impl Failed {
+    /// What the server answered, where it did.
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::Smtp(error) => error.status().map(u16::from),
+            Self::Unreachable(_) | Self::Late(_) | Self::NotOffered | Self::NotAnAddress => None,
+        }
+    }
 }
 
 async fn within<T>(

@@ -6,8 +6,12 @@ On stdout: the port it listens on, then a line of JSON for each mail. It ends wi
 import argparse
 import asyncio
 import base64
+import collections
+import csv
 import email
 import email.policy
+import html.parser
+import io
 import json
 import socket
 import ssl
@@ -16,9 +20,58 @@ import sys
 from aiosmtpd.smtp import SMTP, AuthResult
 
 
+class Markup(html.parser.HTMLParser):
+    """What a reader of HTML sees: its elements, their attributes, and the texts."""
+
+    def __init__(self):
+        super().__init__()
+        self.elements, self.texts = set(), []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.add(tag)
+        self.elements.update("%s %s" % (tag, name) for name, _ in attrs)
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def markup(text):
+    parser = Markup()
+    parser.feed(text)
+    parser.close()
+    return {"elements": sorted(parser.elements), "texts": parser.texts}
+
+
+def counts(rows):
+    """How often there is what, by members of an event as a summary names them."""
+    names = ("event type", "outcome", "actor")
+    return {name: collections.Counter(column) for name, column in zip(names, zip(*rows))} if rows else {}
+
+
+def of_events(text):
+    events = [json.loads(line) for line in text.splitlines()]
+    empty = {}
+    actors = [event.get("actor") or empty for event in events]
+    outcomes = [(event.get("outcome") or empty).get("result") or "-" for event in events]
+    names = [actor.get("alternateId") or actor.get("displayName") or "-" for actor in actors]
+    return counts(list(zip([event["eventType"] for event in events], outcomes, names)))
+
+
+def of_csv(text):
+    rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+    return counts([
+        (row["eventType"], row["outcome.result"] or "-", row["actor.alternateId"] or row["actor.displayName"] or "-")
+        for row in rows
+    ])
+
+
 def part(found):
     body = found.get_payload(decode=True)
+    readers = {"application/x-ndjson": of_events, "text/csv": of_csv}
+    kind = found.get_content_type()
     return {
+        "counts": readers[kind](body.decode()) if kind in readers else None,
+        "markup": markup(body.decode()) if kind == "text/html" else None,
         "type": found.get_content_type(),
         "charset": found.get_content_charset(),
         "filename": found.get_filename(),
@@ -45,16 +98,23 @@ def mail(envelope):
 
 
 class Handler:
-    def __init__(self, refused):
-        self.refused = refused
+    def __init__(self, args):
+        self.args = args
 
     async def handle_RCPT(self, server, session, envelope, address, options):
-        if address in self.refused:
+        if address in self.args.defer:
+            return "451 4.7.1 <%s>: greylisted, please try again in 5 minutes" % address
+        if address in self.args.refuse:
             return "550 5.1.1 <%s>: no such mailbox here" % address
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
+        if self.args.hang_up:
+            server.transport.abort()
+            return "250 nobody hears this"
+        if self.args.answer:
+            return self.args.answer
         print(json.dumps(mail(envelope)), flush=True)
         return "250 Message accepted"
 
@@ -67,6 +127,9 @@ async def main():
     parser.add_argument("--login", help="USER:PASSWORD, without which nobody is let in")
     parser.add_argument("--echo", action="store_true", help="a refused login is told what it said")
     parser.add_argument("--refuse", action="append", default=[])
+    parser.add_argument("--defer", action="append", default=[])
+    parser.add_argument("--answer", help="to every mail, which is not kept")
+    parser.add_argument("--hang-up", action="store_true", help="when the mail is there, without an answer")
     parser.add_argument("--max-size", type=int, default=33554432)
     args = parser.parse_args()
     tls = None
@@ -83,7 +146,7 @@ async def main():
 
     def server():
         return SMTP(
-            Handler(args.refuse),
+            Handler(args),
             hostname="mail.test",
             data_size_limit=args.max_size,
             tls_context=tls if args.security == "starttls" else None,

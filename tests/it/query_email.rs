@@ -18,6 +18,9 @@ use crate::support::mail_server::MailServer;
 use crate::support::org::Org;
 use crate::support::{prove, python};
 
+mod content;
+mod faults;
+
 const WAIT: Duration = Duration::from_secs(30);
 const NO_BROKER: &str = "127.0.0.1:1";
 const PASSWORD: &str = "Hunter2Hunter2";
@@ -127,7 +130,7 @@ fn a_mail_arrives_over_tls_with_parts_attachment_and_totals() {
             assert!(text.contains(&format!("{count}  {name}\n")), "{text}");
             assert!(html.contains(&format!(">{count}</td>")) && html.contains(name), "{html}");
         }
-        assert!(text.starts_with("250 events in 3 pages\n") && text.contains("and 6 actors more"), "{text}");
+        assert!(text.starts_with("250 events in 3 pages\n") && text.contains("and 6 more actors"), "{text}");
         assert!(text.contains("The first 25 of 250 events") && text.contains("Filter     uuid pr"), "{text}");
         assert!(text.contains(&format!("All of it is attached, as results.{attach}.")), "{text}");
         assert!(html.contains("&lt;img src=&quot;http://evil.example/x.png&quot;"), "{html}");
@@ -254,13 +257,6 @@ fn a_mail_that_fails_loses_nothing() {
         let printed = run_printed(&refused, spool.path());
         assert_eq!(printed.status.code(), Some(1), "the printed command tries again: {printed:?}");
         fs::remove_dir_all(kept()).unwrap();
-        if !says[0].starts_with("refused the login") {
-            continue;
-        }
-        let path = file.path();
-        let checked = connector::run(&["check", "-c", utf8(&path)], &[("SMTP_PASSWORD", PASSWORD)], WAIT);
-        let line = checked.stdout.lines().find(|line| line.starts_with("warn email")).expect("a line");
-        assert!(says.iter().all(|says| line.contains(says)) && !line.contains(PASSWORD), "{line}");
     }
     // Before anything is asked.
     let before = org.request_count();

@@ -15,7 +15,7 @@ use super::answer::{AnswerArgs, Output};
 use super::go_on;
 use super::request::{RequestArgs, usage};
 use crate::clock;
-use crate::config::{Address, Config, ConnectorConfig, EmailConfig};
+use crate::config::{Config, ConnectorConfig, EmailConfig, Mailbox};
 use crate::email::{self, EmailError};
 use crate::okta::ad_hoc::AdHocQuery;
 use crate::okta::page;
@@ -33,8 +33,8 @@ const PLACES: [&str; 5] = ["--to-file", "--to-topic", "--from-file", "--output",
 pub struct EmailArgs {
     /// Send a summary to this address when all results are there: counts, the first rows, and the results attached. May be
     /// repeated; the server is that of the file's `email` section. Nothing is printed but with --output
-    #[arg(long, value_name = "ADDRESS", value_parser = Address::parse)]
-    pub email: Vec<Address>,
+    #[arg(long, value_name = "ADDRESS", value_parser = Mailbox::parse)]
+    pub email: Vec<Mailbox>,
     /// How the results are attached, as far as `email.max_attachment_size` allows
     #[arg(
         long,
@@ -105,7 +105,7 @@ impl EmailArgs {
         if self.email.is_empty() || self.is_left_out(result) {
             return String::new();
         }
-        let all: Vec<String> = self.email.iter().map(|address| format!("`{address}`")).collect();
+        let all: Vec<String> = self.email.iter().map(|mailbox| format!("`{}`", mailbox.address)).collect();
         format!(", sent to {}", all.join(", "))
     }
 
@@ -133,11 +133,11 @@ impl EmailArgs {
         spool.into_iter().for_each(|spool| spool.is_kept = true);
         let sent = match letter.write() {
             Ok(mailing) => email::send(&pending.config, &mailing).await.map_err(|error| {
-                let refused = match &error {
-                    EmailError::Refused { addresses, .. } => addresses.clone(),
-                    EmailError::NotSent { .. } => self.email.clone(),
+                let is_missing = |mailbox: &&Mailbox| match &error {
+                    EmailError::Refused { addresses, .. } => addresses.contains(&mailbox.address),
+                    EmailError::NotSent { .. } | EmailError::Unsure { .. } => true,
                 };
-                (error.to_string(), refused)
+                (error.to_string(), self.email.iter().filter(is_missing).cloned().collect())
             }),
             Err(error) => Err((error.to_string(), self.email.clone())),
         };
@@ -151,10 +151,11 @@ impl EmailArgs {
         anyhow::bail!("{error}\nthe results are in `{}`; to send them from there:\n  {command}", kept_in.display())
     }
 
-    fn again_command(&self, request: &AdHocQuery, kept_in: &Path, to: &[Address]) -> String {
+    /// The command that sends what is in a file to these.
+    pub fn again_command(&self, request: &AdHocQuery, kept_in: &Path, to: &[Mailbox]) -> String {
         let dropped = [&TIMES[..], &PLACES, &["--email"]].concat();
         let mut added = vec![times(request), format!("--from-file {}", go_on::quoted(kept_in.as_os_str()))];
-        added.extend(to.iter().map(|address| format!("--email {}", go_on::quoted(address.as_str().as_ref()))));
+        added.extend(to.iter().map(|mailbox| format!("--email {}", go_on::quoted(mailbox.to_string().as_ref()))));
         go_on::changed(std::env::args_os(), &dropped, &[], added)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Counts, Summary, counted, cut};
+use super::{Counts, Summary, cut, more};
 use crate::query::output::row::{HEADER, OUTCOME, SEVERITY};
 
 const CELL: &str = "padding:3px 10px 3px 0;text-align:left;vertical-align:top";
@@ -32,8 +32,8 @@ pub(super) fn html(summary: &Summary<'_>) -> String {
             let _ = writeln!(out, "<tr><td style=\"{NUMBER}\">{count}</td><td style=\"{CELL}\">{name}</td></tr>");
         }
         if *others > 0 {
-            let others = counted(*others as u64, what);
-            let _ = writeln!(out, "<tr><td></td><td style=\"{CELL}\">and {others} more</td></tr>");
+            let others = more(*others, what);
+            let _ = writeln!(out, "<tr><td></td><td style=\"{CELL}\">{others}</td></tr>");
         }
         out.push_str("</table>\n");
     }

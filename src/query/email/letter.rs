@@ -6,12 +6,12 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use lettre::Message;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
-use lettre::message::{Attachment, Body, Mailbox, MultiPart, SinglePart};
+use lettre::message::{Attachment, Body, MultiPart, SinglePart};
 use thiserror::Error;
 
 use super::digest::{Attach, Collected, lock};
 use super::{Summary, counted, html, text};
-use crate::config::{Address, EmailConfig};
+use crate::config::{EmailConfig, Mailbox};
 use crate::email::Mailing;
 use crate::okta::ad_hoc::SortOrder;
 use crate::query::output::shown;
@@ -35,7 +35,7 @@ pub struct Letter<'a> {
     /// Who sends, and what the subject is like.
     pub config: &'a EmailConfig,
     /// Who gets it.
-    pub recipients: &'a [Address],
+    pub recipients: &'a [Mailbox],
     /// What came of the query.
     pub result: &'a QueryResult,
     /// What was kept of the results.
@@ -58,7 +58,7 @@ impl Letter<'_> {
     pub fn write(&self) -> Result<Mailing, LetterError> {
         let collected = lock(self.collected);
         let summary = self.summary(&collected);
-        let from = Mailbox::new(self.config.from.name.clone(), address(&self.config.from.address)?);
+        let from = mailbox(&self.config.from)?;
         let id = format!(
             "<{}.{}.okta-kafka-source@{}>",
             self.now.as_nanosecond(),
@@ -74,7 +74,7 @@ impl Letter<'_> {
             // RFC 3834: nobody's absence is answered to it.
             .raw_header(HeaderValue::new(generated, "auto-generated".to_owned()));
         for recipient in self.recipients {
-            message = message.to(Mailbox::new(None, address(recipient)?));
+            message = message.to(mailbox(recipient)?);
         }
         let both = MultiPart::alternative()
             .singlepart(SinglePart::plain(text::text(&summary)))
@@ -91,7 +91,8 @@ impl Letter<'_> {
             message.multipart(MultiPart::mixed().multipart(both).singlepart(attachment))
         };
         let message = message.map_err(LetterError::new)?.formatted();
-        Ok(Mailing { recipients: self.recipients.to_vec(), message })
+        let recipients = self.recipients.iter().map(|recipient| recipient.address.clone()).collect();
+        Ok(Mailing { recipients, message })
     }
 
     fn subject(&self, collected: &Collected) -> String {
@@ -153,6 +154,7 @@ impl Letter<'_> {
     }
 }
 
-fn address(address: &Address) -> Result<lettre::Address, LetterError> {
-    address.as_str().parse().map_err(LetterError::new)
+fn mailbox(mailbox: &Mailbox) -> Result<lettre::message::Mailbox, LetterError> {
+    let address = mailbox.address.as_str().parse().map_err(LetterError::new)?;
+    Ok(lettre::message::Mailbox::new(mailbox.name.clone(), address))
 }

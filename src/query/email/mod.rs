@@ -52,3 +52,8 @@ fn counted(number: u64, what: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{} {what}{s}", crate::demo::style::count(usize::try_from(number).unwrap_or(usize::MAX)))
 }
+
+/// `and 1,234 more actors`.
+fn more(number: usize, what: &str) -> String {
+    format!("and {} more {what}{}", crate::demo::style::count(number), if number == 1 { "" } else { "s" })
+}

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Counts, Summary, counted, cut};
+use super::{Counts, Summary, cut, more};
 use crate::query::output::row::HEADER;
 
 /// Nothing of it is longer than a line should be but for the rows.
@@ -25,7 +25,7 @@ pub(super) fn text(summary: &Summary<'_>) -> String {
             );
         }
         if *others > 0 {
-            let _ = writeln!(out, "{:>9}  and {} more", "", counted(*others as u64, what));
+            let _ = writeln!(out, "{:>9}  {}", "", more(*others, what));
         }
     }
     if !summary.rows.is_empty() {

@@ -1,5 +1,6 @@
 //! A real SMTP server (aiosmtpd, tests/email/receive.py), and the mails that it received, as Python's own e-mail package reads them.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -34,6 +35,17 @@ pub struct Part {
     pub filename: Option<String>,
     pub disposition: Option<String>,
     pub body: String,
+    /// Of an attachment, as Python's `json` or `csv` counts it: how many of each value, by event type, outcome and actor.
+    pub counts: Option<BTreeMap<String, BTreeMap<String, u64>>>,
+    /// Of HTML, as Python's parser reads it.
+    pub markup: Option<Markup>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Markup {
+    /// `td`, and `td style` for an attribute.
+    pub elements: Vec<String>,
+    pub texts: Vec<String>,
 }
 
 impl Part {
@@ -63,8 +75,17 @@ pub struct MailServer {
 }
 
 impl MailServer {
+    /// aiosmtpd.
     pub fn start(python: &Path, arguments: &[&str]) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/email/receive.py");
+        Self::of(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/email/receive.py"), python, arguments)
+    }
+
+    /// One that does what no honest server does (tests/email/misbehave.py).
+    pub fn misbehaving(python: &Path, arguments: &[&str]) -> Self {
+        Self::of(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/email/misbehave.py"), python, arguments)
+    }
+
+    fn of(script: &str, python: &Path, arguments: &[&str]) -> Self {
         let mut command = Command::new(python);
         command.arg("-B").arg(script).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.stderr(Stdio::null()).spawn().unwrap();
@@ -73,6 +94,11 @@ impl MailServer {
         drop(thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))));
         let port = lines.recv_timeout(WAIT).expect("a port");
         Self { child, lines, port: port.parse().expect("a port") }
+    }
+
+    /// Waits for a connection to one that misbehaves.
+    pub fn await_connection(&self) {
+        let _ = self.lines.recv_timeout(WAIT).expect("a connection");
     }
 
     /// The next mail, which has been taken already.
