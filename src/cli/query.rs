@@ -40,13 +40,16 @@ Examples:
   Whatever Okta's filter language can say (and see what would be asked, without asking):
     okta-kafka-source query acme -c connectors.yaml --filter 'eventType sw \"user.mfa.\" and not (outcome.result eq \"SUCCESS\")' --print-request
 
+  Yesterday's failed sign-ins by e-mail, with the results as CSV:
+    okta-kafka-source query acme -c connectors.yaml --since 25h --event-type user.session.start --outcome FAILURE --email soc@example.com
+
 Every query has an end: --since and --until are always sent. The connector gives the org, the credential and the way there; its own
 `filter`, `q`, `since` and `limit` are for `run`, and not applied. Requests live on the part of the rate limit that `run` leaves
 (`rate_limit_bulk_reserve`), so a long query is not a fast one. Several of the same shorthand are joined by `or`, different ones
 and --filter by `and`.
 
-Exit codes: 0 done, also without results, and when whoever reads the output closes it; 1 Okta refused the query or did not answer;
-2 bad command line or configuration; 130 interrupted: what was written until then is whole lines, and the command to go on with is
+Exit codes: 0 done, also without results, and when whoever reads the output closes it; 1 Okta refused the query or did not answer,
+or a topic, a file or a mail server did not take the results; 2 bad command line or configuration; 130 interrupted: what was written until then is whole lines, and the command to go on with is
 printed.";
 
 /// Arguments of `query`.

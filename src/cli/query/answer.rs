@@ -26,7 +26,7 @@ pub struct AnswerArgs {
     /// How results are written [default: table on a terminal, else ndjson]
     #[arg(short, long, value_enum)]
     pub output: Option<Output>,
-    /// The columns of --output csv: members of an event, as `actor.alternateId`, `target.0.id`, or JSON Pointers, with commas in
+    /// The columns of --output csv, and of --email-attach csv: members of an event, as `actor.alternateId`, `target.0.id`, or JSON Pointers, with commas in
     /// between
     #[arg(long, value_name = "MEMBER,…", value_delimiter = ',', value_parser = Path::parse)]
     pub columns: Vec<Path>,

@@ -31,11 +31,12 @@ const PLACES: [&str; 5] = ["--to-file", "--to-topic", "--from-file", "--output",
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "E-mail")]
 pub struct EmailArgs {
-    /// Send a summary to this address when all results are there: counts, the first rows, and the results attached. May be
-    /// repeated; the server is that of the file's `email` section. Nothing is printed but with --output
+    /// Send a summary to this address (`soc@example.com`, or `SOC <soc@example.com>`) when all results are there: counts, the first
+    /// rows, and the results attached. May be repeated; the server is that of the file's `email` section. Nothing is printed but
+    /// with --output. Where it is not sent, the results are in a file that is named, and the exit code is 1
     #[arg(long, value_name = "ADDRESS", value_parser = Mailbox::parse)]
     pub email: Vec<Mailbox>,
-    /// How the results are attached, as far as `email.max_attachment_size` allows
+    /// How the results are attached, as far as `email.max_attachment_size` allows. The summary has the first 25 of them in any case
     #[arg(
         long,
         value_enum,

@@ -1,5 +1,6 @@
 //! The mail itself: RFC 5322 and MIME.
 
+use std::fmt::Write;
 use std::sync::Mutex;
 use std::time::SystemTime;
 
@@ -12,6 +13,7 @@ use thiserror::Error;
 use super::digest::{Attach, Collected, lock};
 use super::{Summary, counted, html, text};
 use crate::config::{EmailConfig, Mailbox};
+use crate::demo::style;
 use crate::email::Mailing;
 use crate::okta::ad_hoc::SortOrder;
 use crate::query::output::shown;
@@ -105,7 +107,7 @@ impl Letter<'_> {
 
     fn summary<'s>(&'s self, collected: &'s Collected) -> Summary<'s> {
         let QueryResult { connector, org, request, pages, first, last, ended, .. } = self.result;
-        let total = match collected.events {
+        let mut total = match collected.events {
             0 => "No events match".to_owned(),
             // Of a file.
             events if *pages == 0 => counted(events, "event") + ended.note(),
@@ -133,6 +135,12 @@ impl Letter<'_> {
         let is_cut = self.attach != Attach::None && collected.attached < collected.events;
         let mut notes = Vec::new();
         if is_cut {
+            // Writing to a string cannot fail.
+            let _ = write!(
+                total,
+                "; attached are the first {}",
+                style::count(usize::try_from(collected.attached).unwrap_or(usize::MAX))
+            );
             notes.push(format!(
                 "CUT: {name} holds the first {} of {}, as more is over {} bytes (`email.max_attachment_size`).",
                 collected.attached,

@@ -86,6 +86,8 @@ fn the_totals_are_those_that_python_counts() {
         let rows: u64 = mail.parts[2].counts.as_ref().unwrap()["outcome"].values().sum();
         let note = format!("CUT: results.{attach} holds the first {rows} of 2,345 events, as more is over 65536 bytes");
         assert!(mail.parts[0].text().contains(&note), "{note}: {}", mail.parts[0].text());
+        let first = format!("2,345 events in 24 pages; attached are the first {rows}");
+        assert_eq!(mail.parts[0].text().lines().next().unwrap().replace(',', ""), first.replace(',', ""));
         let html = mail.parts[1].markup.as_ref().unwrap().texts.concat();
         assert!(html.contains(&note) && html.contains("--to-file results.ndjson"), "{html}");
         // The summary is of all.
