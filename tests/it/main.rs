@@ -81,6 +81,7 @@ mod prometheus_alerts;
 mod proxy;
 mod query;
 mod query_answers;
+mod query_broker_lost;
 mod query_email;
 mod query_evaluated;
 mod query_readme;
