@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use okta_kafka_source::config::OnQueryChange;
 use okta_kafka_source::offsets::codec;
 use okta_kafka_source::offsets::fold::{LogPosition, OffsetFold};
 use okta_kafka_source::offsets::partitioner::partition_of;
@@ -64,13 +65,14 @@ fn value(bytes: &[u8]) {
     let now = "2026-11-01T00:00:00Z".parse().expect("a time");
     // With the query's own hash, so that what is left to judge is the URL.
     let stored = okta_kafka_source::source::offset::SourceOffset { query: query.hash(), ..offset };
-    match Resume::from_stored(Some(stored.clone()), &org, &query, now) {
+    match Resume::from_stored(Some(stored.clone()), &org, &query, now, OnQueryChange::default()) {
         Ok(Resume::Warm { url, offset }) => {
             assert_eq!(offset, stored, "what the topic holds is kept");
             assert_eq!(Origin::of(url.url()).as_ref(), Some(&org));
             assert_eq!(url.limit(), 50);
             assert!(PageUrl::checked(&stored.checkpoint_url, &org).is_ok());
         }
+        Ok(Resume::QueryChanged { .. }) => panic!("it has the query's own hash"),
         Ok(Resume::Cold { .. }) => panic!("a stored offset is not ignored"),
         Err(error) => short(&error.to_string()),
     }

@@ -66,7 +66,8 @@ pub fn check(config: &Config, say: &mut dyn FnMut(Line)) -> Starts {
         let query = SystemLogQuery { filter: connector.filter.clone(), q: connector.q.clone(), limit: connector.limit };
         let since = connector.since.resolve(clock::wall());
         let resume = shard::stored(&log, &key).and_then(|stored| {
-            Resume::from_stored(stored, &connector.org, &query, since).map_err(|error| error.to_string())
+            Resume::from_stored(stored, &connector.org, &query, since, connector.on_query_change)
+                .map_err(|error| error.to_string())
         });
         say(match resume {
             Err(problem) => Line::fail(what, problem),
@@ -76,6 +77,17 @@ pub fn check(config: &Config, say: &mut dyn FnMut(Line)) -> Starts {
             Ok(Resume::Cold { .. }) => {
                 let _ = starts.0.insert(connector.name.clone(), true);
                 Line::ok(what, format!("none yet: a cold start at {since:.0} (`since`)"))
+            }
+            Ok(Resume::QueryChanged { offset }) => {
+                let _ = starts.0.insert(connector.name.clone(), false);
+                let place = match offset.published.as_deref() {
+                    Some(published) => format!("at the event of {}", excerpt(published)),
+                    None => "where the old one did".to_owned(),
+                };
+                Line::ok(
+                    what,
+                    format!("of another `filter` or `q`: the new query begins {place}, less `recovery_overlap`"),
+                )
             }
             Ok(Resume::Warm { offset, .. }) => {
                 let _ = starts.0.insert(connector.name.clone(), false);
@@ -101,7 +113,7 @@ fn goes_on(what: String, offset: &SourceOffset, now: Timestamp) -> Line {
         return Line::warn(
             what,
             format!(
-                "{place}, {} back, and Okta keeps 90 days: if nobody ran it for so long, what is older is gone; it goes on with what is left, or from `offsets alter NAME --since 90d` where Okta refuses the old link",
+                "{place}, {} back, and Okta keeps 90 days: if nobody ran it for so long, what is older is gone; it goes on with what is left, and where Okta refuses the old link, from 90 days ago",
                 span(back)
             ),
         );
@@ -125,7 +137,7 @@ mod tests {
             ),
             (
                 Some("2026-08-20T12:00:00.000Z"),
-                "warn x: goes on after the event of 2026-08-20T12:00:00.000Z, 94 d back, and Okta keeps 90 days: if nobody ran it for so long, what is older is gone; it goes on with what is left, or from `offsets alter NAME --since 90d` where Okta refuses the old link",
+                "warn x: goes on after the event of 2026-08-20T12:00:00.000Z, 94 d back, and Okta keeps 90 days: if nobody ran it for so long, what is older is gone; it goes on with what is left, and where Okta refuses the old link, from 90 days ago",
             ),
         ] {
             let mut offset = SourceOffset::cold("https://acme.okta.com/api/v1/logs".to_owned(), String::new());

@@ -130,8 +130,9 @@ pub enum RequestError {
     },
     /// 400 because of the cursor in the URL (`after`).
     #[error(
-        "okta refused the checkpoint ({okta}): set another with `offsets alter NAME --since T`, T a little before the \
-         `published` that `offsets get NAME` shows; what overlaps is there twice"
+        "okta refused the checkpoint ({okta}): with `on_lost_cursor: recover` it goes on from the last published event; else \
+         set another with `offsets alter NAME --since T`, T a little before the `published` that `offsets get NAME` shows; \
+         what the topic holds already is left out"
     )]
     CursorRefused {
         /// What the answer says.
@@ -139,8 +140,8 @@ pub enum RequestError {
     },
     /// 400 because `since` in the URL is over 180 days ago.
     #[error(
-        "okta refused a `since` of over 180 days ago ({okta}): set a later `since`; if it is an old checkpoint's, set \
-         another with `offsets alter NAME --since T`"
+        "okta refused a `since` of over 180 days ago ({okta}): set a later `since`; if it is an old checkpoint's, it goes on \
+         from the last published event with `on_lost_cursor: recover`, else set another with `offsets alter NAME --since T`"
     )]
     SinceTooOld {
         /// What the answer says.

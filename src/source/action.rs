@@ -51,6 +51,14 @@ pub enum Action {
         /// From now.
         delay: Duration,
     },
+    /// What the topic holds can't be learnt for now, and a page waits for it; comes with the [`WakeAt`](Self::WakeAt) that tries
+    /// again.
+    LearnAgain {
+        /// What to do about it.
+        message: String,
+        /// From now.
+        delay: Duration,
+    },
     /// Pages are asked for in another size than until now; [`Request`](Self::Request) has it in its URL.
     PageSize {
         /// Events a page.

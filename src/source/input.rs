@@ -49,9 +49,8 @@ pub struct PageAnswer {
     pub next: Option<Result<PageUrl, PageUrlError>>,
     /// What it holds in memory: the body, and the values that were made of it.
     pub bytes: usize,
-    /// From the `published` of its last event to the answer's `Date`; none where either is not known, or the event is from
-    /// later.
-    pub age: Option<Duration>,
+    /// The answer's `Date`: the org's clock.
+    pub date: Option<Timestamp>,
 }
 
 /// Why a request gave no page.

@@ -124,7 +124,7 @@ impl Known {
         (self.until < i64::MAX).then_some(self.until)
     }
 
-    /// Whether the topic holds nothing of the org in this window.
+    /// Whether it holds nothing of the org in this window.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

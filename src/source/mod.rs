@@ -5,12 +5,15 @@
 
 pub mod action;
 pub mod alteration;
+pub(crate) mod arrival;
 pub mod input;
 pub mod known;
 pub mod offset;
+pub(crate) mod old_ground;
 pub(crate) mod page_size;
 pub mod recent;
 pub mod record;
+pub(crate) mod recovery;
 pub mod resume;
 pub mod task;
 

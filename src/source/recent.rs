@@ -1,13 +1,13 @@
 //! The elements of the last pages, held in memory: a page that Okta serves twice is known again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::known::{Fingerprint, Identity};
 use super::record::Sequence;
 
 /// Committed pages that are held; what is collected on top of them is bounded by the task.
 const RECENT_PAGES: usize = 20;
-/// Elements of committed pages that are held at most.
+/// Elements of committed pages that are held at most, and of the end of the topic at a start.
 pub const RECENT_EVENTS: usize = 20_000;
 
 /// Identities of a connector's last committed pages, and of all that are collected behind them.
@@ -18,6 +18,11 @@ pub struct Recent {
     committed: usize,
     /// In how many pages an element is, and its first value where that is known.
     elements: BTreeMap<Identity, (usize, Option<Fingerprint>)>,
+    /// What stood at the end of the topic at the start. A checkpoint that was put back by hand, but not behind all of it, has
+    /// it all before itself once more, in pages of whatever size.
+    seed: BTreeSet<Identity>,
+    /// Until so many elements are committed, and as many pages as are held.
+    seed_left: usize,
 }
 
 #[derive(Debug)]
@@ -29,18 +34,14 @@ struct Page {
 impl Recent {
     /// Begins with what stands at the end of the topic, oldest first.
     pub fn seeded(tail: &[Identity]) -> Self {
-        let mut recent = Self::default();
         let newest = &tail[tail.len().saturating_sub(RECENT_EVENTS)..];
-        for page in newest.chunks(RECENT_EVENTS / RECENT_PAGES) {
-            recent.push(Sequence::default(), page.iter().map(|identity| (*identity, None)).collect());
-            recent.committed += 1;
-        }
-        recent
+        Self { seed: newest.iter().copied().collect(), seed_left: newest.len(), ..Self::default() }
     }
 
     /// Whether an element is among them; its value too, where that is known.
     pub fn find(&self, identity: &Identity) -> Option<Option<Fingerprint>> {
-        self.elements.get(identity).map(|(_, fingerprint)| *fingerprint)
+        let known = self.elements.get(identity).map(|(_, fingerprint)| *fingerprint);
+        known.or_else(|| self.seed.contains(identity).then_some(None))
     }
 
     /// Takes the elements of a page that was collected, duplicates too.
@@ -58,8 +59,12 @@ impl Recent {
 
     /// All pages up to this one are committed: what is too old now is forgotten.
     pub fn commit(&mut self, through: Sequence) {
-        while self.pages.get(self.committed).is_some_and(|page| page.sequence <= through) {
+        while let Some(page) = self.pages.get(self.committed).filter(|page| page.sequence <= through) {
             self.committed += 1;
+            self.seed_left = self.seed_left.saturating_sub(page.identities.len());
+        }
+        if self.seed_left == 0 && self.committed >= RECENT_PAGES {
+            self.seed.clear();
         }
         let held = |pages: &VecDeque<Page>, committed| -> usize {
             pages.iter().take(committed).map(|page| page.identities.len()).sum()
@@ -140,13 +145,31 @@ mod tests {
 
     #[test]
     fn no_more_elements_are_held_than_stated() {
+        let mut recent = Recent::default();
+        for number in 0..19 {
+            recent.push(at(number as u64), page(number * 2_000..number * 2_000 + 2_000));
+            recent.commit(at(number as u64));
+        }
+        assert_eq!(recent.elements.len(), RECENT_EVENTS);
+        recent.push(at(100), page(0..RECENT_EVENTS + 5));
+        recent.commit(at(100));
+        assert_eq!(recent.elements.len(), RECENT_EVENTS + 5, "a page alone is held whole");
+    }
+
+    /// However small the pages are, what stood at the end of the topic is known until all of it was passed.
+    #[test]
+    fn the_end_of_the_topic_is_known_until_as_much_was_committed() {
         let tail: Vec<Identity> = (0..RECENT_EVENTS + 5).map(identity).collect();
         let mut recent = Recent::seeded(&tail);
-        assert!(recent.find(&tail[4]).is_none() && recent.find(&tail[5]).is_some());
-        recent.push(at(1), page(100_000..101_000));
-        recent.commit(at(1));
-        assert_eq!(recent.elements.len(), RECENT_EVENTS);
-        assert!(recent.find(&tail[1004]).is_none() && recent.find(&tail[1005]).is_some());
-        assert!(recent.find(&tail[RECENT_EVENTS + 4]).is_some());
+        assert!(recent.find(&tail[4]).is_none());
+        for (number, held) in tail.iter().enumerate().skip(5) {
+            assert_eq!(recent.find(held), Some(None), "{number}");
+            recent.push(at(number as u64), page(number..number + 1));
+            recent.roll_back();
+            recent.push(at(number as u64), page(number..number + 1));
+            recent.commit(at(number as u64));
+        }
+        assert!(recent.seed.is_empty());
+        assert!(recent.find(&tail[5]).is_none() && recent.find(&tail[RECENT_EVENTS + 4]).is_some());
     }
 }

@@ -67,6 +67,14 @@ impl Element {
         }
     }
 
+    /// The key of its record.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Record(record) => record.event.uuid.clone(),
+            Self::DeadLetter { letter, .. } => letter.key(),
+        }
+    }
+
     /// Which element it is: its record's key decides.
     pub fn identity(&self) -> Identity {
         match self {
@@ -113,6 +121,8 @@ pub struct PageRecords {
     pub dead_letters: Vec<DeadLetter>,
     /// How many elements the topics hold already.
     pub duplicates: usize,
+    /// How many elements the page has: all of them are among the three (I10).
+    pub elements: usize,
     /// The source offset after this page.
     pub offset: SourceOffset,
     /// What this page holds in memory, in bytes: its body, and the values that were made of it.
@@ -160,6 +170,8 @@ impl PageRecords {
         }
         // I10: every element of the page goes somewhere, or is there already.
         debug_assert_eq!(events.len() + dead_letters.len() + duplicates, count, "I10");
-        Self { sequence, events, dead_letters, duplicates, offset, bytes }
+        // Asked for with `allow-duplicates`, and done: for this start alone.
+        offset.allow_duplicates &= count == 0;
+        Self { sequence, events, dead_letters, duplicates, elements: count, offset, bytes }
     }
 }

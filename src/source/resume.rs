@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use thiserror::Error;
 
+use crate::config::OnQueryChange;
 use crate::okta::origin::Origin;
 use crate::okta::page_url::{PageUrl, PageUrlError};
 use crate::okta::query::SystemLogQuery;
@@ -18,7 +19,7 @@ pub enum ResumeError {
     NotOfThisOrg(#[from] PageUrlError),
     /// A link belongs to the query that it was made for.
     #[error(
-        "`filter` or `q` changed since the stored checkpoint was made: put the old ones back, or begin anew with `offsets alter --since`"
+        "`filter` or `q` changed since the stored checkpoint was made, and `on_query_change` is `fail`: put the old ones back, set `on_query_change: restart_from_published`, or begin where you choose with `offsets alter --since`; what the topic holds already is left out"
     )]
     QueryChanged,
     /// Written by a later version of this program.
@@ -34,6 +35,11 @@ pub enum Resume {
         /// First request: the resolved `since`.
         url: PageUrl,
         /// What is committed before it.
+        offset: SourceOffset,
+    },
+    /// The stored offset is another query's: its position means nothing, and a new one must be durable before it is asked.
+    QueryChanged {
+        /// What the topic holds.
         offset: SourceOffset,
     },
     /// Goes on at the stored offset.
@@ -52,6 +58,7 @@ impl Resume {
         org: &Origin,
         query: &SystemLogQuery,
         since: Timestamp,
+        on_query_change: OnQueryChange,
     ) -> Result<Self, ResumeError> {
         let Some(offset) = stored else {
             let url = query.cold_start_url(org, since);
@@ -63,10 +70,23 @@ impl Resume {
         }
         let url = PageUrl::checked(&offset.checkpoint_url, org)?;
         if offset.query != query.hash() {
-            return Err(ResumeError::QueryChanged);
+            return match on_query_change {
+                OnQueryChange::RestartFromPublished => Ok(Self::QueryChanged { offset }),
+                OnQueryChange::Fail => Err(ResumeError::QueryChanged),
+            };
         }
         let limit = query.limit;
         let url = if url.limit() == usize::from(limit) { url } else { url.with_limit(limit) };
         Ok(Self::Warm { url, offset })
     }
+}
+
+/// Whether a position may lie before something that the topic holds already (ADR 0061). `is_foreign`: the end of the topic
+/// has events of this connector, and not the last one of this offset.
+pub fn is_old_ground(offset: &SourceOffset, is_foreign: bool) -> bool {
+    if offset.allow_duplicates {
+        return false;
+    }
+    // Without a `uuid` it is a cold start's, or was put there by hand.
+    offset.suppress_until.is_some() || offset.uuid.is_none() || is_foreign
 }

@@ -9,7 +9,9 @@
 //! | none | nothing | the same URL, one interval later |
 //! | some, without a `next` link, or with one that I3 forbids | no (I8) | the connector fails, and asks again later |
 //!
-//! A page that does not get through is asked for in smaller ones (I8): `page_size` has the rules.
+//! A page that does not get through is asked for in smaller ones (I8): `page_size` has the rules. Before a page is published,
+//! `old_ground` says whether it has to be learnt first what the topic holds (ADR 0061). A position that is lost, or of
+//! another query, is replaced (ADR 0062): its rules are in `task::positions`, and docs/start-up.md has all cases.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,11 +24,16 @@ use crate::okta::origin::Origin;
 use crate::okta::page_url::PageUrl;
 use crate::okta::query::SystemLogQuery;
 use crate::source::action::{Action, ConnectorState, PageKind};
+use crate::source::arrival::Arrival;
 use crate::source::input::{Input, LearnId, Now, PageAnswer, Refusal, RequestId};
 use crate::source::offset::SourceOffset;
+use crate::source::old_ground::OldGround;
 use crate::source::page_size::{Change, PageSize, Smallest};
+use crate::source::recent::Recent;
 use crate::source::record::{PageRecords, Sequence};
-use crate::source::resume::Resume;
+
+mod judging;
+mod positions;
 
 /// How long a failed connector rests before it is tried again.
 pub const FAILED_RETRY: Duration = Duration::from_secs(300);
@@ -98,11 +105,24 @@ pub struct Task {
     collected: VecDeque<Collected>,
     last: Sequence,
     requests: u64,
+    questions: u64,
     retries: Option<ExponentialBackoff>,
     /// The credential was read again after a 401, and no page came since.
     reloaded: bool,
     /// The last page said that there is no more: the topic is complete as soon as nothing is collected.
     drained: bool,
+    /// The elements of the last pages.
+    recent: Recent,
+    /// The end of the topic has events of this connector.
+    holds_own: bool,
+    /// As long as pages may have what the topic holds.
+    old_ground: Option<OldGround>,
+    /// A page that waits until that is known.
+    waiting: Option<Arrival>,
+    /// The least age of a short page's last event, since the last full page.
+    lag: Option<Duration>,
+    /// The position was lost, and no page came since.
+    recovered: bool,
     /// What the offsets topic held when the shard became ours.
     stored: Result<Option<SourceOffset>, String>,
 }
@@ -121,9 +141,16 @@ impl Task {
             collected: VecDeque::new(),
             last: Sequence::default(),
             requests: 0,
+            questions: 0,
             retries: None,
             reloaded: false,
             drained: false,
+            recent: Recent::default(),
+            holds_own: false,
+            old_ground: None,
+            waiting: None,
+            lag: None,
+            recovered: false,
             stored: Ok(None),
         }
     }
@@ -147,7 +174,12 @@ impl Task {
     pub fn on(&mut self, input: Input, now: &Now) -> Vec<Action> {
         let mut actions = Vec::new();
         match input {
-            Input::Started { stored, tail: _ } => {
+            Input::Started { stored, tail } => {
+                // Asked for with `--allow-duplicates`: what stands at the end of the topic may come again.
+                if !matches!(&stored, Ok(Some(stored)) if stored.allow_duplicates) {
+                    self.recent = Recent::seeded(&tail.recent);
+                    self.holds_own = tail.holds_own;
+                }
                 self.stored = stored;
                 self.start(now, &mut actions);
             }
@@ -159,6 +191,10 @@ impl Task {
             }
             // The answer to a request of before a roll-back.
             Input::Page { .. } | Input::Refused { .. } => {}
+            Input::Learned { id, known } if self.awaits_learning(id) => self.on_learned(known, now, &mut actions),
+            Input::NotLearned { id, message, retriable } if self.awaits_learning(id) => {
+                self.on_not_learned(message, retriable, now, &mut actions);
+            }
             Input::Learned { .. } | Input::NotLearned { .. } => {}
             Input::Committed { through } => self.on_committed(through, &mut actions),
             Input::PublishRefused { generation, message } => {
@@ -182,33 +218,6 @@ impl Task {
             Input::Woken => self.on_woken(now, &mut actions),
         }
         actions
-    }
-
-    /// Begins, or begins again, at the last confirmed commit (I2), else at what the topic held.
-    fn start(&mut self, now: &Now, actions: &mut Vec<Action>) {
-        let TaskSettings { org, query, since, .. } = &self.settings;
-        self.page_size.begin();
-        let stored = self.committed.clone().map_or_else(|| self.stored.clone(), |committed| Ok(Some(committed)));
-        let resume = stored
-            .and_then(|stored| Resume::from_stored(stored, org, query, *since).map_err(|error| error.to_string()));
-        match resume {
-            Err(message) => self.fail(message, now, actions),
-            Ok(Resume::Cold { url, offset }) => {
-                actions.push(resumed_from(&offset, &url, true));
-                self.head = Some(url);
-                self.phase = Phase::MakingDurable;
-                self.set_state(ConnectorState::Starting, actions);
-                let checkpoint_url = offset.checkpoint_url.clone();
-                let empty = PageRecords::new(self.next_sequence(), Vec::new(), 0, checkpoint_url, &offset);
-                self.collect(empty, actions);
-            }
-            Ok(Resume::Warm { url, offset }) => {
-                actions.push(resumed_from(&offset, &url, false));
-                self.head = Some(url);
-                self.committed = Some(offset);
-                self.ask(actions);
-            }
-        }
     }
 
     fn on_page(&mut self, page: PageAnswer, now: &Now, actions: &mut Vec<Action>) {
@@ -239,29 +248,29 @@ impl Task {
         };
         self.retries = None;
         self.reloaded = false;
+        self.recovered = false;
         let used = next.as_ref().filter(|_| kind != PageKind::Empty);
         actions.extend(self.page_size.on_page(&asked, used, kind == PageKind::Full).and_then(page_size));
-        self.drained = kind != PageKind::Full;
         actions.push(Action::PageKind(kind));
-        if let Some(next) = next
-            && kind != PageKind::Empty
-        {
-            let before = self.collected.back().map(|last| &last.offset).or(self.committed.as_ref());
-            if let Some(before) = before.cloned() {
-                let url = next.as_str().to_owned();
-                let records = PageRecords::new(self.next_sequence(), page.elements, page.bytes, url, &before);
-                self.head = Some(next);
-                self.collect(records, actions);
-            }
+        let is_in_backlog = self.is_in_backlog(kind, &page);
+        let Some(next) = next.filter(|_| kind != PageKind::Empty) else {
+            // All that Okta had stored when it answered is behind us, and so is all that the topic held before.
+            self.old_ground = None;
+            return self.pause(now, actions);
+        };
+        if let Some(old_ground) = &mut self.old_ground {
+            old_ground.hear(page.date);
         }
-        match kind {
-            PageKind::Full => self.ask(actions),
-            PageKind::Short | PageKind::Empty => {
-                self.rest(self.settings.interval, ConnectorState::Waiting, now, actions);
-                if self.collected.is_empty() {
-                    actions.push(Action::CaughtUp);
-                }
-            }
+        let arrival = Arrival::new(page.elements, next, page.bytes, kind, is_in_backlog);
+        self.take_in(arrival, now, actions);
+    }
+
+    /// Okta has no more for now.
+    fn pause(&mut self, now: &Now, actions: &mut Vec<Action>) {
+        self.drained = true;
+        self.rest(self.settings.interval, ConnectorState::Waiting, now, actions);
+        if self.collected.is_empty() {
+            actions.push(Action::CaughtUp);
         }
     }
 
@@ -282,9 +291,8 @@ impl Task {
                 actions.push(Action::ReloadCredential);
                 self.ask(actions);
             }
-            Refusal::Unauthorized { message } | Refusal::Fatal { message } | Refusal::LostCursor { message, .. } => {
-                self.fail(message, now, actions);
-            }
+            Refusal::LostCursor { reason, message, date } => self.on_lost(reason, message, date, now, actions),
+            Refusal::Unauthorized { message } | Refusal::Fatal { message } => self.fail(message, now, actions),
         }
     }
 
@@ -316,7 +324,10 @@ impl Task {
         while self.collected.front().is_some_and(|page| page.sequence <= through) {
             self.committed = self.collected.pop_front().map(|page| page.offset);
         }
+        self.recent.commit(through);
         match self.phase {
+            // I7: what is made durable is the last of what is collected.
+            Phase::MakingDurable if !self.collected.is_empty() => {}
             Phase::MakingDurable | Phase::Full => self.ask(actions),
             _ if self.drained && self.collected.is_empty() => actions.push(Action::CaughtUp),
             _ => {}
@@ -338,7 +349,13 @@ impl Task {
             self.reloaded = false;
             actions.push(Action::ReloadCredential);
         }
-        if self.head.is_some() { self.ask(actions) } else { self.start(now, actions) }
+        if self.waiting.is_some() {
+            self.learn(actions);
+        } else if self.head.is_some() {
+            self.ask(actions);
+        } else {
+            self.start(now, actions);
+        }
     }
 
     /// Asks the head, or waits for room.
@@ -374,6 +391,10 @@ impl Task {
         self.last.generation += 1;
         self.drained = false;
         self.head = None;
+        self.recent.roll_back();
+        self.waiting = None;
+        self.old_ground = None;
+        self.recovered = false;
     }
 
     fn rest(&mut self, delay: Duration, state: ConnectorState, now: &Now, actions: &mut Vec<Action>) {
@@ -426,9 +447,4 @@ fn single_event(problem: &str, next: Option<&str>) -> String {
          checkpoint has not moved: look at the event with `curl`, and to go on without it, set the checkpoint behind it \
          with `offsets alter` and the checkpoint URL {next}"
     )
-}
-
-fn resumed_from(offset: &SourceOffset, url: &PageUrl, cold: bool) -> Action {
-    let published = offset.published.as_deref().and_then(|published| published.parse().ok());
-    Action::ResumedFrom { offset: offset.clone(), cold, complete_until: published.or_else(|| url.since()) }
 }

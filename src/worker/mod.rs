@@ -21,6 +21,8 @@ pub mod ownership;
 mod progress;
 pub mod publish;
 pub mod record_time;
+pub mod recovered;
+mod refusal;
 pub mod report;
 pub mod runner;
 mod schema_ids;

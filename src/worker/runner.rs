@@ -28,11 +28,11 @@ use crate::kafka::topics::Topics;
 use crate::metrics::ConnectorMetrics;
 use crate::okta::auth::credential::Credential;
 use crate::okta::client::{Client, Outcome};
-use crate::okta::error::{RequestError, RetryReason, Severity, told_request_id};
+use crate::okta::error::{RetryReason, told_request_id};
 use crate::okta::page_url::PageUrl;
 use crate::okta::query::SystemLogQuery;
 use crate::source::action::{Action, ConnectorState};
-use crate::source::input::{Input, LearnId, PageAnswer, Refusal, RequestId};
+use crate::source::input::{Input, LearnId, PageAnswer, RequestId};
 use crate::source::offset::SourceOffset;
 use crate::source::record::{Element, Sequence};
 use crate::source::task::{Task, TaskSettings};
@@ -127,6 +127,7 @@ pub struct Held {
 /// What came of a request.
 struct Answered {
     request: RequestId,
+    asked: PageUrl,
     outcome: Outcome,
     /// The page's elements, converted; none without a page.
     elements: Vec<Element>,
@@ -270,13 +271,13 @@ impl Runner {
             permit.answered(&outcome);
             let page = outcome.result.as_mut().map(|page| std::mem::take(&mut page.elements));
             let elements = values.convert(&converter, page.unwrap_or_default()).await;
-            Answered { request, outcome, elements }
+            Answered { request, asked: url, outcome, elements }
         })
     }
 
     /// Counts an answer and gives it to the task in its own terms.
     fn answer(&mut self, answered: Answered) -> Input {
-        let Answered { request, outcome, elements } = answered;
+        let Answered { request, asked, outcome, elements } = answered;
         let metrics = &self.metrics;
         if outcome.was_sent {
             metrics.request(outcome.status);
@@ -305,13 +306,10 @@ impl Runner {
                 let published = elements.iter().rev().find_map(Element::published);
                 self.turns.page_ends(published, outcome.server_date);
                 let bytes = page.body_bytes + elements.iter().map(Element::own_bytes).sum::<usize>();
-                let published = published.and_then(|text| text.parse::<Timestamp>().ok());
-                let age = outcome.server_date.zip(published);
-                let age = age.and_then(|(date, published)| Duration::try_from(date.duration_since(published)).ok());
-                let page = PageAnswer { elements, next: page.next, bytes, age };
+                let page = PageAnswer { elements, next: page.next, bytes, date: outcome.server_date };
                 Input::Page { request, page }
             }
-            Err(error) => Input::Refused { request, refusal: self.refusal(&error) },
+            Err(error) => Input::Refused { request, refusal: self.refusal(&error, &asked, outcome.server_date) },
         }
     }
 
@@ -333,31 +331,6 @@ impl Runner {
             "this machine's clock is ahead of the org's: beginning at the `since` of the org's clock; synchronise it (NTP)"
         );
         Some(since)
-    }
-
-    fn refusal(&mut self, error: &RequestError) -> Refusal {
-        match error.severity() {
-            Severity::Retriable { reason, wait } => {
-                self.metrics.retry(reason.as_str());
-                let advice = error.advice().map(str::to_owned);
-                let text =
-                    if advice.is_none() || advice == self.advised { error.to_string() } else { error.with_advice() };
-                self.advised = advice.or(self.advised.take());
-                // Whoever asks `status` has not read the log.
-                let id = told_request_id(self.okta_request_id.as_deref());
-                self.status.set_trouble(&(error.with_advice() + &id));
-                self.refused = Some((reason, text));
-                match error {
-                    RequestError::TooLarge { next, .. } => {
-                        Refusal::TooLarge { problem: error.to_string(), next: next.clone() }
-                    }
-                    error if error.is_page_timeout() => Refusal::TimedOut,
-                    _ => Refusal::Retriable { wait },
-                }
-            }
-            Severity::Fatal if error.is_unauthorized() => Refusal::Unauthorized { message: error.to_string() },
-            Severity::Fatal => Refusal::Fatal { message: error.to_string() },
-        }
     }
 
     fn carry_out(&mut self, action: Action) {
@@ -394,6 +367,10 @@ impl Runner {
             Action::ResumedFrom { offset, cold, complete_until } => {
                 let how = if cold { "starts cold at" } else { "resumed from" };
                 info!(connector = connector.name, org = %connector.org, cold, checkpoint = offset.checkpoint_url, "{how}");
+                let hole = |text: &Option<String>| {
+                    text.as_deref()?.parse::<Timestamp>().ok().map(|time| time.as_duration().as_secs_f64())
+                };
+                self.metrics.hole(hole(&offset.missing_from).zip(hole(&offset.missing_until)));
                 if let Some(time) = complete_until {
                     let seconds = time.as_duration().as_secs_f64();
                     if offset.published.is_some() {
@@ -428,7 +405,12 @@ impl Runner {
             Action::Differs { uuid } => {
                 warn!(connector = connector.name, org = %connector.org, uuid, "the topic holds this event with other bytes: the first one stays");
             }
-            Action::Recovered { reason, .. } => self.metrics.recovered(reason),
+            Action::Recovered { reason, from, hole, message } => self.tell_recovery(reason, from, hole, &message),
+            Action::LearnAgain { message, delay } => {
+                self.status.set_trouble(&message);
+                let retry_in = telemetry::shown(delay);
+                warn!(connector = connector.name, org = %connector.org, ?retry_in, "what the topic holds can't be read, and a page waits for it: {message}");
+            }
             // Carried out by the loop itself.
             Action::Request { .. } | Action::Learn { .. } | Action::WakeAt(_) => {}
         }
@@ -453,7 +435,7 @@ impl Runner {
         self.status.set_state(state);
     }
 
-    fn set_caught_up(&self, seconds: f64) {
+    pub(super) fn set_caught_up(&self, seconds: f64) {
         self.metrics.caught_up.set(seconds);
         self.status.set_caught_up(seconds);
     }

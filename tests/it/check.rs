@@ -246,6 +246,10 @@ fn a_checkpoint_decides_what_is_asked_for() {
     let mut changed = config.clone();
     changed.connectors[0] = changed.connectors[0].clone().extra("q: something");
     let report = Report::of(&changed);
+    assert_eq!(report.code, 0, "{report}");
+    report.assert("ok", "checkpoint of `acme`", &["of another `filter` or `q`", "`recovery_overlap`"]);
+    changed.connectors[0] = changed.connectors[0].clone().extra("on_query_change: fail");
+    let report = Report::of(&changed);
     assert_eq!((report.code, report.count("FAIL")), (1, 1), "{report}");
     report.assert("FAIL", "checkpoint of `acme`", &["`filter` or `q` changed"]);
 }

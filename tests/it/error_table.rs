@@ -73,7 +73,7 @@ impl fmt::Display for Means {
             Self::Retry { reason, wait: None } => write!(f, "retry, {reason:?}, with backoff"),
             Self::Retry { reason, wait: Some(wait) } => write!(f, "retry, {reason:?}, after {wait} s"),
             Self::Renew => f.write_str("renew"),
-            Self::Recover => f.write_str("recover, by hand"),
+            Self::Recover => f.write_str("recover, or fail with `on_lost_cursor: fail`"),
             Self::Fail => f.write_str("fail"),
         }
     }

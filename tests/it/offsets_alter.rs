@@ -254,7 +254,8 @@ fn a_checkpoint_that_does_not_fit_is_refused() {
 
     // With another query the worker says so and asks nothing, and what it says to do helps.
     let mut changed_query = config.clone();
-    changed_query.connectors[0].extra = vec!["filter: 'eventType sw \"policy.\"'".to_owned()];
+    changed_query.connectors[0].extra =
+        vec!["filter: 'eventType sw \"policy.\"'".to_owned(), "on_query_change: fail".to_owned()];
     let worker = Connector::spawn(&changed_query, &[]);
     let line = worker.await_log("a refusal", |line| line.contains("connector failed"), WAIT);
     assert!(line.contains("`filter` or `q` changed") && line.contains("`offsets alter --since`"), "{line}");

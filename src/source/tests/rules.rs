@@ -1,6 +1,7 @@
 //! One test a rule.
 
 use super::world::{INTERVAL, LIMIT, World, answer, link, settings};
+use crate::config::OnQueryChange;
 use crate::okta::page_url::PageUrlError;
 use crate::source::action::ConnectorState;
 use crate::source::input::{Input, PageAnswer, Refusal};
@@ -16,7 +17,7 @@ fn stored(position: usize) -> SourceOffset {
 
 fn warm(position: usize, org_has: usize) -> World {
     let mut world = World::start(org_has, Some(stored(position)));
-    world.topic = (0..position).map(|n| format!("u-{n}")).collect();
+    world.topic = (0..position).collect();
     world
 }
 
@@ -69,7 +70,7 @@ fn i7_a_cold_start_is_durable_before_it_asks() {
     assert!(records.events.is_empty());
     assert_eq!(records.offset.published, None);
     assert_eq!(records.offset.uuid, None);
-    assert!(records.offset.checkpoint_url.contains("since=1970-01-01T00%3A00%3A00.000Z"));
+    assert!(records.offset.checkpoint_url.contains("since=2025-12-01T00%3A00%3A00.000Z"));
     world.commit(1);
     assert_eq!(world.open.as_ref().expect("asks").1.as_str(), world.stored.expect("stored").checkpoint_url);
 }
@@ -293,7 +294,8 @@ fn a_stored_offset_that_is_not_ours_is_never_asked() {
     for (offset, says) in
         [(elsewhere, "evil.example"), (other_query, "`filter` or `q` changed"), (newer, "version `2`")]
     {
-        let mut world = World::start(5, Some(offset));
+        let settings = TaskSettings { on_query_change: OnQueryChange::Fail, ..settings() };
+        let mut world = World::start_with(settings, 5, Some(offset));
         for _ in 0..3 {
             assert!(world.open.is_none());
             assert!(world.collected.is_empty());

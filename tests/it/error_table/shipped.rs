@@ -58,7 +58,8 @@ fn the_program_fails_or_goes_on_and_says_why_in_log_metrics_and_status() {
     let mut config = ConfigYaml::new(kafka.bootstrap());
     create_topic(kafka.bootstrap(), &config.offsets_topic, 4, &[("cleanup.policy", "compact")]);
     for ((name, ..), org) in KINDS.iter().zip(&orgs) {
-        config = config.connector(org.connector(name).interval("500ms"));
+        // So that what a lost position says is seen: by default it goes on by itself.
+        config = config.connector(org.connector(name).interval("500ms").extra("on_lost_cursor: fail"));
     }
     for ((name, row, times, reason), org) in KINDS.iter().zip(&orgs) {
         let row = ROWS.iter().find(|each| each.name == *row).unwrap();

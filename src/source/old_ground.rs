@@ -1,0 +1,140 @@
+//! Old ground: positions that may lie before something that the topic holds already (ADR 0061).
+//!
+//! What it holds is learnt when a page is judged, by windows of time: so no position has to be known in advance, an event
+//! that was stored late is found as any other, and memory is bounded whatever the topic's length.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::arrival::{Arrival, Verdict};
+use super::known::Known;
+
+/// How far before the page's first event a window begins, at first; and how far behind the start's time old ground ends. Our
+/// clock, or the org's, may be off by so much.
+const MARGIN: SignedDuration = SignedDuration::from_mins(10);
+/// The most that late events make of it.
+const WIDEST: SignedDuration = SignedDuration::from_hours(24);
+
+/// For as long as a task goes over old ground.
+#[derive(Debug)]
+pub(super) struct OldGround {
+    /// When it began, by the later of the clocks that are known: what is in the topic was there then.
+    until: Timestamp,
+    /// Whether the org's clock is among them.
+    heard: bool,
+    /// The window that was learnt last.
+    known: Option<Arc<Known>>,
+    /// Where that was asked to begin.
+    asked: Option<i64>,
+    margin: i64,
+    /// Something is known to be there, or may be: a restart in between has to know of it.
+    is_marked: bool,
+}
+
+/// The window that was learnt does not begin where it was asked to.
+#[derive(Debug)]
+pub(super) struct NotCovered;
+
+impl OldGround {
+    /// From `now` on; `stored` is the checkpoint's `suppressUntil`.
+    pub fn begin(now: Timestamp, stored: Option<&str>) -> Self {
+        let earlier = stored.and_then(|stored| stored.parse().ok());
+        Self {
+            until: earlier.map_or(now, |earlier: Timestamp| earlier.max(now)),
+            heard: false,
+            known: None,
+            asked: None,
+            margin: MARGIN.as_millis().try_into().unwrap_or(i64::MAX),
+            is_marked: stored.is_some(),
+        }
+    }
+
+    /// The first answer's `Date`: where our clock is behind the org's, what the topic holds is younger than we think.
+    pub fn hear(&mut self, date: Option<Timestamp>) {
+        if let Some(date) = date.filter(|_| !self.heard) {
+            self.until = self.until.max(date);
+            self.heard = true;
+        }
+    }
+
+    /// Judges what can be judged of a page. Gives the first `published` that the window does not cover.
+    pub fn judge(&self, page: &mut Arrival) -> Option<i64> {
+        let mut open: Option<i64> = None;
+        let end = self.end();
+        for (element, verdict) in page.open() {
+            let published = element.published_millis();
+            if published.is_some_and(|published| published > end) {
+                *verdict = Verdict::New;
+                continue;
+            }
+            match self.known.as_ref().filter(|known| known.covers(published)) {
+                Some(known) => *verdict = known.find(&element.identity()).map_or(Verdict::New, Verdict::Held),
+                None => {
+                    // What has no time is in every window.
+                    let published = published.unwrap_or(end);
+                    open = Some(open.map_or(published, |open| open.min(published)));
+                }
+            }
+        }
+        open
+    }
+
+    /// Where the next window begins, which is to cover `open`.
+    pub fn next_window(&mut self, open: i64) -> Result<i64, NotCovered> {
+        let Some(asked) = self.asked else {
+            return Ok(*self.asked.insert(open.saturating_sub(self.margin)));
+        };
+        if asked == open && self.known.is_some() {
+            return Err(NotCovered);
+        }
+        if open < asked {
+            // A late event. So that many of them do not cost a look each, it goes further back every time.
+            let widest = WIDEST.as_millis().try_into().unwrap_or(i64::MAX);
+            self.margin = self.margin.saturating_mul(2).min(widest);
+        }
+        let from = open.saturating_sub(self.margin);
+        // The margin alone was more than what fits: then without it.
+        let from = if open >= asked && from <= asked { open } else { from };
+        self.asked = Some(from);
+        Ok(from)
+    }
+
+    /// The same window once more, after it could not be learnt.
+    pub fn asked(&self) -> Option<i64> {
+        self.asked
+    }
+
+    /// What the topic holds in the window that was asked for.
+    pub fn learn(&mut self, known: Arc<Known>) {
+        self.is_marked |= !known.is_empty() || known.until().is_some();
+        self.known = Some(known);
+    }
+
+    /// Whether this page is the last one that may hold what the topic has: Okta gives events in the order in which it stored
+    /// them, so what comes behind one that is younger than the start was stored after the start.
+    pub fn ends_with(&self, page: &Arrival) -> bool {
+        let end = self.end();
+        page.elements().any(|element| element.published_millis().is_some_and(|published| published > end))
+    }
+
+    /// What a checkpoint says of it: nothing, where the topic was found to hold nothing of the org.
+    pub fn suppress_until(&self) -> Option<String> {
+        self.is_marked.then(|| time_text(self.until))
+    }
+
+    /// From now on every checkpoint says it; the later end counts.
+    pub fn marked(self, before: Option<&Self>) -> Self {
+        let until = before.map_or(self.until, |before| before.until.max(self.until));
+        Self { until, is_marked: true, ..self }
+    }
+
+    fn end(&self) -> i64 {
+        self.until.as_millisecond().saturating_add(MARGIN.as_millis().try_into().unwrap_or(i64::MAX))
+    }
+}
+
+/// A time as checkpoints have it: RFC 3339 with milliseconds.
+pub(super) fn time_text(time: Timestamp) -> String {
+    format!("{time:.3}")
+}

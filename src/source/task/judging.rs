@@ -1,0 +1,111 @@
+//! From a page's arrival to its place behind those that are collected: what the topic holds is left out (ADR 0061).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Phase, Task};
+use crate::source::action::{Action, ConnectorState, PageKind};
+use crate::source::arrival::Arrival;
+use crate::source::input::{LearnId, Now, PageAnswer};
+use crate::source::known::Known;
+use crate::source::old_ground::OldGround;
+use crate::source::record::PageRecords;
+
+/// From a short page whose events are old to the next request.
+const SHORT_PAGE_REST: Duration = Duration::from_secs(1);
+
+impl Task {
+    /// Whether Okta has more, though the page is short: its last event is older than an interval, and younger than that of
+    /// any short page before. An org whose log is always late is not asked at once for ever.
+    pub(super) fn is_in_backlog(&mut self, kind: PageKind, page: &PageAnswer) -> bool {
+        if kind != PageKind::Short {
+            self.lag = self.lag.filter(|_| kind == PageKind::Empty);
+            return false;
+        }
+        let published = page.elements.last().and_then(|last| last.published_millis());
+        let age = page.date.zip(published).map(|(date, published)| date.as_millisecond().saturating_sub(published));
+        let age = age.and_then(|age| u64::try_from(age).ok()).map(Duration::from_millis);
+        let Some(age) = age.filter(|age| *age > self.settings.interval) else {
+            self.lag = None;
+            return false;
+        };
+        let shrinks = self.lag.is_none_or(|lag| age < lag);
+        if shrinks {
+            self.lag = Some(age);
+        }
+        shrinks
+    }
+
+    /// Collects a page as soon as it is known what the topic holds of it.
+    pub(super) fn take_in(&mut self, mut page: Arrival, now: &Now, actions: &mut Vec<Action>) {
+        if let Some(old_ground) = &mut self.old_ground
+            && let Some(open) = old_ground.judge(&mut page)
+        {
+            self.drained = false;
+            let window = old_ground.next_window(open);
+            self.waiting = Some(page);
+            return match window {
+                Ok(_) => self.learn(actions),
+                Err(_) => {
+                    let message = "what was learnt of the topic does not hold the time that was asked for; this is a bug: please report it";
+                    self.fail(message.to_owned(), now, actions);
+                }
+            };
+        }
+        if self.old_ground.as_ref().is_some_and(|old_ground| old_ground.ends_with(&page)) {
+            self.old_ground = None;
+        }
+        let before = self.collected.back().map(|last| &last.offset).or(self.committed.as_ref());
+        let Some(mut before) = before.cloned() else { return };
+        before.suppress_until = self.old_ground.as_ref().and_then(OldGround::suppress_until);
+        let Arrival { next, bytes, kind, is_in_backlog, .. } = &page;
+        let (next, bytes, kind, is_in_backlog) = (next.clone(), *bytes, *kind, *is_in_backlog);
+        let judged = page.judged(&self.recent);
+        actions.extend(judged.differing);
+        let sequence = self.next_sequence();
+        self.recent.push(sequence, judged.identities);
+        let records = PageRecords::judged(sequence, judged.elements, bytes, next.as_str().to_owned(), &before);
+        self.head = Some(next);
+        self.collect(records, actions);
+        match kind {
+            PageKind::Full => {
+                self.drained = false;
+                self.ask(actions);
+            }
+            _ if is_in_backlog => {
+                self.drained = false;
+                self.rest(SHORT_PAGE_REST, ConnectorState::Running, now, actions);
+            }
+            _ => self.pause(now, actions),
+        }
+    }
+
+    /// Asks for the window that the waiting page needs.
+    pub(super) fn learn(&mut self, actions: &mut Vec<Action>) {
+        let Some(from) = self.old_ground.as_ref().and_then(OldGround::asked) else { return };
+        self.questions += 1;
+        let id = LearnId(self.questions);
+        self.phase = Phase::Learning(id);
+        self.set_state(ConnectorState::Running, actions);
+        actions.push(Action::Learn { id, from });
+    }
+
+    pub(super) fn on_learned(&mut self, known: Arc<Known>, now: &Now, actions: &mut Vec<Action>) {
+        self.retries = None;
+        if let Some(old_ground) = &mut self.old_ground {
+            old_ground.learn(known);
+        }
+        if let Some(page) = self.waiting.take() {
+            self.take_in(page, now, actions);
+        }
+    }
+
+    pub(super) fn on_not_learned(&mut self, message: String, retriable: bool, now: &Now, actions: &mut Vec<Action>) {
+        if !retriable {
+            return self.fail(message, now, actions);
+        }
+        let delay = self.next_delay().mul_f64(0.5 + now.jitter / 2.0);
+        actions.push(Action::LearnAgain { message, delay });
+        self.rest(delay, ConnectorState::Recovering, now, actions);
+    }
+}

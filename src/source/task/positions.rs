@@ -1,0 +1,117 @@
+//! Where a task goes on: at a start, and when a position turns out to be lost. docs/start-up.md has all cases.
+
+use jiff::Timestamp;
+
+use super::{Phase, Task, TaskSettings};
+use crate::config::OnLostCursor;
+use crate::okta::page_url::PageUrl;
+use crate::source::action::{Action, ConnectorState, RecoveryReason};
+use crate::source::input::Now;
+use crate::source::known::Identity;
+use crate::source::offset::SourceOffset;
+use crate::source::old_ground::OldGround;
+use crate::source::record::PageRecords;
+use crate::source::recovery::Recovery;
+use crate::source::resume::{self, Resume};
+
+impl Task {
+    /// Begins, or begins again, at the last confirmed commit (I2), else at what the topic held.
+    pub(super) fn start(&mut self, now: &Now, actions: &mut Vec<Action>) {
+        let TaskSettings { org, query, since, on_query_change, .. } = &self.settings;
+        self.page_size.begin();
+        self.old_ground = None;
+        let stored = self.committed.clone().map_or_else(|| self.stored.clone(), |committed| Ok(Some(committed)));
+        let resume = stored.and_then(|stored| {
+            Resume::from_stored(stored, org, query, *since, *on_query_change).map_err(|error| error.to_string())
+        });
+        match resume {
+            Err(message) => self.fail(message, now, actions),
+            Ok(Resume::Cold { url, offset }) => {
+                actions.push(resumed_from(&offset, &url, true));
+                self.old_ground = Some(OldGround::begin(now.wall, None));
+                self.make_durable(url, &offset, ConnectorState::Starting, actions);
+            }
+            Ok(Resume::Warm { url, offset }) => {
+                actions.push(resumed_from(&offset, &url, false));
+                if resume::is_old_ground(&offset, self.is_foreign(&offset)) {
+                    self.old_ground = Some(OldGround::begin(now.wall, offset.suppress_until.as_deref()));
+                }
+                self.head = Some(url);
+                self.committed = Some(offset);
+                self.ask(actions);
+            }
+            Ok(Resume::QueryChanged { offset }) => {
+                self.recover(RecoveryReason::QueryChanged, String::new(), &offset, now.wall, now, actions);
+            }
+        }
+    }
+
+    /// Okta no longer knows the position that was asked for.
+    pub(super) fn on_lost(
+        &mut self,
+        reason: RecoveryReason,
+        message: String,
+        date: Option<Timestamp>,
+        now: &Now,
+        actions: &mut Vec<Action>,
+    ) {
+        let before = self.collected.back().map(|last| &last.offset).or(self.committed.as_ref()).cloned();
+        match before {
+            // A new position that is refused as well is no lost one: somebody has to look.
+            Some(before) if self.settings.on_lost_cursor == OnLostCursor::Recover && !self.recovered => {
+                self.recover(reason, message, &before, date.unwrap_or(now.wall), now, actions);
+            }
+            _ => self.fail(message, now, actions),
+        }
+    }
+
+    /// Goes on at a new position, behind what is collected: durable before it is asked (I7).
+    fn recover(
+        &mut self,
+        reason: RecoveryReason,
+        message: String,
+        before: &SourceOffset,
+        orgs: Timestamp,
+        now: &Now,
+        actions: &mut Vec<Action>,
+    ) {
+        let TaskSettings { org, query, since, recovery_overlap, .. } = &self.settings;
+        let recovery = Recovery::of(before, org, query, *since, *recovery_overlap, orgs);
+        if before.checkpoint_url == recovery.url.as_str() {
+            return self.fail(message, now, actions);
+        }
+        let old_ground = OldGround::begin(now.wall.max(orgs), before.suppress_until.as_deref());
+        let old_ground = (!before.allow_duplicates).then(|| old_ground.marked(self.old_ground.as_ref()));
+        let suppress_until = old_ground.as_ref().and_then(OldGround::suppress_until);
+        let offset = recovery.offset(before, query, suppress_until);
+        self.page_size.begin();
+        self.retries = None;
+        self.drained = false;
+        self.recovered = true;
+        self.old_ground = old_ground;
+        let Recovery { url, from, hole } = recovery;
+        actions.push(Action::Recovered { reason, from, hole, message });
+        self.make_durable(url, &offset, ConnectorState::Recovering, actions);
+    }
+
+    /// I7: commits a position before it is asked.
+    fn make_durable(&mut self, url: PageUrl, offset: &SourceOffset, state: ConnectorState, actions: &mut Vec<Action>) {
+        self.head = Some(url);
+        self.phase = Phase::MakingDurable;
+        self.set_state(state, actions);
+        let checkpoint_url = offset.checkpoint_url.clone();
+        let empty = PageRecords::new(self.next_sequence(), Vec::new(), 0, checkpoint_url, offset);
+        self.collect(empty, actions);
+    }
+
+    /// Whether somebody put this offset there: the end of the topic has events of this connector, and not its last one.
+    fn is_foreign(&self, offset: &SourceOffset) -> bool {
+        let last = offset.uuid.as_deref().map(|uuid| Identity::of(uuid.as_bytes()));
+        self.holds_own && last.is_some_and(|last| self.recent.find(&last).is_none())
+    }
+}
+
+fn resumed_from(offset: &SourceOffset, url: &PageUrl, cold: bool) -> Action {
+    let published = offset.published.as_deref().and_then(|published| published.parse().ok());
+    Action::ResumedFrom { offset: offset.clone(), cold, complete_until: published.or_else(|| url.since()) }
+}

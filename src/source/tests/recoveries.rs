@@ -1,0 +1,1 @@
+//! Old ground and lost positions, a rule at a time.

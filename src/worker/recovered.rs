@@ -1,0 +1,46 @@
+//! The one line that tells of a recovery.
+
+use jiff::Timestamp;
+use tracing::warn;
+
+use super::runner::Runner;
+use crate::source::action::RecoveryReason;
+
+impl Runner {
+    /// All that an operator has to know, once.
+    pub(super) fn tell_recovery(
+        &self,
+        reason: RecoveryReason,
+        from: Timestamp,
+        hole: Option<(Timestamp, Timestamp)>,
+        message: &str,
+    ) {
+        self.metrics.recovered(reason);
+        let seconds = |time: Timestamp| time.as_duration().as_secs_f64();
+        if let Some((missing_from, missing_until)) = hole {
+            self.metrics.hole(Some((seconds(missing_from), seconds(missing_until))));
+        }
+        if reason == RecoveryReason::QueryChanged {
+            // Of the new query the topic holds no more than that.
+            self.set_caught_up(seconds(from));
+        }
+        let why = match reason {
+            RecoveryReason::CursorRefused => "okta no longer knows the position",
+            RecoveryReason::SinceTooOld => "the position begins more than 180 days ago, which okta refuses",
+            RecoveryReason::QueryChanged => "the position is of another `filter` or `q`",
+        };
+        let (connector, okta_request_id) = (&self.connector, self.okta_request_id.as_deref());
+        let (missing_from, missing_until) = (hole.map(|hole| hole.0.to_string()), hole.map(|hole| hole.1.to_string()));
+        let missing = match (&missing_from, &missing_until) {
+            (Some(from), Some(until)) => format!(
+                "; events from {from} to {until} may be missing, as okta keeps them for 90 days: `offsets get` shows that as `missingFrom` and `missingUntil`"
+            ),
+            _ => String::new(),
+        };
+        let said = if message.is_empty() { String::new() } else { format!(" ({message})") };
+        warn!(
+            connector = connector.name, org = %connector.org, recovery = reason.as_str(), since = %from, missing_from, missing_until, okta_request_id,
+            "{why}: began again at {from}, the last published event less `recovery_overlap`; what the topic holds already is left out{missing}{said}"
+        );
+    }
+}
