@@ -73,7 +73,8 @@ pub struct QueryArgs {
 
 /// Runs the query until its end or a signal.
 pub async fn run(args: QueryArgs) -> anyhow::Result<()> {
-    let QueryArgs { name, config, print_request, request: asked, mut answer, email } = args;
+    let QueryArgs { name, config, print_request, request: asked, mut answer, mut email } = args;
+    email.name_each_once();
     answer.mailed = (!email.email.is_empty()).then_some(email.email_attach);
     let config = Arc::new(config.load()?);
     let connector = connector(&config, &name)?;

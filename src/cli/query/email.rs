@@ -1,5 +1,6 @@
 //! `query --email`: the mail about the results, where they are kept until it is sent, and sending it again.
 
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder};
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::DirBuilderExt;
@@ -67,6 +68,12 @@ pub struct Pending {
 }
 
 impl EmailArgs {
+    /// Whoever is named twice gets one mail, under the first name.
+    pub fn name_each_once(&mut self) {
+        let mut known = HashSet::new();
+        self.email.retain(|mailbox| known.insert(mailbox.address.as_str().to_owned()));
+    }
+
     /// What has to be there before anything is asked, and the sinks that keep the results for it.
     pub fn prepare(
         &self,

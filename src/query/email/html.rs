@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Counts, Summary, cut, more};
-use crate::query::output::row::{HEADER, OUTCOME, SEVERITY};
+use crate::query::output::row::{ACTOR, EVENT, HEADER, OUTCOME, SEVERITY, TARGET, TIME};
 
 const CELL: &str = "padding:3px 10px 3px 0;text-align:left;vertical-align:top";
 const NUMBER: &str = "padding:3px 10px 3px 0;text-align:right";
@@ -48,7 +48,12 @@ pub(super) fn html(summary: &Summary<'_>) -> String {
             for (column, cell) in row.iter().enumerate() {
                 let is_bad =
                     matches!((column, cell.as_str()), (SEVERITY, "ERROR" | "WARN") | (OUTCOME, "FAILURE" | "DENY"));
-                let style = if is_bad { format!("{CELL};{RED}") } else { CELL.to_owned() };
+                let style = match column {
+                    _ if is_bad => format!("{CELL};{RED}"),
+                    TIME => format!("{CELL};white-space:nowrap"),
+                    ACTOR | EVENT | TARGET => format!("{CELL};overflow-wrap:anywhere"),
+                    _ => CELL.to_owned(),
+                };
                 let _ = write!(out, "<td style=\"{style}\">{}</td>", escaped(&cut(cell)));
             }
             out.push_str("</tr>\n");
