@@ -36,10 +36,12 @@ impl Recovery {
         now: Timestamp,
     ) -> Self {
         let published = before.published.as_deref().and_then(|published| published.parse().ok());
-        let begun = || PageUrl::checked(&before.checkpoint_url, org).ok()?.since();
-        let last = published.or_else(begun).unwrap_or(since);
+        let begun = PageUrl::checked(&before.checkpoint_url, org).ok().and_then(|url| url.since());
+        let last = published.or(begun).unwrap_or(since);
         let wanted = SignedDuration::try_from(overlap).ok().and_then(|overlap| last.checked_sub(overlap).ok());
-        let wanted = wanted.unwrap_or(last);
+        // Not before the lost position's own `since`, which a link keeps: where the overlap is more than a page, a recovery that is
+        // lost as well would else begin earlier than the one before, and so on.
+        let wanted = wanted.unwrap_or(last).max(begun.unwrap_or(Timestamp::MIN));
         let oldest = now.checked_sub(RETENTION).unwrap_or(Timestamp::MIN);
         let from = wanted.max(oldest);
         let hole = (wanted < oldest).then_some((wanted, oldest));
@@ -65,5 +67,50 @@ impl Recovery {
             offset.missing_until = Some(time_text(until));
         }
         offset
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    /// Lost when this was its last event and this the `since` of its link.
+    fn lost(since: &str, published: &str) -> Recovery {
+        let org = "https://acme.okta.com".parse::<Origin>().unwrap();
+        let query = SystemLogQuery { filter: None, q: None, limit: 100 };
+        let url = format!("https://acme.okta.com/api/v1/logs?since={since}&limit=100&after=1_1");
+        let before = SourceOffset { published: Some(published.to_owned()), ..SourceOffset::cold(url, query.hash()) };
+        Recovery::of(
+            &before,
+            &org,
+            &query,
+            at("2026-01-01T00:00:00Z"),
+            Duration::from_secs(600),
+            at("2026-11-22T12:00:00Z"),
+        )
+    }
+
+    #[test]
+    fn it_begins_at_the_last_event_less_the_overlap_as_far_as_okta_has_it() {
+        let recovery = lost("2026-11-15T00:00:00.000Z", "2026-11-22T11:00:00.000Z");
+        assert_eq!((recovery.from, recovery.hole), (at("2026-11-22T10:50:00Z"), None));
+        let recovery = lost("2026-01-01T00:00:00.000Z", "2026-08-01T00:00:00.000Z");
+        let oldest = at("2026-08-24T12:00:00Z");
+        assert_eq!((recovery.from, recovery.hole), (oldest, Some((at("2026-07-31T23:50:00Z"), oldest))));
+    }
+
+    /// A page of the overlap has events of before it, and its link may be lost, too.
+    #[test]
+    fn one_that_is_lost_again_does_not_walk_backwards() {
+        let first = lost("2026-11-15T00:00:00.000Z", "2026-11-22T11:00:00.000Z");
+        let since = first.url.since().expect("it has one");
+        let second = lost(&format!("{since:.3}"), "2026-11-22T10:50:07.000Z");
+        assert_eq!(second.from, first.from);
+        let later = lost(&format!("{since:.3}"), "2026-11-22T11:30:00.000Z");
+        assert_eq!(later.from, at("2026-11-22T11:20:00Z"));
     }
 }
