@@ -30,7 +30,7 @@ pub struct Run {
     workers: [Connector; 2],
     /// `host:port` of all three, which is their label `instance`.
     pub instances: [String; 3],
-    _orgs: [Org; 2],
+    orgs: [Org; 2],
     _folder: TempDir,
 }
 
@@ -66,7 +66,10 @@ impl Run {
         for fault in [FaultKind::RateLimit, FaultKind::Http500, FaultKind::Http503, FaultKind::Cut] {
             acme.inject(fault);
         }
-        let run = Self { prometheus, workers, instances, _orgs: [acme, hooli], _folder: folder };
+        let run = Self { prometheus, workers, instances, orgs: [acme, hooli], _folder: folder };
+        // A fault is used up by the next request, also by one whose cursor is refused anyway.
+        run.await_met(r#"okta_kafka_source_retries_total{reason="connection"}"#);
+        run.orgs[0].lose_cursors();
         run.await_everything();
         Some(run)
     }
@@ -77,10 +80,11 @@ impl Run {
             r#"okta_kafka_source_okta_requests_total{code="429"}"#,
             r#"okta_kafka_source_okta_requests_total{code=~"5.*"}"#,
             r#"okta_kafka_source_retries_total{reason="rate_limit"}"#,
-            r#"okta_kafka_source_retries_total{reason="connection"}"#,
             r#"okta_kafka_source_dead_letters_total{stage="KEY_CONVERTER"}"#,
             r#"okta_kafka_source_dead_letters_total{stage="VALUE_CONVERTER"}"#,
             r#"okta_kafka_source_events_committed_total{connector="hooli"}"#,
+            r#"okta_kafka_source:cursor_recoveries:increase1h{reason="cursor_refused"}"#,
+            "okta_kafka_source_duplicates_suppressed_total",
             "okta_kafka_source_unmapped_fields_total",
             "okta_kafka_source_token_requests_total",
             "okta_kafka_source_kafka_round_trips_total",
@@ -90,9 +94,13 @@ impl Run {
             r#"ALERTS{alertstate="firing", severity="ticket"}"#,
             r#"ALERTS{alertstate="firing", alertname="OktaKafkaSourceWorkerDown"}"#,
         ] {
-            let seen = |series: &[_]| !series.is_empty();
-            let _ = self.prometheus.await_query(&format!("sum({met}) > 0"), seen, WAIT);
+            self.await_met(met);
         }
+    }
+
+    fn await_met(&self, met: &str) {
+        let seen = |series: &[_]| !series.is_empty();
+        let _ = self.prometheus.await_query(&format!("sum({met}) > 0"), seen, WAIT);
     }
 
     /// The worker that has a connector.
