@@ -5,21 +5,26 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::ground::Ground;
 use super::line::Line;
 use super::span::span;
 use crate::clock::{self, Clock};
-use crate::config::{Config, ConnectorConfig};
+use crate::config::{ConnectorConfig, OnLostCursor};
 use crate::kafka::offset_log;
 use crate::offsets::codec;
 use crate::offsets::other_org;
 use crate::okta::excerpt::excerpt;
 use crate::okta::query::SystemLogQuery;
+use crate::source::alteration;
 use crate::source::offset::{SourceOffset, SourcePartition};
-use crate::source::resume::Resume;
+use crate::source::recovery::Recovery;
+use crate::source::resume::{self, Resume};
 use crate::worker::shard;
 
 /// How long Okta keeps events.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How old a `since` Okta takes.
+const ASKED_FOR: SignedDuration = SignedDuration::from_hours(180 * 24);
 /// How long the read may take; it takes a second.
 const READ_WITHIN: Duration = Duration::from_secs(8);
 
@@ -35,8 +40,9 @@ impl Starts {
 }
 
 /// Reads the offsets topic, which is there with as many partitions as configured, and says of each connector where it
-/// begins. Blocks.
-pub fn check(config: &Config, say: &mut dyn FnMut(Line)) -> Starts {
+/// begins, and what that costs. Blocks.
+pub fn check(ground: &Ground<'_>, say: &mut dyn FnMut(Line)) -> Starts {
+    let config = ground.config;
     let partitions: Vec<i32> = (0..config.offsets.partitions).collect();
     let clock = Clock::new();
     let give_up = || clock.elapsed() > READ_WITHIN;
@@ -69,56 +75,100 @@ pub fn check(config: &Config, say: &mut dyn FnMut(Line)) -> Starts {
             Resume::from_stored(stored, &connector.org, &query, since, connector.on_query_change)
                 .map_err(|error| error.to_string())
         });
-        say(match resume {
-            Err(problem) => Line::fail(what, problem),
-            Ok(Resume::Cold { .. }) if let Err(changed) = other_org::judge(&log.fold, &connector.name, &partition) => {
-                Line::fail(what, changed)
+        let start = Start { connector, query: &query, since, now: clock::wall(), ground };
+        let said = resume.and_then(|resume| {
+            let is_cold = matches!(resume, Resume::Cold { .. });
+            let _ = starts.0.insert(connector.name.clone(), is_cold);
+            if is_cold {
+                other_org::judge(&log.fold, &connector.name, &partition).map_err(|changed| changed.to_string())?;
             }
-            Ok(Resume::Cold { .. }) => {
-                let _ = starts.0.insert(connector.name.clone(), true);
-                Line::ok(what, format!("none yet: a cold start at {since:.0} (`since`)"))
-            }
-            Ok(Resume::QueryChanged { offset }) => {
-                let _ = starts.0.insert(connector.name.clone(), false);
-                let place = match offset.published.as_deref() {
-                    Some(published) => format!("at the event of {}", excerpt(published)),
-                    None => "where the old one did".to_owned(),
-                };
-                Line::ok(
-                    what,
-                    format!("of another `filter` or `q`: the new query begins {place}, less `recovery_overlap`"),
-                )
-            }
-            Ok(Resume::Warm { offset, .. }) => {
-                let _ = starts.0.insert(connector.name.clone(), false);
-                goes_on(what, &offset, clock::wall())
-            }
+            start.line(&what, resume)
         });
+        say(said.unwrap_or_else(|problem| Line::fail(what, problem)));
     }
     starts
 }
 
+/// One connector's next start.
+struct Start<'a> {
+    connector: &'a ConnectorConfig,
+    query: &'a SystemLogQuery,
+    since: Timestamp,
+    now: Timestamp,
+    ground: &'a Ground<'a>,
+}
+
+impl Start<'_> {
+    /// Where it begins and what it meets there, or why it does not.
+    fn line(&self, what: &str, resume: Resume) -> Result<Line, String> {
+        let Self { connector, since, now, ground, .. } = self;
+        match resume {
+            Resume::Cold { .. } => {
+                let met = ground.met(connector, Some(*since))?;
+                Ok(Line::ok(what, format!("none yet: a cold start at {since:.0} (`since`){met}")))
+            }
+            Resume::QueryChanged { offset } => self.anew(what, "it is of another `filter` or `q`", &offset),
+            Resume::Warm { url, offset } => {
+                if url.since().is_some_and(|since| now.duration_since(since) > ASKED_FOR) {
+                    let why = "its link begins more than 180 days ago, which Okta refuses";
+                    return match connector.on_lost_cursor {
+                        OnLostCursor::Recover => self.anew(what, why, &offset),
+                        OnLostCursor::Fail => Err(format!(
+                            "{why}, and `on_lost_cursor` is `fail`: set it to `recover`, or begin where you choose with `offsets alter --since`"
+                        )),
+                    };
+                }
+                let met = if offset.allow_duplicates {
+                    "; what the topic holds is published again, as `--allow-duplicates` asked".to_owned()
+                } else if resume::is_old_ground(&offset, false) {
+                    ground.met(connector, alteration::position(Some(&url), offset.published.as_deref()))?
+                } else {
+                    String::new()
+                };
+                Ok(goes_on(what, &offset, &met, *now))
+            }
+        }
+    }
+
+    /// A new position in the place of one that is of no use.
+    fn anew(&self, what: &str, why: &str, offset: &SourceOffset) -> Result<Line, String> {
+        let Self { connector, query, since, now, ground } = self;
+        let Recovery { from, hole, .. } =
+            Recovery::of(offset, &connector.org, query, *since, connector.recovery_overlap, *now);
+        let met = ground.met(connector, Some(from))?;
+        let text = format!("{why}: begins again at {from:.0}, the last published event less `recovery_overlap`{met}");
+        Ok(match hole {
+            None => Line::ok(what, text),
+            Some((from, until)) => Line::warn(
+                what,
+                format!("{text}; events from {from:.0} to {until:.0} may be missing, as Okta keeps 90 days"),
+            ),
+        })
+    }
+}
+
 /// How far back a checkpoint is: by its last event, else by where its link begins.
-fn goes_on(what: String, offset: &SourceOffset, now: Timestamp) -> Line {
+/// `met` is what it meets there.
+fn goes_on(what: &str, offset: &SourceOffset, met: &str, now: Timestamp) -> Line {
     let published = offset.published.as_deref();
     let place = match published {
         Some(published) => format!("goes on after the event of {}", excerpt(published)),
         None => "goes on before the first event".to_owned(),
     };
     let Some(time) = published.and_then(|published| published.parse::<Timestamp>().ok()) else {
-        return Line::ok(what, place);
+        return Line::ok(what, place + met);
     };
     let back = now.duration_since(time);
     if back > KEPT {
         return Line::warn(
             what,
             format!(
-                "{place}, {} back, and Okta keeps 90 days: if nobody ran it for so long, what is older is gone; it goes on with what is left, and where Okta refuses the old link, from 90 days ago",
+                "{place}, {} back, and Okta keeps 90 days: if nobody ran it for so long, what is older is gone; it goes on with what is left, and where Okta refuses the old link, from 90 days ago{met}",
                 span(back)
             ),
         );
     }
-    Line::ok(what, format!("{place}, {} back", span(back)))
+    Line::ok(what, format!("{place}, {} back{met}", span(back)))
 }
 
 #[cfg(test)]
@@ -142,7 +192,7 @@ mod tests {
         ] {
             let mut offset = SourceOffset::cold("https://acme.okta.com/api/v1/logs".to_owned(), String::new());
             offset.published = published.map(str::to_owned);
-            assert_eq!(goes_on("x".to_owned(), &offset, now).to_string(), says);
+            assert_eq!(goes_on("x", &offset, "", now).to_string(), says);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod broker;
 pub mod checkpoints;
+pub mod ground;
 pub mod line;
 pub mod org;
 pub mod permission;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::checkpoints::{self, Starts};
+use super::ground::Ground;
 use super::line::Line;
 use super::permission::{Missing, Resource};
 use crate::config::{Config, ConnectorConfig};
@@ -49,7 +50,8 @@ pub fn check(config: &Config, topics: &Topics, say: &mut dyn FnMut(Line)) {
     let offsets = look.offsets();
     let is_readable = look.there.contains_key(&config.offsets.topic) && !offsets.iter().any(Line::is_failure);
     offsets.into_iter().for_each(&mut *say);
-    let starts = if is_readable { checkpoints::check(config, say) } else { Starts::default() };
+    let ground = Ground { config, there: &look.there, allowed: &look.allowed };
+    let starts = if is_readable { checkpoints::check(&ground, say) } else { Starts::default() };
     let format_look = FormatLook::of(config);
     let mut sizes = BTreeMap::new();
     for name in &used.order {

@@ -156,6 +156,17 @@ impl TopicReading {
         client.assign(&assignment).map_err(|error| refused(&self.topic, &error))
     }
 
+    /// How many offsets there are from the first record with that timestamp (milliseconds since 1970), or a later one, on: at
+    /// least as many as records. Blocks.
+    pub fn extent(&mut self, from: i64) -> Result<u64, RecordReaderError> {
+        let full: Vec<(i32, (i64, i64))> = full(&self.spans).collect();
+        let partitions: Vec<i32> = full.iter().map(|(partition, _)| *partition).collect();
+        let client = self.clients.client(self.isolation)?;
+        let first = offsets(client, &self.topic, &partitions, Offset::Offset(from.max(0)))?;
+        let extent = |(partition, (_, end)): &(i32, (i64, i64))| (end - first.get(partition).unwrap_or(end)).max(0);
+        Ok(full.iter().map(extent).sum::<i64>().unsigned_abs())
+    }
+
     /// Whether everything was given.
     pub fn is_at_end(&self) -> bool {
         self.unread.is_empty()

@@ -15,7 +15,7 @@ const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Where a connector goes on, and what that costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Recovery {
+pub struct Recovery {
     /// The first request.
     pub url: PageUrl,
     /// The time that it begins at.

@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 use okta_kafka_source::simulator::{FaultKind, Faults, SimulatorConfig};
 
 use crate::support::broker::{Broker, BrokerOptions};
+use crate::support::checkpoint;
 use crate::support::config_yaml::{ConfigYaml, ConnectorYaml};
 use crate::support::connector::Connector;
+use crate::support::java_partitioner;
 use crate::support::org::Org;
 use crate::support::ports::free_port;
+use crate::support::producers;
 use crate::support::prove;
 use crate::support::report::Report;
 use crate::support::shared_broker::shared_broker;
@@ -226,6 +229,8 @@ fn a_checkpoint_decides_what_is_asked_for() {
     assert_eq!(report.code, 0, "{report}");
     let worker = Connector::spawn(&config, &[]);
     worker.await_caught_up(&org, "acme", WAIT);
+    org.generate(30);
+    worker.await_caught_up(&org, "acme", WAIT);
     worker.terminate();
     let _ = worker.wait(WAIT);
 
@@ -240,18 +245,48 @@ fn a_checkpoint_decides_what_is_asked_for() {
     another.connectors[0].name = "another".to_owned();
     let report = Report::of(&another);
     assert_eq!(report.code, 1, "{report}");
-    report.assert("ok", "checkpoint of `another`", &["none yet", "a cold start at 20"]);
+    let records = format!("`{}` has up to 3", config.connectors[0].topic);
+    let ground = ["over old ground", &records, "records from then on, and those of this org are left out"];
+    report.assert("ok", "checkpoint of `another`", &[&["none yet", "a cold start at 20"][..], &ground].concat());
     report.assert("FAIL", &topic, &["keeps 1.0 hours", "raise its `retention.ms`"]);
 
-    let mut changed = config.clone();
-    changed.connectors[0] = changed.connectors[0].clone().extra("q: something");
-    let report = Report::of(&changed);
-    assert_eq!(report.code, 0, "{report}");
-    report.assert("ok", "checkpoint of `acme`", &["of another `filter` or `q`", "`recovery_overlap`"]);
-    changed.connectors[0] = changed.connectors[0].clone().extra("on_query_change: fail");
-    let report = Report::of(&changed);
+    let changed = |key: &str| {
+        let mut changed = config.clone();
+        changed.connectors[0] = changed.connectors[0].clone().extra("q: something").extra(key);
+        Report::of(&changed)
+    };
+    let report = changed("on_query_change: fail");
     assert_eq!((report.code, report.count("FAIL")), (1, 1), "{report}");
-    report.assert("FAIL", "checkpoint of `acme`", &["`filter` or `q` changed"]);
+    report.assert(
+        "FAIL",
+        "checkpoint of `acme`",
+        &["`filter` or `q` changed", "`on_query_change: restart_from_published`"],
+    );
+    let report = changed("recovery_overlap: 10m");
+    assert_eq!(report.code, 0, "{report}");
+    let says = ["another `filter` or `q`", "begins again at 20", "less `recovery_overlap`", "over old ground"];
+    report.assert("ok", "checkpoint of `acme`", &says);
+
+    // A link whose `since` Okta refuses by now, of a connector that stood still for less or more than Okta keeps events.
+    let key = checkpoint::key("acme", &org.authority());
+    let shard = java_partitioner::partition(key.as_bytes(), 4);
+    let ago = |days: i64| format!("{:.3}", jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * days));
+    let url = format!("{}/api/v1/logs?since={}&limit=100&after=1_1", org.url(), ago(181).replace(':', "%3A"));
+    for (published, status, says) in [
+        (ago(1), "ok", &["more than 180 days ago", "begins again at 20"][..]),
+        (ago(100), "warn", &["more than 180 days ago", "begins again at 20", "may be missing", "90 days"]),
+    ] {
+        let value = checkpoint::value(&url, Some((&published, "u-1")));
+        producers::write(kafka.bootstrap(), &config.offsets_topic, shard, &key, &value);
+        let report = Report::of(&config);
+        assert_eq!(report.code, 0, "{report}");
+        report.assert(status, "checkpoint of `acme`", says);
+        let mut failing = config.clone();
+        failing.connectors[0] = failing.connectors[0].clone().extra("on_lost_cursor: fail");
+        let report = Report::of(&failing);
+        assert_eq!(report.code, 1, "{report}");
+        report.assert("FAIL", "checkpoint of `acme`", &["more than 180 days ago", "`on_lost_cursor` is `fail`"]);
+    }
 }
 
 /// A broker that is away in one of the ways there are: one line, in time.

@@ -73,6 +73,7 @@ mod metrics;
 mod migrate;
 mod oauth;
 mod offsets_alter;
+mod offsets_back;
 mod offsets_topic;
 mod okta_setup;
 mod org_faults;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::broker::{Broker, BrokerOptions};
 use crate::support::config_yaml::ConfigYaml;
@@ -14,7 +14,8 @@ use crate::support::java_partitioner;
 use crate::support::leak::Secret;
 use crate::support::org::Org;
 use crate::support::shared_broker::shared_broker;
-use crate::support::{checkpoint, prove};
+use crate::support::topics::create_topic;
+use crate::support::{checkpoint, producers, prove};
 
 const WAIT: Duration = Duration::from_secs(60);
 const WRONG_TOKEN: &str = "00Wc3xZpLq8TnVb6RjKf2YhDs7MgAu4EiOoPzB5t91";
@@ -153,4 +154,37 @@ fn a_broker_that_takes_short_reports_only() {
     let lines = status(&config);
     assert_eq!((&lines[0]["owner"], &lines[0]["state"]), (&"worker-7".into(), &Value::Null), "{lines:#?}");
     assert_eq!(lines[0]["checkpoint"]["uuid"], org.uuids()[149].as_str());
+}
+
+/// What a recovery leaves in the record: told as it stands, until somebody has dealt with it.
+#[test]
+fn old_ground_and_a_hole_are_told_until_the_note_is_taken_away() {
+    let Some(kafka) = shared_broker() else { return };
+    let org = Org::with_events(10);
+    let config = ConfigYaml::new(kafka.bootstrap()).connector(org.connector("acme"));
+    create_topic(kafka.bootstrap(), &config.offsets_topic, 4, &[("cleanup.policy", "compact")]);
+    let key = checkpoint::key("acme", &org.authority());
+    let shard = java_partitioner::partition(key.as_bytes(), 4);
+    let plain = checkpoint::value(&org.checkpoint_behind(5), Some(("2026-11-20T00:00:00.000Z", "u-1")));
+    let marks = r#","suppressUntil":"2026-11-22T00:00:00.000Z","missingFrom":"2026-08-20T00:00:00.000Z","missingUntil":"2026-08-22T00:00:00.000Z"}"#;
+    let marked = plain.replace("\"}", &format!("\"{marks}"));
+    producers::write(kafka.bootstrap(), &config.offsets_topic, shard, &key, &marked);
+    let told = |line: &Value| ["old_ground", "missing_from", "missing_until"].map(|member| line[member].clone());
+    let line = &status(&config)[0];
+    assert_eq!(told(line), [json!(true), json!("2026-08-20T00:00:00.000Z"), json!("2026-08-22T00:00:00.000Z")]);
+    assert_eq!(line["checkpoint"], serde_json::from_str::<Value>(&marked).unwrap());
+
+    // To the link that is stored: nothing is lost, so nobody is asked, and of the position nothing changes.
+    let file = ConfigFile::new(&config.render());
+    let path = file.path();
+    let url = org.checkpoint_behind(5);
+    let stored: Value = serde_json::from_str(&marked).unwrap();
+    let arguments = |url| ["offsets", "alter", "acme", "--checkpoint-url", url, "-c", utf8(&path)];
+    let output = connector::run(&arguments(stored["checkpointUrl"].as_str().unwrap()), &[], WAIT);
+    assert_eq!(output.code(), 0, "{output:?}");
+    let last = checkpoint::all(kafka.bootstrap(), &config.offsets_topic, &key).pop().unwrap();
+    let without_hole = plain.replace("\"}", r#"","suppressUntil":"2026-11-22T00:00:00.000Z"}"#);
+    assert_eq!(last.value_text(), without_hole);
+    assert_eq!(told(&status(&config)[0]), [json!(true), Value::Null, Value::Null]);
+    assert_eq!(connector::run(&arguments(&url.replace("limit=100", "limit=50")), &[], WAIT).code(), 2);
 }
