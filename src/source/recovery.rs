@@ -20,6 +20,8 @@ pub struct Recovery {
     pub url: PageUrl,
     /// The time that it begins at.
     pub from: Timestamp,
+    /// How far the connector had got.
+    pub last: Timestamp,
     /// From and until when events may be missing: Okta no longer has them.
     pub hole: Option<(Timestamp, Timestamp)>,
 }
@@ -45,7 +47,7 @@ impl Recovery {
         let oldest = now.checked_sub(RETENTION).unwrap_or(Timestamp::MIN);
         let from = wanted.max(oldest);
         let hole = (wanted < oldest).then_some((wanted, oldest));
-        Self { url: query.cold_start_url(org, from), from, hole }
+        Self { url: query.cold_start_url(org, from), from, last, hole }
     }
 
     /// What is committed before the first request: the last event stays that of before, so that another recovery finds the

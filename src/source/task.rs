@@ -69,8 +69,8 @@ pub struct TaskSettings {
 enum Phase {
     /// Before [`Input::Started`].
     New,
-    /// The cold start's offset is on its way; nothing is asked before it is durable (I7).
-    MakingDurable,
+    /// A new position is on its way: nothing is asked before it is durable (I7), and before `rest` is over.
+    MakingDurable { rest: Option<Duration> },
     /// A request is open.
     Asking(RequestId),
     /// A page waits for what the topic holds.
@@ -123,6 +123,8 @@ pub struct Task {
     lag: Option<Duration>,
     /// The position was lost, and no page came since.
     recovered: bool,
+    /// How far this connector had got when it recovered last.
+    recovered_from: Option<Timestamp>,
     /// What the offsets topic held when the shard became ours.
     stored: Result<Option<SourceOffset>, String>,
 }
@@ -151,6 +153,7 @@ impl Task {
             waiting: None,
             lag: None,
             recovered: false,
+            recovered_from: None,
             stored: Ok(None),
         }
     }
@@ -196,7 +199,7 @@ impl Task {
                 self.on_not_learned(message, retriable, now, &mut actions);
             }
             Input::Learned { .. } | Input::NotLearned { .. } => {}
-            Input::Committed { through } => self.on_committed(through, &mut actions),
+            Input::Committed { through } => self.on_committed(through, now, &mut actions),
             Input::PublishRefused { generation, message } => {
                 if generation == self.last.generation {
                     self.roll_back();
@@ -317,7 +320,7 @@ impl Task {
         self.retry(None, now, actions);
     }
 
-    fn on_committed(&mut self, through: Sequence, actions: &mut Vec<Action>) {
+    fn on_committed(&mut self, through: Sequence, now: &Now, actions: &mut Vec<Action>) {
         if through.generation != self.last.generation {
             return;
         }
@@ -327,8 +330,9 @@ impl Task {
         self.recent.commit(through);
         match self.phase {
             // I7: what is made durable is the last of what is collected.
-            Phase::MakingDurable if !self.collected.is_empty() => {}
-            Phase::MakingDurable | Phase::Full => self.ask(actions),
+            Phase::MakingDurable { .. } if !self.collected.is_empty() => {}
+            Phase::MakingDurable { rest: Some(rest) } => self.rest(rest, ConnectorState::Recovering, now, actions),
+            Phase::MakingDurable { rest: None } | Phase::Full => self.ask(actions),
             _ if self.drained && self.collected.is_empty() => actions.push(Action::CaughtUp),
             _ => {}
         }

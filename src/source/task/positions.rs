@@ -1,5 +1,7 @@
 //! Where a task goes on: at a start, and when a position turns out to be lost. docs/start-up.md has all cases.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{Phase, Task, TaskSettings};
@@ -29,7 +31,7 @@ impl Task {
             Ok(Resume::Cold { url, offset }) => {
                 actions.push(resumed_from(&offset, &url, true));
                 self.old_ground = Some(OldGround::begin(now.wall, None));
-                self.make_durable(url, &offset, ConnectorState::Starting, actions);
+                self.make_durable(url, &offset, None, ConnectorState::Starting, actions);
             }
             Ok(Resume::Warm { url, offset }) => {
                 actions.push(resumed_from(&offset, &url, false));
@@ -77,7 +79,7 @@ impl Task {
     ) {
         let TaskSettings { org, query, since, recovery_overlap, .. } = &self.settings;
         let recovery = Recovery::of(before, org, query, *since, *recovery_overlap, orgs);
-        if before.checkpoint_url == recovery.url.as_str() {
+        if reason != RecoveryReason::QueryChanged && before.checkpoint_url == recovery.url.as_str() {
             return self.fail(message, now, actions);
         }
         let old_ground = OldGround::begin(now.wall.max(orgs), before.suppress_until.as_deref());
@@ -89,15 +91,25 @@ impl Task {
         self.drained = false;
         self.recovered = true;
         self.old_ground = old_ground;
-        let Recovery { url, from, hole } = recovery;
+        let Recovery { url, from, last, hole } = recovery;
+        // An org that takes its links back again and again is not asked at full speed for the same pages.
+        let rest = self.recovered_from.is_some_and(|before| last <= before).then_some(self.settings.interval);
+        self.recovered_from = self.recovered_from.max(Some(last));
         actions.push(Action::Recovered { reason, from, hole, message });
-        self.make_durable(url, &offset, ConnectorState::Recovering, actions);
+        self.make_durable(url, &offset, rest, ConnectorState::Recovering, actions);
     }
 
-    /// I7: commits a position before it is asked.
-    fn make_durable(&mut self, url: PageUrl, offset: &SourceOffset, state: ConnectorState, actions: &mut Vec<Action>) {
+    /// I7: commits a position before it is asked, which may have to rest as well.
+    fn make_durable(
+        &mut self,
+        url: PageUrl,
+        offset: &SourceOffset,
+        rest: Option<Duration>,
+        state: ConnectorState,
+        actions: &mut Vec<Action>,
+    ) {
         self.head = Some(url);
-        self.phase = Phase::MakingDurable;
+        self.phase = Phase::MakingDurable { rest };
         self.set_state(state, actions);
         let checkpoint_url = offset.checkpoint_url.clone();
         let empty = PageRecords::new(self.next_sequence(), Vec::new(), 0, checkpoint_url, offset);

@@ -1,1 +1,146 @@
-//! Old ground and lost positions, a rule at a time.
+//! Lost positions, a rule at a time.
+
+use super::world::{INTERVAL, World, cursor, settings};
+use crate::config::OnQueryChange;
+use crate::source::action::{ConnectorState, RecoveryReason};
+use crate::source::task::FAILED_RETRY;
+
+/// An org whose events are a second apart, and a connector that has read `read` pages of them.
+fn world(events: usize, read: usize) -> World {
+    let mut world = World::start(0, None);
+    world.grow(events, &[]);
+    world.commit(1);
+    for _ in 0..read {
+        world.answer();
+        world.commit(1);
+    }
+    world
+}
+
+/// All goes well until the org has nothing new; then the topic has each event once.
+fn settle(world: &mut World) {
+    for _ in 0..100 {
+        world.commit(usize::MAX);
+        if world.open.is_some() {
+            world.answer();
+        } else if !world.caught_up {
+            world.wake();
+        } else {
+            let mut topic = world.topic.clone();
+            topic.sort_unstable();
+            return assert!(topic.into_iter().eq(0..world.org_has), "lost or twice: {:?}", world.topic);
+        }
+    }
+    panic!("does not come to rest: {:?}", world.task);
+}
+
+/// The org forgets all links that it gave.
+fn forget(world: &mut World) {
+    world.generation += 1;
+}
+
+#[test]
+fn a_recovery_asks_at_once_and_what_the_topic_holds_is_suppressed() {
+    let mut world = world(45, 3);
+    forget(&mut world);
+    world.answer();
+    assert_eq!(world.recoveries, [(RecoveryReason::CursorRefused, false)]);
+    assert!(world.open.is_none(), "I7: not durable yet");
+    world.commit(1);
+    assert_eq!(world.state, ConnectorState::Running);
+    settle(&mut world);
+    assert_eq!((world.suppressed, world.recoveries.len()), (30, 1));
+    assert!(world.failures.is_empty());
+}
+
+/// An org that takes its own new links back again and again.
+#[test]
+fn one_that_got_no_further_rests_an_interval_before_it_asks() {
+    let mut world = world(45, 3);
+    forget(&mut world);
+    world.answer();
+    world.commit(1);
+    for recoveries in 2..6 {
+        // A page of the overlap gets through, its link is not known any more.
+        world.answer();
+        world.commit(1);
+        forget(&mut world);
+        world.answer();
+        assert_eq!(world.recoveries.len(), recoveries);
+        let lost_at = world.time;
+        world.commit(1);
+        assert!(world.open.is_none(), "asks at full speed");
+        assert_eq!((world.state, world.wake), (ConnectorState::Recovering, Some(lost_at + INTERVAL)));
+        world.wake();
+        let (_, url) = world.open.as_ref().expect("asks after the rest");
+        assert_eq!(cursor(url.as_str()).1, u32::MAX, "not the lost link");
+    }
+    assert!(world.failures.is_empty());
+    settle(&mut world);
+}
+
+#[test]
+fn one_that_got_further_does_not_rest() {
+    let mut world = world(45, 1);
+    for _ in 0..3 {
+        forget(&mut world);
+        world.answer();
+        world.commit(1);
+        assert!(world.open.is_some(), "a page further than the last one");
+        // All of the overlap and one page more.
+        let before = world.topic.len();
+        while world.topic.len() == before {
+            world.answer();
+            world.commit(1);
+        }
+    }
+    settle(&mut world);
+    assert_eq!(world.recoveries.len(), 3);
+}
+
+/// It is the memory of a process: a new one begins at once.
+#[test]
+fn after_a_restart_nothing_rests() {
+    let mut world = world(45, 3);
+    for _ in 0..2 {
+        forget(&mut world);
+        world.answer();
+        world.commit(1);
+        world.answer();
+        world.commit(1);
+        world.restart();
+    }
+    assert_eq!(world.recoveries.len(), 2);
+    assert!(world.wake.is_none() && world.open.is_some());
+    settle(&mut world);
+}
+
+#[test]
+fn a_new_position_that_is_refused_fails() {
+    let mut world = world(45, 3);
+    forget(&mut world);
+    world.answer();
+    world.commit(1);
+    world.refuse(crate::source::input::Refusal::LostCursor {
+        reason: RecoveryReason::SinceTooOld,
+        message: "no".to_owned(),
+        date: None,
+    });
+    assert_eq!((world.state, world.recoveries.len()), (ConnectorState::Failed, 1));
+    assert!(world.wake.expect("tries again") >= FAILED_RETRY);
+}
+
+/// A record that was put there by hand may say another query's hash beside a URL of this one.
+#[test]
+fn a_changed_query_never_fails_without_a_word() {
+    let mut world = world(5, 0);
+    let mut stored = world.stored.clone().expect("the cold start's");
+    stored.query = "of another query".to_owned();
+    world.stored = Some(stored);
+    world.restart();
+    assert_eq!(settings().on_query_change, OnQueryChange::RestartFromPublished);
+    assert_eq!(world.recoveries, [(RecoveryReason::QueryChanged, false)]);
+    settle(&mut world);
+    assert!(world.failures.is_empty(), "{:?}", world.failures);
+    assert_eq!(world.topic.len(), 5);
+}
