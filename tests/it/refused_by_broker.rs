@@ -62,7 +62,7 @@ fn grant_blindly(bootstrap: &str, config: &ConfigYaml) {
     let topics: Vec<String> =
         config.connectors.iter().flat_map(|one| [one.topic.clone(), format!("{}.dlq", one.topic)]).collect();
     for topic in &topics {
-        permissions.extend([Write, Describe].map(|operation| (Resource::Topic(topic), operation)));
+        permissions.extend([Read, Write, Describe].map(|operation| (Resource::Topic(topic), operation)));
     }
     acls::grant(bootstrap, USER, &permissions);
 }
