@@ -224,6 +224,16 @@ impl TopicReading {
     }
 }
 
+/// The partitions that hold anything, open transactions and markers included, and where they end. Blocks.
+pub fn filled(
+    clients: &mut TopicClients,
+    topic: &str,
+    partitions: &[i32],
+) -> Result<BTreeMap<i32, i64>, RecordReaderError> {
+    let spans = spans(clients.client(Isolation::ReadUncommitted)?, topic, partitions)?;
+    Ok(full(&spans).map(|(partition, (_, end))| (partition, end)).collect())
+}
+
 fn spans(
     client: &BaseConsumer<Connection>,
     topic: &str,

@@ -17,6 +17,7 @@ pub mod inquiry;
 pub mod judgement;
 pub mod membership;
 pub mod offsets_topic;
+mod orphans;
 pub mod ownership;
 mod progress;
 pub mod publish;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
-use tracing::error;
+use tracing::{error, info, warn};
 
 use super::context::WorkerContext;
+use super::orphans;
 use super::shard::{Shard, ShardInput};
 use super::shutdown::Stop;
 use crate::config::ConnectorConfig;
@@ -27,6 +28,34 @@ struct RunningShard {
 }
 
 impl RunningShard {
+    /// Begins to `run`, on a thread of its own, when the shard's end of before is over.
+    fn start(
+        number: i32,
+        predecessor: Option<Self>,
+        run: impl FnOnce(Stop, (mpsc::Sender<ShardInput>, mpsc::Receiver<ShardInput>)) + Send + 'static,
+    ) -> Self {
+        let stop = Stop::new();
+        let (wake, inbox) = mpsc::channel();
+        let (ended_sender, ended) = mpsc::channel();
+        let shard_stop = stop.clone();
+        let outbox = wake.clone();
+        let run = move || {
+            // Its own end of before may be waiting for a frozen broker; two at once would fence each other.
+            while predecessor.as_ref().is_some_and(|predecessor| !predecessor.await_end(PREDECESSOR_LOOK)) {
+                if shard_stop.is_stopped() {
+                    return;
+                }
+            }
+            run(shard_stop, (outbox, inbox));
+            drop(ended_sender);
+        };
+        match std::thread::Builder::new().name(format!("shard-{number}")).spawn(run) {
+            Ok(_) => Self { stop, wake, ended },
+            // A dead shard in a process that looks well is worse than a process that ends and is started again.
+            Err(problem) => panic!("no thread for shard {number}: {problem}; raise the limit of threads"),
+        }
+    }
+
     fn stop(&self) {
         self.stop.stop();
         // The thread may have ended already.
@@ -50,15 +79,15 @@ struct Shards {
 /// Runs what the group assigns.
 pub struct Ownership {
     context: Arc<WorkerContext>,
-    /// Connectors by shard; a shard without one needs no producer.
+    /// Connectors by shard; a shard without one needs a producer only where somebody else's connectors were.
     connectors: BTreeMap<i32, Vec<Arc<ConnectorConfig>>>,
-    shards: Mutex<Shards>,
+    shards: Arc<Mutex<Shards>>,
 }
 
 impl Ownership {
     /// Owns nothing yet.
     pub fn new(context: Arc<WorkerContext>, connectors: BTreeMap<i32, Vec<Arc<ConnectorConfig>>>) -> Self {
-        Self { context, connectors, shards: Mutex::default() }
+        Self { context, connectors, shards: Arc::default() }
     }
 
     /// All that is ours.
@@ -73,26 +102,41 @@ impl Ownership {
 
     fn start(&self, number: i32, predecessor: Option<RunningShard>) -> Option<RunningShard> {
         let connectors = self.connectors.get(&number)?.clone();
-        let stop = Stop::new();
-        let (wake, inbox) = mpsc::channel();
-        let (ended_sender, ended) = mpsc::channel();
         let context = Arc::clone(&self.context);
-        let shard_stop = stop.clone();
-        let outbox = wake.clone();
-        let run = move || {
-            // Its own end of before may be waiting for a frozen broker; two at once would fence each other.
-            while predecessor.as_ref().is_some_and(|predecessor| !predecessor.await_end(PREDECESSOR_LOOK)) {
-                if shard_stop.is_stopped() {
-                    return;
+        Some(RunningShard::start(number, predecessor, move |stop, channel| {
+            Shard::new(number, context, &connectors, stop, channel).run();
+        }))
+    }
+
+    /// Ends transactions in those of these shards, which have no connector of the file, that have records of others. Returns
+    /// at once: a thread looks, since it is the brokers that know.
+    fn look_for_orphans(&self, numbers: Vec<i32>) {
+        let (context, shards) = (Arc::clone(&self.context), Arc::clone(&self.shards));
+        let look = move || {
+            let found = match orphans::with_records(&context, &numbers) {
+                Ok(found) if found.is_empty() => return,
+                Ok(found) => found,
+                Err(problem) => {
+                    return warn!(
+                        "not known whether a connector that the file no longer names left a transaction open: {problem}"
+                    );
+                }
+            };
+            let names: Vec<i32> = found.keys().copied().collect();
+            info!(shards = ?names, "the offsets topic has records of connectors that the file does not name: a transaction that one left open is ended");
+            for (number, end) in found {
+                let mut shards = shards.lock().unwrap_or_else(PoisonError::into_inner);
+                // It may have been taken from us meanwhile, and been given back.
+                if shards.owned.contains(&number) && !shards.running.contains_key(&number) {
+                    let predecessor = shards.ending.remove(&number);
+                    let context = Arc::clone(&context);
+                    let run = move |stop: Stop, _| orphans::end_transaction(&context, (number, end), &stop);
+                    let _ = shards.running.insert(number, RunningShard::start(number, predecessor, run));
                 }
             }
-            Shard::new(number, context, &connectors, shard_stop, (outbox, inbox)).run();
-            drop(ended_sender);
         };
-        match std::thread::Builder::new().name(format!("shard-{number}")).spawn(run) {
-            Ok(_) => Some(RunningShard { stop, wake, ended }),
-            // A dead shard in a process that looks well is worse than a process that ends and is started again.
-            Err(problem) => panic!("no thread for shard {number}: {problem}; raise the limit of threads"),
+        if let Err(problem) = std::thread::Builder::new().name("orphans".to_owned()).spawn(look) {
+            warn!("no thread to look for transactions that were left open: {problem}; raise the limit of threads");
         }
     }
 
@@ -125,9 +169,14 @@ impl Ownership {
 impl ShardOwner for Ownership {
     fn assigned(&self, shards: &[i32]) {
         let mut state = self.lock();
+        let mut idle = Vec::new();
         for &number in shards {
             if state.owned.insert(number) {
                 self.context.metrics.shard_changed(ShardChange::Assigned);
+                if !self.connectors.contains_key(&number) && number < self.context.offsets.partitions {
+                    idle.push(number);
+                    continue;
+                }
                 let predecessor = state.ending.remove(&number);
                 if let Some(running) = self.start(number, predecessor) {
                     let _ = state.running.insert(number, running);
@@ -135,6 +184,9 @@ impl ShardOwner for Ownership {
             }
         }
         self.show(&state);
+        if !idle.is_empty() {
+            self.look_for_orphans(idle);
+        }
     }
 
     fn revoked(&self, shards: &[i32]) {

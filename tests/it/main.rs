@@ -94,6 +94,7 @@ mod refused_size;
 mod refused_topics;
 mod registry_answers;
 mod registry_away;
+mod renamed;
 mod schema_command;
 mod schema_registry;
 mod service_app;
