@@ -57,8 +57,9 @@ pub fn check(config: &Config, topics: &Topics, say: &mut dyn FnMut(Line)) {
     for name in &used.order {
         let Some(wanted) = used.wanted(name) else { continue };
         let data = used.data.get(name).map(Vec::as_slice).unwrap_or_default();
-        let mut found =
-            look.find(wanted, if data.is_empty() { "dead letter topic" } else { "topic" }, &[Operation::Write]);
+        // What they hold is read where a connector begins anywhere but behind its own last page.
+        let needed = [Operation::Read, Operation::Write];
+        let mut found = look.find(wanted, if data.is_empty() { "dead letter topic" } else { "topic" }, &needed);
         let judge = |connector: &&ConnectorConfig| {
             let judged = connector_topics::judge_time(&found.settings, connector, connector_topics::age(connector));
             judged.err().map(|error| (starts.is_cold(connector), connector.name.clone(), without_name(&error, name)))
@@ -196,7 +197,7 @@ impl<'a> Look<'a> {
             if allowed.is_none() {
                 lines.push(Line::warn(
                     &what,
-                    "the broker does not say what may be done with it; if a connector fails on it, grant WRITE",
+                    "the broker does not say what may be done with it; if a connector fails on it, grant READ and WRITE",
                 ));
             }
             match self.topics.settings(name) {

@@ -51,8 +51,8 @@ impl FormatLook {
         config.schema_registry.is_some().then(look)
     }
 
-    /// Whether the topic's last records are of the other format, and none of the connector's. What can't be read (READ on the
-    /// topic is nothing that a connector needs) is nothing. Blocks.
+    /// Whether the topic's last records are of the other format, and none of the connector's. What can't be read is nothing: who
+    /// has to know what the topic holds says that READ is missing. Blocks.
     pub fn other_format(&self, topics: &Topics, connector: &ConnectorConfig) -> Option<OtherFormat> {
         let (topic, wanted) = (&connector.topic.name, connector.format);
         let partitions = topics.partitions().ok()?.get(topic).copied()?;

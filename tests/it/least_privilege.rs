@@ -228,7 +228,7 @@ fn assert_named(place: usize, are_there: bool) -> bool {
         // Nobody may see the settings of what is not there.
         Operation::DescribeConfigs => is_on_a_topic && !are_there,
         // READ shows a topic that is not there as well as WRITE does, and that is all that Kafka says of it.
-        _ => is_on_a_topic && !are_there && resource == Resource::Topic(&scene.config.offsets_topic),
+        _ => is_on_a_topic && !are_there,
     };
     if is_of_no_use {
         return false;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use okta_kafka_source::config::{Config, ConnectorConfig};
+use okta_kafka_source::config::{Config, ConnectorConfig, KafkaProperties};
 use okta_kafka_source::kafka::topics::Topics;
 use okta_kafka_source::source::known::{Identity, Known};
 use okta_kafka_source::worker::topic_knowledge::TopicKnowledge;
@@ -11,8 +11,8 @@ use okta_kafka_source::worker::topic_knowledge::budget::Budget;
 
 use crate::support::config_yaml::{ConfigYaml, ConnectorYaml};
 use crate::support::shared_broker::shared_broker;
-use crate::support::topic_records::{OpenTransaction, TopicRecord, event, letter, write};
-use crate::support::topics::{create_topic, random_name};
+use crate::support::topic_records::{OpenTransaction, TopicRecord, event, fill, letter, write};
+use crate::support::topics::{create_topic, delete_topics, random_name};
 
 const ORG: &str = "https://acme.okta.com";
 const OTHER_ORG: &str = "https://other.okta.com";
@@ -22,6 +22,9 @@ const HOUR: i64 = 60 * 60 * 1000;
 /// A worker's knowledge of one connector's topics, and what both need.
 struct Scene {
     knowledge: TopicKnowledge,
+    kafka: KafkaProperties,
+    group_id: String,
+    topics: Arc<Topics>,
     connector: Arc<ConnectorConfig>,
     bootstrap: String,
     topic: String,
@@ -37,9 +40,16 @@ impl Scene {
         let text = ConfigYaml::new(bootstrap).connector(yaml).render();
         let config = Config::parse(&text, &|_| None).unwrap();
         let topics = Arc::new(Topics::new(&config.kafka).unwrap());
-        let budget = Budget::new(entries, 1);
         Self {
-            knowledge: TopicKnowledge::within(&config.kafka, &config.group_id, topics, budget),
+            knowledge: TopicKnowledge::within(
+                &config.kafka,
+                &config.group_id,
+                Arc::clone(&topics),
+                Budget::new(entries, 1),
+            ),
+            kafka: config.kafka,
+            group_id: config.group_id,
+            topics,
             connector: Arc::new(config.connectors.into_iter().next().unwrap()),
             bootstrap: bootstrap.to_owned(),
             dead_letters: format!("{topic}.dlq"),
@@ -47,6 +57,10 @@ impl Scene {
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
             now: jiff::Timestamp::now().as_millisecond(),
         }
+    }
+
+    fn knowledge_within(&self, budget: Budget) -> TopicKnowledge {
+        TopicKnowledge::within(&self.kafka, &self.group_id, Arc::clone(&self.topics), budget)
     }
 
     fn create_topics(&self) {
@@ -196,4 +210,46 @@ fn the_end_of_the_topic_shows_what_was_written_last() {
     assert!(began.elapsed() < Duration::from_secs(5));
     let expected: Vec<Identity> = [100, 101, 102].map(|number| Identity::of(uuid(number).as_bytes())).to_vec();
     assert_eq!((tail.recent, tail.holds_own), (expected, true));
+}
+
+/// For docs/measurements.md: in this process, so that nothing else is in its memory.
+#[test]
+#[ignore = "a measurement, for a build that is optimised"]
+fn what_a_million_records_cost() {
+    let Some(kafka) = shared_broker() else { return };
+    let count = std::env::var("OKS_RECORDS").map_or(1_000_000, |count| count.parse().unwrap());
+    let compression = std::env::var("OKS_COMPRESSION").unwrap_or_else(|_| "none".to_owned());
+    let memory = |name: &str| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim_matches(|character: char| !character.is_ascii_digit()).parse::<u64>().unwrap() / 1024
+    };
+    let mut scene = Scene::of(kafka.bootstrap(), usize::MAX);
+    create_topic(&scene.bootstrap, &scene.topic, 6, &[]);
+    fill(&scene.bootstrap, &scene.topic, ORG, count, &[("compression.type", &compression)]);
+    for windows in [1, 1, 8] {
+        let budget = Budget::new(count / windows + usize::from(windows == 1), 1);
+        scene.knowledge = scene.knowledge_within(budget);
+        std::fs::write("/proc/self/clear_refs", "5").unwrap();
+        let before = memory("VmRSS:");
+        let began = Instant::now();
+        let (mut from, mut readings, mut held, mut first) = (scene.now - 30 * 24 * HOUR, 0, 0, None);
+        loop {
+            let known = scene.learn(from);
+            readings += 1;
+            held += known.len();
+            let _ = first.get_or_insert(began.elapsed());
+            let Some(until) = known.until() else { break };
+            from = until;
+        }
+        println!(
+            "{count} records, {compression}, windows of {}: {readings} readings, {held} known, {:?}, the first after {first:?}; {} MiB before, {} MiB at the peak",
+            count / windows,
+            began.elapsed(),
+            before,
+            memory("VmHWM:")
+        );
+        assert_eq!(held, count);
+    }
+    delete_topics(&scene.bootstrap, &[&scene.topic]);
 }
