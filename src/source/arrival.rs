@@ -63,8 +63,9 @@ impl Arrival {
             .map(|(element, verdict)| (&*element, verdict))
     }
 
-    /// Leaves out what the topic holds, what one of the last pages has, and what comes twice in this one. The first one
-    /// stays, whatever the second one's bytes are.
+    /// Leaves out what the topic holds, what one of the last pages has, and the `uuid` that comes twice in this one. The
+    /// first one stays, whatever the second one's bytes are. Two elements of one page that have no `uuid` are two, whatever
+    /// their bytes are: nothing says that they are the same event.
     pub fn judged(self, recent: &Recent) -> Judged {
         let count = self.elements.len();
         let mut here: BTreeMap<Identity, Fingerprint> = BTreeMap::new();
@@ -77,9 +78,9 @@ impl Arrival {
             let (identity, fingerprint) = (element.identity(), element.fingerprint());
             let held = match verdict {
                 Verdict::Held(first) => Some(Some(first)),
-                Verdict::New | Verdict::Open => {
-                    recent.find(&identity).or_else(|| here.get(&identity).map(|first| Some(*first)))
-                }
+                Verdict::New | Verdict::Open => recent
+                    .find(&identity)
+                    .or_else(|| here.get(&identity).filter(|_| element.uuid().is_some()).map(|first| Some(*first))),
             };
             if held.flatten().is_some_and(|first| fingerprint.differs_from(first)) {
                 judged.differing.push(Action::Differs { uuid: element.key() });

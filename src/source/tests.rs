@@ -3,6 +3,7 @@
 mod histories;
 mod history;
 mod known;
+mod pages;
 mod poison;
 mod recoveries;
 mod rules;

@@ -11,7 +11,7 @@ use crate::source::known::Known;
 use crate::source::old_ground::OldGround;
 use crate::source::record::PageRecords;
 
-/// From a short page whose events are old to the next request.
+/// From a short page whose events are old to the next request, where the interval is longer.
 const SHORT_PAGE_REST: Duration = Duration::from_secs(1);
 
 impl Task {
@@ -74,7 +74,7 @@ impl Task {
             }
             _ if is_in_backlog => {
                 self.drained = false;
-                self.rest(SHORT_PAGE_REST, ConnectorState::Running, now, actions);
+                self.rest(SHORT_PAGE_REST.min(self.settings.interval), ConnectorState::Running, now, actions);
             }
             _ => self.pause(now, actions),
         }
