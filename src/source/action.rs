@@ -31,6 +31,13 @@ pub enum Action {
         /// Of the event.
         uuid: String,
     },
+    /// The topic holds something of this org where the connector begins: what comes again is left out from now on.
+    OverOldGround,
+    /// What the topic held at the start is behind, after [`OverOldGround`](Self::OverOldGround).
+    OldGroundEnds {
+        /// Elements that were left out since the start.
+        suppressed: usize,
+    },
     /// The position was lost, or is another query's: it goes on at a new one, which is on its way to Kafka.
     Recovered {
         /// Why.

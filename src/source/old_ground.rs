@@ -30,6 +30,10 @@ pub(super) struct OldGround {
     margin: i64,
     /// Something is known to be there, or may be: a restart in between has to know of it.
     is_marked: bool,
+    /// Whether the operator knows that the topic holds something.
+    is_told: bool,
+    /// Elements that were left out so far.
+    suppressed: usize,
 }
 
 /// The window that was learnt does not begin where it was asked to.
@@ -47,6 +51,8 @@ impl OldGround {
             asked: None,
             margin: MARGIN.as_millis().try_into().unwrap_or(i64::MAX),
             is_marked: stored.is_some(),
+            is_told: false,
+            suppressed: 0,
         }
     }
 
@@ -105,10 +111,24 @@ impl OldGround {
         self.asked
     }
 
-    /// What the topic holds in the window that was asked for.
-    pub fn learn(&mut self, known: Arc<Known>) {
-        self.is_marked |= !known.is_empty() || known.until().is_some();
+    /// What the topic holds in the window that was asked for. Gives whether that is the first that it is known to hold.
+    pub fn learn(&mut self, known: Arc<Known>) -> bool {
+        let holds_some = !known.is_empty() || known.until().is_some();
+        let is_first = holds_some && !self.is_told;
+        self.is_marked |= holds_some;
+        self.is_told |= holds_some;
         self.known = Some(known);
+        is_first
+    }
+
+    /// So many elements of a page are left out.
+    pub fn suppress(&mut self, count: usize) {
+        self.suppressed += count;
+    }
+
+    /// How many were left out, where the operator knows that the topic held something.
+    pub fn told_suppressed(&self) -> Option<usize> {
+        self.is_told.then_some(self.suppressed)
     }
 
     /// Whether this page is the last one that may hold what the topic has: Okta gives events in the order in which it stored
@@ -126,7 +146,8 @@ impl OldGround {
     /// From now on every checkpoint says it; the later end counts.
     pub fn marked(self, before: Option<&Self>) -> Self {
         let until = before.map_or(self.until, |before| before.until.max(self.until));
-        Self { until, is_marked: true, ..self }
+        let (is_told, suppressed) = before.map_or((false, 0), |before| (before.is_told, before.suppressed));
+        Self { until, is_marked: true, is_told, suppressed, ..self }
     }
 
     fn end(&self) -> i64 {

@@ -7,4 +7,5 @@ mod pages;
 mod poison;
 mod recoveries;
 mod rules;
+mod told;
 mod world;

@@ -1,12 +1,25 @@
-//! The one line that tells of a recovery.
+//! What is said of a recovery, and of old ground.
 
 use jiff::Timestamp;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::runner::Runner;
 use crate::source::action::RecoveryReason;
 
 impl Runner {
+    /// Where old ground begins to matter, and where it ends: then with the count of what was left out.
+    pub(super) fn tell_old_ground(&self, ended: Option<usize>) {
+        let connector = &self.connector;
+        match ended {
+            None => {
+                info!(connector = connector.name, org = %connector.org, "over old ground: what the topic holds already is suppressed");
+            }
+            Some(duplicates_suppressed) => {
+                info!(connector = connector.name, org = %connector.org, duplicates_suppressed, "old ground ends: what comes from here on is new");
+            }
+        }
+    }
+
     /// All that an operator has to know, once.
     pub(super) fn tell_recovery(
         &self,

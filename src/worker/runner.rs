@@ -405,6 +405,8 @@ impl Runner {
             Action::Differs { uuid } => {
                 warn!(connector = connector.name, org = %connector.org, uuid, "the topic holds this event with other bytes: the first one stays");
             }
+            Action::OverOldGround => self.tell_old_ground(None),
+            Action::OldGroundEnds { suppressed } => self.tell_old_ground(Some(suppressed)),
             Action::Recovered { reason, from, hole, message } => self.tell_recovery(reason, from, hole, &message),
             Action::LearnAgain { message, delay } => {
                 self.status.set_trouble(&message);

@@ -91,6 +91,22 @@ impl Ground {
     }
 }
 
+/// The lines that tell the operator of the start over old ground: that it is one, and at its end how much was left out.
+fn told(worker: &Connector, left_out: usize) {
+    let _ = worker.await_log(
+        "over old ground",
+        |line| line.contains("over old ground: what the topic holds already is suppressed"),
+        WAIT,
+    );
+    let count = format!("duplicates_suppressed={left_out}");
+    let ends = |line: &str| line.contains("old ground ends: ") && line.split_whitespace().any(|field| field == count);
+    let _ = worker.await_log(&count, ends, WAIT);
+}
+
+fn says_nothing_of_old_ground(worker: &Connector) {
+    assert!(!worker.log().contains("old ground"), "{}", worker.process().tail(40));
+}
+
 fn suppressed(worker: &Connector) -> f64 {
     worker.of("acme", "duplicates_suppressed_total", &[]).unwrap_or_default()
 }
@@ -102,6 +118,7 @@ fn what_the_topic_holds_is_not_there_twice_beside_a_running_worker() {
     worker.await_caught_up(&ground.org, "acme", WAIT);
     ground.must_be_as_expected("before anything");
     assert_eq!(suppressed(&worker), 0.0);
+    says_nothing_of_old_ground(&worker);
     alter_topic(ground.kafka.bootstrap(), &ground.config.connectors[0].topic, &[("retention.ms", "7776000000")]);
 
     // Back by a day, with no word of consent.
@@ -115,6 +132,7 @@ fn what_the_topic_holds_is_not_there_twice_beside_a_running_worker() {
     assert!((EVENTS / 12..EVENTS / 3).contains(&of_a_day), "{of_a_day} events of a day");
     assert_eq!(suppressed(&worker), of_a_day as f64);
     ground.must_be_as_expected("altered back by a day");
+    told(&worker, of_a_day);
     ground.go_on(&worker);
 
     // All of it: what was a question, and what scripts say yes to, is none.
@@ -126,6 +144,7 @@ fn what_the_topic_holds_is_not_there_twice_beside_a_running_worker() {
     worker.await_caught_up(&ground.org, "acme", WAIT);
     assert_eq!(suppressed(&worker), all);
     ground.must_be_as_expected("reset");
+    told(&worker, ground.org.event_count());
     ground.go_on(&worker);
     worker.stop();
     prove::row(
@@ -181,6 +200,7 @@ fn what_the_topic_holds_is_not_there_twice_after_a_stop_and_what_it_lacks_is_pub
     );
     let served = ground.served_since(asked);
     assert_eq!(suppressed(&worker), (served - 50) as f64);
+    told(&worker, served - 50);
     ground.go_on(&worker);
     worker.stop();
 
@@ -212,6 +232,7 @@ fn duplicates_are_there_where_they_are_asked_for() {
     }
     ground.must_be_as_expected("altered back by a day, duplicates allowed");
     assert_eq!(suppressed(&worker), 0.0);
+    says_nothing_of_old_ground(&worker);
     let stored = ground.stored();
     assert_eq!(stored.as_object().unwrap().len(), 5, "the mark is for one start: {stored}");
     worker.stop();

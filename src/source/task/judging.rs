@@ -52,12 +52,10 @@ impl Task {
                 }
             };
         }
-        if self.old_ground.as_ref().is_some_and(|old_ground| old_ground.ends_with(&page)) {
-            self.old_ground = None;
-        }
+        let ends = self.old_ground.as_ref().is_some_and(|old_ground| old_ground.ends_with(&page));
         let before = self.collected.back().map(|last| &last.offset).or(self.committed.as_ref());
         let Some(mut before) = before.cloned() else { return };
-        before.suppress_until = self.old_ground.as_ref().and_then(OldGround::suppress_until);
+        before.suppress_until = self.old_ground.as_ref().filter(|_| !ends).and_then(OldGround::suppress_until);
         let Arrival { next, bytes, kind, is_in_backlog, .. } = &page;
         let (next, bytes, kind, is_in_backlog) = (next.clone(), *bytes, *kind, *is_in_backlog);
         let judged = page.judged(&self.recent);
@@ -66,7 +64,13 @@ impl Task {
         self.recent.push(sequence, judged.identities);
         let records = PageRecords::judged(sequence, judged.elements, bytes, next.as_str().to_owned(), &before);
         self.head = Some(next);
+        if let Some(old_ground) = &mut self.old_ground {
+            old_ground.suppress(records.duplicates);
+        }
         self.collect(records, actions);
+        if ends {
+            self.end_old_ground(actions);
+        }
         match kind {
             PageKind::Full => {
                 self.drained = false;
@@ -78,6 +82,12 @@ impl Task {
             }
             _ => self.pause(now, actions),
         }
+    }
+
+    /// What the topic held at the start is behind us.
+    pub(super) fn end_old_ground(&mut self, actions: &mut Vec<Action>) {
+        let suppressed = self.old_ground.take().and_then(|old_ground| old_ground.told_suppressed());
+        actions.extend(suppressed.map(|suppressed| Action::OldGroundEnds { suppressed }));
     }
 
     /// Asks for the window that the waiting page needs.
@@ -92,8 +102,10 @@ impl Task {
 
     pub(super) fn on_learned(&mut self, known: Arc<Known>, now: &Now, actions: &mut Vec<Action>) {
         self.retries = None;
-        if let Some(old_ground) = &mut self.old_ground {
-            old_ground.learn(known);
+        if let Some(old_ground) = &mut self.old_ground
+            && old_ground.learn(known)
+        {
+            actions.push(Action::OverOldGround);
         }
         if let Some(page) = self.waiting.take() {
             self.take_in(page, now, actions);

@@ -133,6 +133,8 @@ pub struct World {
     pub windows: Vec<i64>,
     /// Elements that were left out and not committed yet, or committed.
     pub suppressed: usize,
+    /// What was told of old ground: where it begins, and how much was left out at its end.
+    pub told: Vec<Option<usize>>,
     /// Whether it was said that bytes differ.
     pub differing: Vec<String>,
     /// The last record of the offsets topic.
@@ -186,6 +188,7 @@ impl World {
             recoveries: Vec::new(),
             windows: Vec::new(),
             suppressed: 0,
+            told: Vec::new(),
             differing: Vec::new(),
             stored,
             open: None,
@@ -234,6 +237,11 @@ impl World {
                 Action::Learn { id, from } => {
                     self.windows.push(from);
                     self.question = Some((id, from));
+                }
+                Action::OverOldGround => self.told.push(None),
+                Action::OldGroundEnds { suppressed } => {
+                    assert_eq!(self.told.last(), Some(&None), "an end of what did not begin");
+                    self.told.push(Some(suppressed));
                 }
                 Action::Differs { uuid } => self.differing.push(uuid),
                 Action::Recovered { reason, hole, .. } => self.recoveries.push((reason, hole.is_some())),
