@@ -87,10 +87,11 @@ fn status(args: &StatusArgs) -> anyhow::Result<()> {
     let log = offsets::read(&config, None)?;
     let reports = group_reports::read(&config.kafka, &config.group_id, &config.offsets.topic, 0..count)?;
     let reports = reports.iter().filter_map(|(shard, text)| Some((*shard, Report::decode(text)?))).collect();
-    let lines = lines(&config, log.fold.iter(), &reports, clock::wall());
+    let now = clock::wall();
+    let lines = lines(&config, log.fold.iter(), &reports, now);
     let mut out = stdout().lock();
     if stdout().is_terminal() && !args.json {
-        out.write_all(table::render(&lines).as_bytes())?;
+        out.write_all(table::render(&lines, now).as_bytes())?;
     } else {
         for line in &lines {
             serde_json::to_writer(&mut out, line).map_err(std::io::Error::from)?;

@@ -5,6 +5,7 @@ mod commands;
 mod links;
 mod markdown;
 mod names;
+mod seen;
 mod snippets;
 mod topics;
 

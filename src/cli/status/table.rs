@@ -1,12 +1,17 @@
 //! `status` for a person: columns as wide as what is in them, and below them what is wrong or out of the ordinary.
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::Line;
 use crate::okta::excerpt::excerpt;
 
 const HEADER: [&str; 7] = ["CONNECTOR", "STATE", "BEHIND", "OWNER", "LAST EVENT", "UUID", "SHARD@OFFSET"];
 
+/// A hole ends where Okta's events began when it was found: so long before.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
 /// The table, with a line feed at the end of each line.
-pub(super) fn render(lines: &[Line<'_>]) -> String {
+pub(super) fn render(lines: &[Line<'_>], now: Timestamp) -> String {
     let rows: Vec<[String; 7]> = lines.iter().map(row).collect();
     let widths: [usize; 7] = std::array::from_fn(|column| {
         let cells = rows.iter().map(|row| row[column].chars().count());
@@ -30,13 +35,24 @@ pub(super) fn render(lines: &[Line<'_>]) -> String {
             text.push_str(&format!("\n{name}: over old ground: what its topic holds already is suppressed\n"));
         }
         if let (Some(from), Some(until)) = (&line.missing_from, &line.missing_until) {
+            let ages = hole_ages(from, until, now);
             let [from, until] = [from, until].map(|time| excerpt(time));
+            let (wide, ago) =
+                ages.map_or_else(Default::default, |(wide, ago)| (format!(" ({wide})"), format!(", {ago} ago")));
             text.push_str(&format!(
-                "\n{name}: events from {from} to {until} may be missing, which Okta no longer had when its position was lost; `offsets alter` takes this note away\n"
+                "\n{name}: events from {from} to {until}{wide} may be missing, which Okta no longer had when its position was lost{ago}; `offsets alter` to the stored link takes this note away\n"
             ));
         }
     }
     text
+}
+
+/// How long a hole is, and how long ago it was found. None where the record's texts are no such times.
+fn hole_ages(from: &str, until: &str, now: Timestamp) -> Option<(String, String)> {
+    let [from, until]: [Timestamp; 2] = [from.parse().ok()?, until.parse().ok()?];
+    let found = until.checked_add(KEPT).ok()?;
+    let shown = |from: Timestamp, to: Timestamp| behind(to.as_second().saturating_sub(from.as_second()).max(0));
+    Some((shown(from, until), shown(found, now)))
 }
 
 /// Most of it comes from the offsets topic and from the group's metadata, where others may write: so nothing of it may steer the
@@ -109,6 +125,10 @@ mod tests {
         }
     }
 
+    fn now() -> Timestamp {
+        "2026-11-22T12:00:00Z".parse().expect("a time")
+    }
+
     #[test]
     fn columns_stand_below_each_other_and_troubles_below_all() {
         let mut acme = line("acme", Some("worker-0"), Some("waiting"), Some(12));
@@ -134,9 +154,9 @@ a-longer-name: failed: no token: make one
 
 acme: over old ground: what its topic holds already is suppressed
 
-acme: events from 2026-08-20T00:00:00.000Z to 2026-08-24T00:00:00.000Z may be missing, which Okta no longer had when its position was lost; `offsets alter` takes this note away
+acme: events from 2026-08-20T00:00:00.000Z to 2026-08-24T00:00:00.000Z (96.0 h) may be missing, which Okta no longer had when its position was lost, 12.0 h ago; `offsets alter` to the stored link takes this note away
 ";
-        assert_eq!(render(&lines), expected);
+        assert_eq!(render(&lines, now()), expected);
     }
 
     #[test]
@@ -151,7 +171,7 @@ acme: events from 2026-08-20T00:00:00.000Z to 2026-08-24T00:00:00.000Z may be mi
         let offset = line.offset.as_mut().expect("one");
         offset.published = Some(evil("now"));
         offset.uuid = Some(evil("u"));
-        let text = render(&[line]);
+        let text = render(&[line], now());
         assert!(!text.chars().any(|shown| shown != '\n' && shown.is_control() || shown == '\u{202e}'), "{text:?}");
         assert_eq!(text.lines().count(), 6, "{text:?}");
         assert_eq!(text.matches("\\u{1b}[2J").count(), 11, "{text}");
