@@ -9,6 +9,7 @@ mod request;
 use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -116,7 +117,12 @@ pub async fn run(args: QueryArgs) -> anyhow::Result<()> {
                 let again = signals::first();
                 tokio::select! {
                     ended = &mut running => ended,
-                    again = again => return Err(Signal::into_error(again)),
+                    again = again => {
+                        if let Some(partial) = pending.as_ref().and_then(Pending::partial) {
+                            writeln!(stderr(), "what came until then is in `{}`", partial.display())?;
+                        }
+                        return Err(Signal::into_error(again));
+                    }
                 }
             }
         }
@@ -131,46 +137,64 @@ pub async fn run(args: QueryArgs) -> anyhow::Result<()> {
             "dead letters, which are not in the topic: {dead_letters}; `dead-letters list {connector}` shows why"
         )?;
     }
-    if let Some(partial) = answer.partial(&result) {
-        writeln!(err, "what came until then is in `{}`; what goes on writes the rest alone", partial.display())?;
-    }
-    match interrupted {
-        Some(signal) if ran.is_err() => {
-            go_on::tell(&result, &asked)?;
-            return Err(Signal::into_error(signal));
-        }
-        _ => {}
-    }
     if let Err(error) = ran {
-        // What came is not asked for again; nobody goes on who has closed the output.
+        // What came is not asked for again, but for a mail; nobody goes on who has closed the output.
         let is_closed = matches!(&error, QueryError::Output(error) if error.kind() == ErrorKind::BrokenPipe);
-        if result.pages > 0 && !is_closed {
+        if let Some(pending) = &pending {
+            unfinished(pending, &result, &answer)?;
+        } else if !is_closed {
+            if let Some(partial) = answer.partial(&result) {
+                let partial = partial.display();
+                writeln!(err, "what came until then is in `{partial}`; what goes on writes the rest alone")?;
+            }
             go_on::tell(&result, &asked)?;
         }
-        return Err(error.into());
+        return Err(interrupted.map_or_else(|| error.into(), Signal::into_error));
     }
-    if let Some(pending) = pending {
-        send(pending, &result, &answer, &email).await?;
+    if let Some(pending) = &pending {
+        send(pending, &result, answer.also(&result), asked.retry_for, &email).await?;
     }
     tell(&result, &answer, &email)
 }
 
+/// A mail is about all results, or there is none: where those are that came, and the command for all of them.
+fn unfinished(pending: &Pending, result: &QueryResult, answer: &AnswerArgs) -> std::io::Result<()> {
+    if result.pages == 0 {
+        return Ok(());
+    }
+    let mut err = stderr();
+    let partials = answer.partial(result).into_iter().chain(pending.partial().map(Path::to_owned));
+    for partial in partials {
+        writeln!(err, "what came until then is in `{}`", partial.display())?;
+    }
+    let twice = if answer.to_topic.is_some() { "; what was published comes into the topic again" } else { "" };
+    let command = email::once_more(&result.request);
+    writeln!(
+        err,
+        "ended early, after {}, and no e-mail was sent; to ask for all of it again{twice}:\n  {command}",
+        go_on::counted(result)
+    )
+}
+
 /// Sends the mail, unless a signal comes first.
-async fn send(pending: Pending, result: &QueryResult, answer: &AnswerArgs, email: &EmailArgs) -> anyhow::Result<()> {
+async fn send(
+    pending: &Pending,
+    result: &QueryResult,
+    also: Vec<String>,
+    retry_for: Duration,
+    email: &EmailArgs,
+) -> anyhow::Result<()> {
     // The first signal may be taken already.
     let signal = signals::first();
-    let kept_in = pending.kept_in();
     tokio::select! {
-        // The first look at it marks what is to be kept.
         biased;
-        sent = email.send(pending, result, answer.whither(result)) => sent,
+        sent = email.send(pending, result, also, retry_for) => sent,
         signal = signal => {
-            let command = email.again_command(&result.request, &kept_in, &email.email);
-            writeln!(
-                stderr(),
-                "the e-mail may not be sent; the results are in `{}`; to send them from there:\n  {command}",
-                kept_in.display()
-            )?;
+            if pending.is_sent() {
+                // The server was being told good-bye.
+                return Ok(());
+            }
+            writeln!(stderr(), "the e-mail may not be sent; {}", email.how_to_send(pending, result))?;
             Err(Signal::into_error(signal))
         }
     }
@@ -187,7 +211,7 @@ async fn send_again(
 ) -> anyhow::Result<()> {
     let Some((pending, mut sinks)) = email.prepare(config, connector, answer)? else { return Ok(()) };
     let result = email::read_file(file, connector, asked, &mut sinks)?;
-    send(pending, &result, answer, email).await?;
+    send(&pending, &result, Vec::new(), asked.retry_for, email).await?;
     Ok(writeln!(
         stderr(),
         "{} of `{}`{}",

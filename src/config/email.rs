@@ -32,6 +32,8 @@ pub struct EmailConfig {
     pub security: SmtpSecurity,
     /// By what the server lets us in, where it wants that.
     pub login: Option<EmailLogin>,
+    /// What we call ourselves to the server (`EHLO`); default: this machine's name where it has a domain, else the domain of `from`.
+    pub hello: String,
     /// Who sends it.
     pub from: Mailbox,
     /// What it is about.
@@ -80,16 +82,10 @@ impl Address {
         let is_atom = |part: &str| {
             !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
         };
-        let is_label = |part: &str| {
-            !part.is_empty()
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-                && !part.starts_with('-')
-                && !part.ends_with('-')
-        };
         if text.len() > MAX_ADDRESS || local.len() > MAX_LOCAL_PART {
             return Err(format!("is too long for an address: {usage}"));
         }
-        if !local.split('.').all(is_atom) || !domain.split('.').all(is_label) {
+        if !local.split('.').all(is_atom) || !is_domain(domain) {
             return Err(format!("is not an address: {usage}"));
         }
         Ok(Self(text.to_owned()))
@@ -110,6 +106,17 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Names with dots in between, in ASCII.
+fn is_domain(text: &str) -> bool {
+    let is_label = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    text.split('.').all(is_label)
 }
 
 /// Who sends, or gets it: `okta@example.com`, or `Okta queries <okta@example.com>`.
@@ -208,6 +215,7 @@ pub(super) fn read(context: &mut Context<'_>, file: &Section<'_>) -> Option<Opti
         Some(field) => read_by(context, field, Mailbox::parse),
         None => missing(context, &section, "from", "write the sender, as `from: okta@example.com`"),
     };
+    let hello = section.get("hello").map_or(Some(None), |field| read_by(context, field, hello).map(Some));
     let security =
         section.get("security").map_or(Some(SmtpSecurity::default()), |field| read_by(context, field, security));
     let port = section.get("port").map_or(Some(None), |field| {
@@ -239,12 +247,14 @@ pub(super) fn read(context: &mut Context<'_>, file: &Section<'_>) -> Option<Opti
         SmtpSecurity::Tls => 465,
         SmtpSecurity::None => 25,
     };
+    let from = from?;
     Some(Some(EmailConfig {
         host: host?,
         port: port?.unwrap_or(default_port),
         security,
         login: login?,
-        from: from?,
+        hello: hello?.or_else(own_name).unwrap_or_else(|| from.address.domain().to_owned()),
+        from,
         subject: subject?,
         ca: ca?,
         max_attachment_size: size?,
@@ -291,6 +301,20 @@ fn security(text: &str) -> Result<SmtpSecurity, String> {
         "none" => Ok(SmtpSecurity::None),
         _ => Err("is none of what there is: write `starttls`, `tls` or, for this machine alone, `none`".to_owned()),
     }
+}
+
+fn hello(text: &str) -> Result<String, String> {
+    if text.len() > MAX_ADDRESS || !is_domain(text) {
+        return Err("is no name of a machine: write it in ASCII, as `queries.example.com`".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// This machine's name, where it has a domain: a name alone, as a container has it, is refused by servers that look at it. Where
+/// Linux does not tell it, there is none.
+fn own_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| name.contains('.') && hello(name).is_ok())
 }
 
 fn size(text: &str) -> Result<u64, String> {

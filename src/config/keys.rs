@@ -29,7 +29,7 @@ pub(super) const OKTA_HTTP: &[&str] = &["proxy_url", "ca_file"];
 pub(super) const HTTP: &[&str] = &["listen"];
 /// Of `email`.
 pub(super) const EMAIL: &[&str] =
-    &["host", "port", "security", "login", "from", "subject", "ca_file", "max_attachment_size", "timeout"];
+    &["host", "port", "security", "login", "hello", "from", "subject", "ca_file", "max_attachment_size", "timeout"];
 /// Of `email.login`.
 pub(super) const EMAIL_LOGIN: &[&str] = &["username", "password"];
 /// Of a connector.

@@ -15,6 +15,9 @@ use crate::config::{Address, EmailConfig};
 
 /// Of what a server says, so much is shown.
 const SHOWN: usize = 300;
+const SMALLER: &str =
+    "the mail is too large for it: set a smaller `email.max_attachment_size`, or give `--email-attach none`";
+const LATER: &str = "it wants to be asked again later: wait some minutes, or give a longer --retry-for";
 const WANTS_LOGIN: &str = "it wants a login: write `email.login`";
 
 /// How far it came.
@@ -59,7 +62,7 @@ pub enum EmailError {
         /// What to do.
         advice: String,
     },
-    /// Some recipients were refused.
+    /// Some recipients were refused, or until later.
     #[error(
         "{}: {server} refused {refused}: {advice}",
         if *.taken == 0 { "no e-mail was sent".to_owned() } else { format!("the e-mail went to {taken} of {all} recipients") }
@@ -69,8 +72,6 @@ pub enum EmailError {
         server: String,
         /// Who were refused, and how.
         refused: String,
-        /// The same addresses.
-        addresses: Vec<Address>,
         /// How many were taken.
         taken: usize,
         /// How many there are.
@@ -80,11 +81,25 @@ pub enum EmailError {
     },
 }
 
+/// Whether it may go otherwise later, and nobody can have got the mail.
+pub(super) fn is_temporary(step: Step, failed: &Failed) -> bool {
+    match failed {
+        Failed::Unreachable(_) => true,
+        Failed::Late(_) => step != Step::Message,
+        Failed::Smtp(error) if error.status().is_some() => failed.is_temporary(),
+        // A connection that broke off.
+        Failed::Smtp(error) => {
+            step != Step::Message && cause::<TlsError>(error).is_none() && cause::<io::Error>(error).is_some()
+        }
+        Failed::NotLoopback(_) | Failed::NotOffered | Failed::TooLarge { .. } | Failed::NotAnAddress => false,
+    }
+}
+
 impl EmailError {
-    pub(super) fn new(config: &EmailConfig, step: Step, failed: Failed) -> Self {
+    pub(super) fn new(config: &EmailConfig, step: Step, failed: &Failed) -> Self {
         let server = format!("{}:{}", config.host, config.port);
-        let is_open = step == Step::Message && !matches!(&failed, Failed::Smtp(error) if error.status().is_some());
-        let (problem, advice) = match &failed {
+        let is_open = step == Step::Message && failed.code().is_none();
+        let (problem, advice) = match failed {
             Failed::Late(time) if step == Step::Message => (
                 format!("did not take the mail within {time:?}"),
                 "look into the server's log before it is sent again; where it is only slow, set a longer `email.timeout`"
@@ -106,6 +121,13 @@ impl EmailError {
                 "where it speaks TLS from the first byte on, as on port 465, write `email.security: tls`; else ask who runs it"
                     .to_owned(),
             ),
+            Failed::NotLoopback(address) => (
+                format!("is at {address}, which is not this machine, and `email.security: none` would send log data in the clear"),
+                "write `starttls` or `tls`".to_owned(),
+            ),
+            Failed::TooLarge { size, max } => {
+                (format!("takes mails of {max} bytes, and this one has {size}"), SMALLER.to_owned())
+            }
             Failed::NotAnAddress => {
                 ("cannot be told an address".to_owned(), "write `email.from` and `--email` otherwise".to_owned())
             }
@@ -117,24 +139,24 @@ impl EmailError {
         Self::NotSent { server, problem, advice }
     }
 
-    pub(super) fn refused(config: &EmailConfig, refused: &[(Address, Failed)], taken: usize) -> Self {
+    pub(super) fn refused(config: &EmailConfig, refused: &[&(Address, Failed)], taken: usize) -> Self {
         let codes: Vec<u16> = refused.iter().filter_map(|(_, failed)| failed.code()).collect();
-        let advice = if codes.iter().all(|code| (400..=499).contains(code)) {
-            "it wants them to be tried again later, as greylisting does: wait some minutes".to_owned()
+        let advice = if refused.iter().all(|(_, failed)| failed.is_temporary()) {
+            "it wants them to be tried again later, as greylisting does: wait some minutes, or give a longer --retry-for"
+                .to_owned()
         } else if codes.contains(&530) && config.login.is_none() {
             WANTS_LOGIN.to_owned()
         } else {
             let from = &config.from.address;
             format!("check these addresses, and whether this server takes mail for them from `{from}`")
         };
-        let told = |(address, failed): &(Address, Failed)| match failed {
+        let told = |(address, failed): &&(Address, Failed)| match failed {
             Failed::Smtp(error) => format!("`{address}` ({})", said(config, error)),
             _ => format!("`{address}`"),
         };
         Self::Refused {
             server: format!("{}:{}", config.host, config.port),
             refused: refused.iter().map(told).collect::<Vec<_>>().join(", "),
-            addresses: refused.iter().map(|(address, _)| address.clone()).collect(),
             taken,
             all: taken + refused.len(),
             advice,
@@ -151,16 +173,13 @@ fn of_smtp(config: &EmailConfig, step: Step, error: &lettre::transport::smtp::Er
     };
     let said = said(config, error);
     let advice = match (step, code) {
-        (_, 400..=499) => "it wants to be asked again later: wait some minutes".to_owned(),
+        (_, 400..=499) => LATER.to_owned(),
         (Step::Login, _) => {
             "check `email.login`; some services want a password of its own for each app, and have to allow SMTP at all"
                 .to_owned()
         }
         (_, 530 | 538) if config.login.is_none() => WANTS_LOGIN.to_owned(),
-        (Step::Sender, 552) | (Step::Message, 552 | 523) => {
-            "the mail is too large for it: set a smaller `email.max_attachment_size`, or give `--email-attach none`"
-                .to_owned()
-        }
+        (Step::Sender, 552) | (Step::Message, 552 | 523) => SMALLER.to_owned(),
         (Step::Sender, _) => format!("check that `{}` (`email.from`) may send there", config.from.address),
         _ => "look into the server's log, or ask who runs it".to_owned(),
     };

@@ -1,22 +1,21 @@
-//! Mail by SMTP (RFC 5321): one connection, one mail, and errors that say what to do.
+//! Mail by SMTP (RFC 5321): tried until it is sent or refused for good, and errors that say what to do.
 
 mod error;
 mod lines;
+mod session;
 
 use std::time::Duration;
 
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
-use lettre::transport::smtp::commands::{Mail, Rcpt};
-use lettre::transport::smtp::extension::ClientId;
-use secrecy::ExposeSecret;
+use backon::{BackoffBuilder, ExponentialBuilder};
 
+use self::error::is_temporary;
 pub use self::error::{EmailError, Step};
-use self::lines::Lines;
-use crate::config::{Address, EmailConfig, SmtpSecurity};
+use self::session::Session;
+use crate::clock::Clock;
+use crate::config::{Address, EmailConfig};
 
-/// A server may look at a mail for a while before it says that it has it (RFC 5321, 4.5.3.2.6, allows 10 minutes).
-const OF_THE_WHOLE: u32 = 10;
+/// First and longest rest between two tries.
+const RETRY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
 
 /// A mail, ready to be sent.
 #[derive(Debug, Clone)]
@@ -27,15 +26,79 @@ pub struct Mailing {
     pub message: Vec<u8>,
 }
 
+/// What is said while it goes on.
+#[derive(Debug)]
+pub enum News<'a> {
+    /// These do not have it now, and all others do.
+    Missing(&'a [Address]),
+    /// It is tried again for those.
+    Retries {
+        /// Why.
+        error: &'a EmailError,
+        /// When.
+        after: Duration,
+    },
+}
+
 /// Sends a mail; whom the server takes gets it, also where it refuses others.
 ///
+/// What certainly was not delivered is tried again for `retry_for`: where the server is away, or wants to be asked later (4xx), as
+/// greylisting does. What may have been delivered is not.
+///
 /// # Errors
-/// Somebody did not get it.
-pub async fn send(config: &EmailConfig, mailing: &Mailing) -> Result<(), EmailError> {
-    let mut connection = open(config).await?;
-    let sent = deliver(config, &mut connection, mailing).await;
-    close(config, connection).await;
-    sent
+/// Somebody did not get it: those of the last [`News::Missing`], or all where there was none.
+pub async fn send(
+    config: &EmailConfig,
+    mailing: &Mailing,
+    retry_for: Duration,
+    say: &(dyn Fn(News<'_>) + Sync),
+) -> Result<(), EmailError> {
+    let clock = Clock::new();
+    let backoff = ExponentialBuilder::new().with_min_delay(RETRY.0).with_max_delay(RETRY.1).without_max_times();
+    let mut delays = backoff.build();
+    let all = mailing.recipients.len();
+    // Those that are asked for, and those that the server does not take: until later, and at all.
+    let mut open = mailing.recipients.clone();
+    let (mut later, mut never) = (Vec::new(), Vec::<(Address, Failed)>::new());
+    loop {
+        let (tried, session) = match Session::open(config).await {
+            Ok(mut session) => (session.deliver(config, &open, &mailing.message).await, Some(session)),
+            Err(failed) => (Err(failed), None),
+        };
+        let is_answered = tried.is_ok();
+        let (is_over, error) = match tried {
+            Ok(refused) => {
+                let (now_later, now_never) = refused.into_iter().partition(|(_, failed)| failed.is_temporary());
+                later = now_later;
+                never.extend::<Vec<_>>(now_never);
+                open = later.iter().map(|(address, _)| address.clone()).collect();
+                (open.is_empty(), None)
+            }
+            Err((step, failed)) => (!is_temporary(step, &failed), Some(EmailError::new(config, step, &failed))),
+        };
+        let missing: Vec<Address> = never.iter().map(|(address, _)| address).chain(&open).cloned().collect();
+        say(News::Missing(&missing));
+        if let Some(session) = session.filter(|_| is_answered) {
+            session.close().await;
+        }
+        let refused: Vec<&(Address, Failed)> = never.iter().chain(&later).collect();
+        let error = match error {
+            // Whom it has refused before is told rather than that it is away now.
+            Some(EmailError::NotSent { .. }) | None if !refused.is_empty() => {
+                EmailError::refused(config, &refused, all - missing.len())
+            }
+            Some(error) => error,
+            None => return Ok(()),
+        };
+        let left = retry_for.saturating_sub(clock.elapsed());
+        if is_over || left.is_zero() {
+            return Err(error);
+        }
+        // The last try is at the end of the time that was given.
+        let after = delays.next().unwrap_or(RETRY.1).min(left);
+        say(News::Retries { error: &error, after });
+        tokio::time::sleep(after).await;
+    }
 }
 
 /// Does all that comes before a mail: connects, encrypts, logs in.
@@ -43,80 +106,9 @@ pub async fn send(config: &EmailConfig, mailing: &Mailing) -> Result<(), EmailEr
 /// # Errors
 /// One of them is not possible.
 pub async fn probe(config: &EmailConfig) -> Result<(), EmailError> {
-    let connection = open(config).await?;
-    close(config, connection).await;
+    let session = Session::open(config).await.map_err(|(step, failed)| EmailError::new(config, step, &failed))?;
+    session.close().await;
     Ok(())
-}
-
-/// What the server says at the end changes nothing.
-async fn close(config: &EmailConfig, mut connection: AsyncSmtpConnection) {
-    let _ = tokio::time::timeout(config.timeout, connection.quit()).await;
-}
-
-async fn open(config: &EmailConfig) -> Result<AsyncSmtpConnection, EmailError> {
-    let about = |step| move |error: Failed| EmailError::new(config, step, error);
-    let tls = || tls_parameters(config).map_err(Failed::Smtp);
-    let hello = ClientId::default();
-    let server = (config.host.as_str(), config.port);
-    let mut connection = if config.security == SmtpSecurity::Tls {
-        let tls = tls().map_err(about(Step::Connect))?;
-        let connecting = AsyncSmtpConnection::connect_tokio1(server, Some(config.timeout), &hello, Some(tls), None);
-        within(config.timeout, connecting).await.map_err(about(Step::Connect))?
-    } else {
-        let connecting = async {
-            let stream = Lines::connect(server).await.map_err(Failed::Unreachable)?;
-            let greeted = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await;
-            greeted.map_err(Failed::Smtp)
-        };
-        let late = |_| Err(Failed::Late(config.timeout));
-        let connected = tokio::time::timeout(config.timeout, connecting).await.unwrap_or_else(late);
-        connected.map_err(about(Step::Connect))?
-    };
-    if config.security == SmtpSecurity::StartTls {
-        if !connection.can_starttls() {
-            return Err(EmailError::new(config, Step::StartTls, Failed::NotOffered));
-        }
-        let encrypting = connection.starttls(tls().map_err(about(Step::StartTls))?, &hello);
-        within(config.timeout, encrypting).await.map_err(about(Step::StartTls))?;
-    }
-    if let Some(login) = &config.login {
-        let (username, password) = (login.username.value(), login.password.value());
-        let credentials = Credentials::new(username.expose_secret().to_owned(), password.expose_secret().to_owned());
-        let entering = connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials);
-        within(config.timeout, entering).await.map_err(about(Step::Login))?;
-    }
-    Ok(connection)
-}
-
-async fn deliver(
-    config: &EmailConfig,
-    connection: &mut AsyncSmtpConnection,
-    mailing: &Mailing,
-) -> Result<(), EmailError> {
-    let about = |step| move |error: Failed| EmailError::new(config, step, error);
-    let address = |address: &Address| address.as_str().parse::<lettre::Address>().map_err(|_| Failed::NotAnAddress);
-    let from = address(&config.from.address).map_err(about(Step::Sender))?;
-    let sender = connection.command(Mail::new(Some(from), Vec::new()));
-    within(config.timeout, sender).await.map_err(about(Step::Sender))?;
-    let mut refused = Vec::new();
-    for recipient in &mailing.recipients {
-        let to = address(recipient).map_err(about(Step::Recipient))?;
-        match within(config.timeout, connection.command(Rcpt::new(to, Vec::new()))).await {
-            Ok(_) => {}
-            Err(Failed::Smtp(error)) if error.status().is_some() => {
-                refused.push((recipient.clone(), Failed::Smtp(error)));
-            }
-            Err(error) => return Err(EmailError::new(config, Step::Recipient, error)),
-        }
-    }
-    let taken = mailing.recipients.len() - refused.len();
-    if taken > 0 {
-        let data = connection.command(lettre::transport::smtp::commands::Data);
-        within(config.timeout, data).await.map_err(about(Step::Data))?;
-        let message = connection.message(&mailing.message);
-        within(config.timeout * OF_THE_WHOLE, message).await.map_err(about(Step::Message))?;
-    }
-    if refused.is_empty() { Ok(()) } else { Err(EmailError::refused(config, &refused, taken)) }
 }
 
 /// Why a step was not taken.
@@ -125,10 +117,17 @@ pub(crate) enum Failed {
     Smtp(lettre::transport::smtp::Error),
     /// No connection.
     Unreachable(std::io::Error),
+    /// A connection to another machine, where none is to be encrypted.
+    NotLoopback(std::net::IpAddr),
     /// No answer in time.
     Late(Duration),
     /// No STARTTLS.
     NotOffered,
+    /// The server says how large a mail may be, and this one is larger.
+    TooLarge {
+        size: u64,
+        max: u64,
+    },
     /// The library is stricter than we are.
     NotAnAddress,
 }
@@ -138,25 +137,12 @@ impl Failed {
     fn code(&self) -> Option<u16> {
         match self {
             Self::Smtp(error) => error.status().map(u16::from),
-            Self::Unreachable(_) | Self::Late(_) | Self::NotOffered | Self::NotAnAddress => None,
+            _ => None,
         }
     }
-}
 
-async fn within<T>(
-    time: Duration,
-    doing: impl Future<Output = Result<T, lettre::transport::smtp::Error>>,
-) -> Result<T, Failed> {
-    match tokio::time::timeout(time, doing).await {
-        Ok(done) => done.map_err(Failed::Smtp),
-        Err(_) => Err(Failed::Late(time)),
+    /// Whether the server wants to be asked again.
+    fn is_temporary(&self) -> bool {
+        self.code().is_some_and(|code| (400..=499).contains(&code))
     }
-}
-
-fn tls_parameters(config: &EmailConfig) -> Result<TlsParameters, lettre::transport::smtp::Error> {
-    let mut tls = TlsParameters::builder(config.host.clone());
-    for der in config.ca.iter().flat_map(|ca| ca.certificates.iter()) {
-        tls = tls.add_root_certificate(Certificate::from_der(der.clone())?);
-    }
-    tls.build_rustls()
 }

@@ -70,7 +70,7 @@ def part(found):
     readers = {"application/x-ndjson": of_events, "text/csv": of_csv}
     kind = found.get_content_type()
     return {
-        "counts": readers[kind](body.decode()) if kind in readers else None,
+        "counts": readers[kind](body.decode("utf-8-sig")) if kind in readers else None,
         "markup": markup(body.decode()) if kind == "text/html" else None,
         "type": found.get_content_type(),
         "charset": found.get_content_charset(),
@@ -102,7 +102,8 @@ class Handler:
         self.args = args
 
     async def handle_RCPT(self, server, session, envelope, address, options):
-        if address in self.args.defer:
+        if address in self.args.defer and self.args.defer_times != 0:
+            self.args.defer_times -= 1
             return "451 4.7.1 <%s>: greylisted, please try again in 5 minutes" % address
         if address in self.args.refuse:
             return "550 5.1.1 <%s>: no such mailbox here" % address
@@ -113,10 +114,18 @@ class Handler:
         if self.args.hang_up:
             server.transport.abort()
             return "250 nobody hears this"
-        if self.args.answer:
+        if self.args.answer and self.args.answer_times != 0:
+            self.args.answer_times -= 1
             return self.args.answer
         print(json.dumps(mail(envelope)), flush=True)
         return "250 Message accepted"
+
+
+class NoGoodBye(SMTP):
+    """It has the mail, and does not answer to QUIT."""
+
+    async def smtp_QUIT(self, arg):
+        await asyncio.sleep(3600)
 
 
 async def main():
@@ -129,7 +138,11 @@ async def main():
     parser.add_argument("--refuse", action="append", default=[])
     parser.add_argument("--defer", action="append", default=[])
     parser.add_argument("--answer", help="to every mail, which is not kept")
+    parser.add_argument("--defer-times", type=int, default=-1, help="how often, all in all")
+    parser.add_argument("--answer-times", type=int, default=-1, help="to so many alone")
+    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--hang-up", action="store_true", help="when the mail is there, without an answer")
+    parser.add_argument("--silent-quit", action="store_true", help="no answer to QUIT")
     parser.add_argument("--max-size", type=int, default=33554432)
     args = parser.parse_args()
     tls = None
@@ -145,7 +158,7 @@ async def main():
         return AuthResult(success=False, handled=False, message="535 5.7.8 no such login%s" % told)
 
     def server():
-        return SMTP(
+        return (NoGoodBye if args.silent_quit else SMTP)(
             Handler(args),
             hostname="mail.test",
             data_size_limit=args.max_size,
@@ -158,7 +171,7 @@ async def main():
             loop=asyncio.get_running_loop(),
         )
 
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", args.port))
     port = listener.getsockname()[1]
     await asyncio.get_running_loop().create_server(
         server, sock=listener, ssl=tls if args.security == "tls" else None

@@ -14,6 +14,18 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end -}}
 
+{{/* What the option says. */}}
+{{- define "okta-kafka-source.optionValue" -}}
+{{- $option := index . 1 -}}
+{{- $is := false -}}
+{{- range index . 0 -}}
+{{- if $is -}}{{- . -}}{{- $is = false -}}
+{{- else if eq . $option -}}{{- $is = true -}}
+{{- else -}}{{- if hasPrefix (printf "%s=" $option) . -}}{{- trimPrefix (printf "%s=" $option) . -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "okta-kafka-source.checkCronJobs" -}}
 {{- $root := . -}}
 {{- $names := list -}}
@@ -37,6 +49,18 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $topic := include "okta-kafka-source.hasOption" (list $job.args "--to-topic") -}}
 {{- if and $email (not $root.Values.config.email) -}}
 {{- fail (printf "%s.args: --email needs a mail server: set config.email" $path) -}}
+{{- end -}}
+{{- if $file -}}
+{{- $to := include "okta-kafka-source.optionValue" (list $job.args "--to-file") -}}
+{{- $ours := hasPrefix "/results/" $to -}}
+{{- $kept := $ours -}}
+{{- range $root.Values.extraVolumeMounts -}}{{- if hasPrefix (printf "%s/" (trimSuffix "/" .mountPath)) $to -}}{{- $kept = true -}}{{- end -}}{{- end -}}
+{{- if not $kept -}}
+{{- fail (printf "%s.args: `%s` can't be written, as the image's file system is read-only: write --to-file /results/…, or a path below one of extraVolumeMounts" $path $to) -}}
+{{- end -}}
+{{- if and $ours (not $job.volume) (not (or $email $topic)) -}}
+{{- fail (printf "%s.args: `%s` would go with its Pod: set volume, as {persistentVolumeClaim: {claimName: okta-results}}" $path $to) -}}
+{{- end -}}
 {{- end -}}
 {{- $printed := include "okta-kafka-source.hasOption" (list $job.args "--output") -}}
 {{- range $job.args -}}{{- if regexMatch "^-[a-z]*o" . -}}{{- $printed = "yes" -}}{{- end -}}{{- end -}}

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use super::progress::Progress;
 use super::request::usage;
 use crate::config::{Config, ConnectorConfig};
-use crate::demo::style::Style;
+use crate::demo::style::{self, Style};
 use crate::okta::ad_hoc::AdHocQuery;
 use crate::query::email::Attach;
 use crate::query::error::QueryError;
@@ -79,8 +79,9 @@ impl AnswerArgs {
             None => {
                 let is_terminal = stdout().is_terminal();
                 let written = progress.beside(is_terminal, Box::new(Written::new(stdout(), self.format(is_terminal))));
-                // A topic is to have all of it, whoever reads along.
-                vec![if self.to_topic.is_some() { Box::new(WhileRead::new(written)) } else { written }]
+                // A topic and a mail are to have all of it, whoever reads along.
+                let is_whole = self.to_topic.is_some() || self.mailed.is_some();
+                vec![if is_whole { Box::new(WhileRead::new(written)) } else { written }]
             }
         })
     }
@@ -126,6 +127,22 @@ impl AnswerArgs {
             dead_letters => format!("{} of them published", result.events.saturating_sub(dead_letters)),
         };
         let topic = self.to_topic.as_ref().map(|topic| format!(", {published} to `{topic}`"));
+        [topic, file].into_iter().flatten().collect()
+    }
+
+    /// The same for whoever gets an e-mail about it, a sentence each.
+    pub fn also(&self, result: &QueryResult) -> Vec<String> {
+        let count = |number: u64| style::count(usize::try_from(number).unwrap_or(usize::MAX));
+        let topic = self.to_topic.as_ref().map(|topic| match result.dead_letters {
+            0 => format!("All of it was also published to `{topic}`."),
+            dead_letters => format!(
+                "{} of {} were also published to `{topic}`; {} are dead letters, which are not in it.",
+                count(result.events.saturating_sub(dead_letters)),
+                count(result.events),
+                count(dead_letters)
+            ),
+        });
+        let file = self.to_file.as_ref().map(|path| format!("All of it was also written to `{}`.", path.display()));
         [topic, file].into_iter().flatten().collect()
     }
 

@@ -15,19 +15,25 @@ const CHANGED: [&str; 4] = ["--since", "--until", "--max-events", "--max-pages"]
 /// Says how far it came, and what to run to get the rest.
 pub fn tell(result: &QueryResult, args: &RequestArgs) -> std::io::Result<()> {
     let command = command(std::env::args_os(), result, args);
-    let [events, pages] = [(result.events, "event"), (result.pages, "page")].map(|(count, what)| {
-        let number = style::count(usize::try_from(count).unwrap_or(usize::MAX));
-        format!("{number} {what}{}", if count == 1 { "" } else { "s" })
-    });
+    let counted = counted(result);
     // All of it is asked again where nothing came.
     if result.pages == 0 {
         return Ok(());
     }
-    let counted = if args.max_events.is_some() { ", and count for --max-events" } else { "" };
+    let bounded = if args.max_events.is_some() { ", and count for --max-events" } else { "" };
     writeln!(
         stderr(),
-        "ended early, after {events} in {pages}; to go on (events of the last millisecond come again{counted}):\n  {command}"
+        "ended early, after {counted}; to go on (events of the last millisecond come again{bounded}):\n  {command}"
     )
+}
+
+/// `1,234 events in 13 pages`.
+pub fn counted(result: &QueryResult) -> String {
+    let [events, pages] = [(result.events, "event"), (result.pages, "page")].map(|(count, what)| {
+        let number = style::count(usize::try_from(count).unwrap_or(usize::MAX));
+        format!("{number} {what}{}", if count == 1 { "" } else { "s" })
+    });
+    format!("{events} in {pages}")
 }
 
 /// The command line with the times that are left: those of the last result on.

@@ -78,7 +78,12 @@ impl Digest {
         };
         let collected = Arc::new(Mutex::new(Collected::default()));
         if let Some(format) = &mut format {
-            format.begin(None, &mut lock(&collected).attachment);
+            let attachment = &mut lock(&collected).attachment;
+            if attach == Attach::Csv {
+                // Without it Excel reads a file that is opened from a mail in the code page of its country.
+                attachment.extend_from_slice("\u{feff}".as_bytes());
+            }
+            format.begin(None, attachment);
         }
         let digest =
             Self { collected: Arc::clone(&collected), rows: Rows::new(), format, max_attachment, is_full: false };

@@ -1,6 +1,7 @@
 //! The mail itself: RFC 5322 and MIME.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::SystemTime;
 
@@ -44,12 +45,28 @@ pub struct Letter<'a> {
     pub collected: &'a Mutex<Collected>,
     /// What is attached.
     pub attach: Attach,
-    /// Where else the results are, as `, written to …`; may be empty.
-    pub whither: String,
-    /// The command that gets all of the results.
-    pub command: String,
+    /// Where else the results are, a sentence each.
+    pub also: Vec<String>,
+    /// Where all of the results are.
+    pub source: Source<'a>,
     /// The time on it.
     pub now: Timestamp,
+}
+
+/// Where all of the results are to be had.
+pub enum Source<'a> {
+    /// At Okta, by this command.
+    Okta {
+        /// As a shell takes it.
+        command: String,
+    },
+    /// In a file of an earlier query, of which no more is known than what is said of it.
+    File {
+        /// Its name.
+        path: &'a Path,
+        /// Whether the times of the query are known.
+        has_times: bool,
+    },
 }
 
 impl Letter<'_> {
@@ -81,7 +98,7 @@ impl Letter<'_> {
         let both = MultiPart::alternative()
             .singlepart(SinglePart::plain(text::text(&summary)))
             .singlepart(SinglePart::html(html::html(&summary)));
-        let message = if self.attach == Attach::None {
+        let message = if self.attach == Attach::None || collected.events == 0 {
             message.multipart(both)
         } else {
             let (name, kind) = self.attach.file();
@@ -107,18 +124,23 @@ impl Letter<'_> {
 
     fn summary<'s>(&'s self, collected: &'s Collected) -> Summary<'s> {
         let QueryResult { connector, org, request, pages, first, last, ended, .. } = self.result;
+        let (file, has_times) = match self.source {
+            Source::File { path, has_times } => (Some(shown(&path.display().to_string())), has_times),
+            Source::Okta { .. } => (None, true),
+        };
         let mut total = match collected.events {
+            0 if file.is_some() => "No events".to_owned(),
             0 => "No events match".to_owned(),
             // Of a file.
             events if *pages == 0 => counted(events, "event") + ended.note(),
             events => format!("{} in {}{}", counted(events, "event"), counted(*pages, "page"), ended.note()),
         };
-        let mut query = vec![
-            ("Connector", connector.clone()),
-            ("Org", org.clone()),
-            ("Since", format!("{:.0}", request.since)),
-            ("Until", format!("{:.0}", request.until)),
-        ];
+        let mut query = vec![("Connector", connector.clone()), ("Org", org.clone())];
+        query.extend(file.iter().map(|file| ("File", file.clone())));
+        if has_times {
+            query.push(("Since", format!("{:.0}", request.since)));
+            query.push(("Until", format!("{:.0}", request.until)));
+        }
         query.extend(request.filter.as_deref().map(|filter| ("Filter", shown(filter))));
         query.extend(request.q.as_deref().map(|q| ("Keywords", shown(q))));
         query.extend((request.order == Some(SortOrder::Descending)).then(|| ("Order", "newest first".to_owned())));
@@ -147,17 +169,23 @@ impl Letter<'_> {
                 counted(collected.events, "event"),
                 self.config.max_attachment_size
             ));
-        } else if self.attach != Attach::None {
+        } else if self.attach != Attach::None && collected.events > 0 {
             notes.push(format!("All of it is attached, as {name}."));
         }
-        if !self.whither.is_empty() {
-            notes.push(format!("All of it was also{}.", self.whither.replacen(',', "", 1)));
+        notes.extend(self.also.iter().cloned());
+        let wants_all = (is_cut || self.attach == Attach::None) && collected.events > 0;
+        let mut command = None;
+        match &self.source {
+            Source::Okta { command: all } if wants_all => {
+                notes.push("All results, into a file:".to_owned());
+                command = Some(all.as_str());
+            }
+            Source::File { .. } if wants_all => {
+                let file = file.unwrap_or_default();
+                notes.push(format!("All results are in `{file}`, on the machine that sent this."));
+            }
+            _ => {}
         }
-        let wants_command = is_cut || self.attach == Attach::None;
-        if wants_command && collected.events > 0 {
-            notes.push("All results, into a file:".to_owned());
-        }
-        let command = (wants_command && collected.events > 0).then_some(self.command.as_str());
         Summary { query, total, counts: collected.counts(), rows, rows_heading, notes, command }
     }
 }

@@ -6,7 +6,7 @@ mod letter;
 mod text;
 
 pub use digest::{Attach, Collected, Digest};
-pub use letter::{Letter, LetterError};
+pub use letter::{Letter, LetterError, Source};
 
 /// Lines of a table of counts, and of results.
 const MOST: usize = 10;

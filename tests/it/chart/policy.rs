@@ -71,7 +71,7 @@ fn the_policy_lets_out_what_the_configuration_needs() {
         let jobs = jobs
             .iter()
             .enumerate()
-            .map(|(index, args)| json!({"name": format!("job-{index}"), "schedule": "@daily", "args": args}));
+            .map(|(index, args)| json!({"name": format!("job-{index}"), "schedule": "@daily", "args": args, "volume": {"emptyDir": {}}}));
         let jobs = format!("cronJobs={}", Value::from_iter(jobs));
         let text = helm.template(&values, &["--set", "networkPolicy.enabled=true", "--set-json", &jobs]);
         let objects = Objects::parse(&jobs, &text.unwrap_or_else(|complaint| panic!("{jobs}: {complaint}")));

@@ -104,6 +104,14 @@ const WRONG: &[(&str, &[&str])] = &[
         "cronJobs: [{name: a-name-that-is-longer-than-it-can-be, schedule: '@daily', args: [acme, --to-topic, t]}]",
         &["cronJobs[0].name", "52 characters", "set fullnameOverride"],
     ),
+    (
+        "cronJobs: [{name: a, schedule: '@daily', args: [acme, --to-file, /results/x.ndjson]}]",
+        &["cronJobs[0].args: `/results/x.ndjson` would go with its Pod: set volume"],
+    ),
+    (
+        "cronJobs: [{name: a, schedule: '@daily', args: [acme, --to-file=x.ndjson], volume: {hostPath: {path: /x}}}]",
+        &["cronJobs[0].args: `x.ndjson` can't be written", "--to-file /results/"],
+    ),
     ("extraVolumes: [{name: results}]", &["/extraVolumes/0/name"]),
     (
         "{networkPolicy: {enabled: true}, existingSecret: {env: {P: p}}, config: {email: {host: s, from: a@example.com, port: '${env:P}'}}}",

@@ -210,7 +210,8 @@ fn whatever_the_server_does_the_results_are_kept_and_sent_by_the_printed_command
         let file = config(&org, &format!("{email}, port: {port}, from: okta@example.com"));
         let spool = TempDir::with_prefix("spool-").unwrap();
         let (before, path) = (org.request_count(), file.path());
-        let arguments = [&["query", "acme", "-c", utf8(&path), "--email-attach=ndjson"], &TO[..]].concat();
+        let arguments =
+            [&["query", "acme", "-c", utf8(&path), "--email-attach=ndjson", "--retry-for=0s"], &TO[..]].concat();
         let trace = [("TMPDIR", utf8(spool.path())), ("SMTP_PASSWORD", PASSWORD), ("RUST_LOG", "trace")];
         let output = connector::run(&arguments, &trace, WAIT);
         assert_eq!((output.code(), output.stdout.as_str()), (1, ""), "{name}: {output:?}");
@@ -286,6 +287,12 @@ fn a_file_that_is_no_result_is_not_sent() {
         (Some("published,severity\n1,2\n"), "line 1 is not one event: write it with `query … --to-file`"),
         (Some("{\"uuid\":\"1\"}\n{\"uuid\":\n"), "line 2 is not one event"),
         (Some("{\"uuid\":\"1\"},{\"uuid\":\"2\"}\n"), "line 1 is not one event"),
+        // Of `curl`, of `jq -c`, and whatever else is JSON.
+        (Some("[{\"uuid\":\"1\"},{\"uuid\":\"2\"}]\n"), "line 1 is not one event"),
+        (Some("{\"uuid\":\"1\"}\n\"text\"\n"), "line 2 is not one event"),
+        (Some("3\n"), "line 1 is not one event"),
+        (Some("[1,2]\n"), "line 1 is not one event"),
+        (Some("{\"uuid\":\"1\"}\nnull\n"), "line 2 is not one event"),
     ] {
         let path = folder.path().join("results");
         if let Some(content) = content {

@@ -108,6 +108,13 @@ impl MailServer {
     }
 }
 
+impl MailServer {
+    /// Whether there is another mail by now.
+    pub fn has_more(&self) -> bool {
+        self.lines.try_recv().is_ok()
+    }
+}
+
 impl Drop for MailServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
