@@ -46,8 +46,10 @@ pub enum Action {
         from: Timestamp,
         /// From and until when events may be missing, since Okta no longer has them.
         hole: Option<(Timestamp, Timestamp)>,
-        /// What Okta said; empty where it was not asked.
-        message: String,
+        /// What Okta said, where it was asked.
+        said: Option<String>,
+        /// For how long it rests before it asks, since it got no further than the last time.
+        rest: Option<Duration>,
     },
     /// Hand a page to the shard, for the next transaction.
     Publish(PageRecords),

@@ -77,19 +77,25 @@ pub enum Refusal {
         message: String,
     },
     /// Okta no longer knows the position that was asked for.
-    LostCursor {
-        /// What is wrong with it.
-        reason: RecoveryReason,
-        /// What to do about it, where there is to be no recovery.
-        message: String,
-        /// The answer's `Date`.
-        date: Option<Timestamp>,
-    },
+    LostCursor(LostPosition),
     /// No use in asking again soon.
     Fatal {
         /// What to do about it.
         message: String,
     },
+}
+
+/// A position that can't be gone on from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostPosition {
+    /// What is wrong with it.
+    pub reason: RecoveryReason,
+    /// What to do about it, where there is to be no recovery.
+    pub message: String,
+    /// What Okta said, where it was Okta.
+    pub said: Option<String>,
+    /// The answer's `Date`.
+    pub date: Option<Timestamp>,
 }
 
 /// What happened.

@@ -294,7 +294,7 @@ impl Task {
                 actions.push(Action::ReloadCredential);
                 self.ask(actions);
             }
-            Refusal::LostCursor { reason, message, date } => self.on_lost(reason, message, date, now, actions),
+            Refusal::LostCursor(lost) => self.on_lost(lost, now, actions),
             Refusal::Unauthorized { message } | Refusal::Fatal { message } => self.fail(message, now, actions),
         }
     }

@@ -1,10 +1,14 @@
 //! What is said of a recovery, and of old ground.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::runner::Runner;
+use crate::okta::error::told_request_id;
 use crate::source::action::RecoveryReason;
+use crate::telemetry;
 
 impl Runner {
     /// Where old ground begins to matter, and where it ends: then with the count of what was left out.
@@ -26,7 +30,8 @@ impl Runner {
         reason: RecoveryReason,
         from: Timestamp,
         hole: Option<(Timestamp, Timestamp)>,
-        message: &str,
+        said: Option<&str>,
+        rest: Option<Duration>,
     ) {
         self.metrics.recovered(reason);
         let seconds = |time: Timestamp| time.as_duration().as_secs_f64();
@@ -50,10 +55,17 @@ impl Runner {
             ),
             _ => String::new(),
         };
-        let said = if message.is_empty() { String::new() } else { format!(" ({message})") };
+        let said = said.map_or_else(String::new, |said| format!(" ({said})"));
+        let retry_in = rest.map(telemetry::shown).map(tracing::field::debug);
+        let rests = match rest {
+            Some(_) => "; it got no further than the last time, so it rests before it asks",
+            None => "",
+        };
+        // Shown as long as it rests.
+        self.status.set_trouble(&format!("{why}{said}{rests}{}", told_request_id(okta_request_id)));
         warn!(
-            connector = connector.name, org = %connector.org, recovery = reason.as_str(), since = %from, missing_from, missing_until, okta_request_id,
-            "{why}: began again at {from}, the last published event less `recovery_overlap`; what the topic holds already is left out{missing}{said}"
+            connector = connector.name, org = %connector.org, recovery = reason.as_str(), since = %from, missing_from, missing_until, retry_in, okta_request_id,
+            "{why}{said}: began again at {from}; what the topic holds already is left out{missing}{rests}"
         );
     }
 }

@@ -6,7 +6,7 @@ use super::runner::Runner;
 use crate::okta::error::{OktaError, RequestError, Severity, told_request_id};
 use crate::okta::page_url::PageUrl;
 use crate::source::action::RecoveryReason;
-use crate::source::input::Refusal;
+use crate::source::input::{LostPosition, Refusal};
 
 impl Runner {
     /// Counts and remembers what was refused, and gives it in the task's terms. `date` is the answer's.
@@ -34,7 +34,10 @@ impl Runner {
             Severity::Fatal => {
                 let message = error.to_string();
                 match lost(error, asked) {
-                    Some(reason) => Refusal::LostCursor { reason, message, date },
+                    Some(reason) => {
+                        let said = error.okta().map(OktaError::to_string);
+                        Refusal::LostCursor(LostPosition { reason, message, said, date })
+                    }
                     None => Refusal::Fatal { message },
                 }
             }

@@ -407,7 +407,9 @@ impl Runner {
             }
             Action::OverOldGround => self.tell_old_ground(None),
             Action::OldGroundEnds { suppressed } => self.tell_old_ground(Some(suppressed)),
-            Action::Recovered { reason, from, hole, message } => self.tell_recovery(reason, from, hole, &message),
+            Action::Recovered { reason, from, hole, said, rest } => {
+                self.tell_recovery(reason, from, hole, said.as_deref(), rest);
+            }
             Action::LearnAgain { message, delay } => {
                 self.status.set_trouble(&message);
                 let retry_in = telemetry::shown(delay);

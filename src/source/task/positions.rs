@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::{Phase, Task, TaskSettings};
 use crate::config::OnLostCursor;
 use crate::okta::page_url::PageUrl;
 use crate::source::action::{Action, ConnectorState, RecoveryReason};
-use crate::source::input::Now;
+use crate::source::input::{LostPosition, Now};
 use crate::source::known::Identity;
 use crate::source::offset::SourceOffset;
 use crate::source::old_ground::OldGround;
@@ -43,40 +41,29 @@ impl Task {
                 self.ask(actions);
             }
             Ok(Resume::QueryChanged { offset }) => {
-                self.recover(RecoveryReason::QueryChanged, String::new(), &offset, now.wall, now, actions);
+                let reason = RecoveryReason::QueryChanged;
+                let lost = LostPosition { reason, message: String::new(), said: None, date: None };
+                self.recover(lost, &offset, now, actions);
             }
         }
     }
 
     /// Okta no longer knows the position that was asked for.
-    pub(super) fn on_lost(
-        &mut self,
-        reason: RecoveryReason,
-        message: String,
-        date: Option<Timestamp>,
-        now: &Now,
-        actions: &mut Vec<Action>,
-    ) {
+    pub(super) fn on_lost(&mut self, lost: LostPosition, now: &Now, actions: &mut Vec<Action>) {
         let before = self.collected.back().map(|last| &last.offset).or(self.committed.as_ref()).cloned();
         match before {
             // A new position that is refused as well is no lost one: somebody has to look.
             Some(before) if self.settings.on_lost_cursor == OnLostCursor::Recover && !self.recovered => {
-                self.recover(reason, message, &before, date.unwrap_or(now.wall), now, actions);
+                self.recover(lost, &before, now, actions);
             }
-            _ => self.fail(message, now, actions),
+            _ => self.fail(lost.message, now, actions),
         }
     }
 
     /// Goes on at a new position, behind what is collected: durable before it is asked (I7).
-    fn recover(
-        &mut self,
-        reason: RecoveryReason,
-        message: String,
-        before: &SourceOffset,
-        orgs: Timestamp,
-        now: &Now,
-        actions: &mut Vec<Action>,
-    ) {
+    fn recover(&mut self, lost: LostPosition, before: &SourceOffset, now: &Now, actions: &mut Vec<Action>) {
+        let LostPosition { reason, message, said, date } = lost;
+        let orgs = date.unwrap_or(now.wall);
         let TaskSettings { org, query, since, recovery_overlap, .. } = &self.settings;
         let recovery = Recovery::of(before, org, query, *since, *recovery_overlap, orgs);
         if reason != RecoveryReason::QueryChanged && before.checkpoint_url == recovery.url.as_str() {
@@ -95,7 +82,7 @@ impl Task {
         // An org that takes its links back again and again is not asked at full speed for the same pages.
         let rest = self.recovered_from.is_some_and(|before| last <= before).then_some(self.settings.interval);
         self.recovered_from = self.recovered_from.max(Some(last));
-        actions.push(Action::Recovered { reason, from, hole, message });
+        actions.push(Action::Recovered { reason, from, hole, said, rest });
         self.make_durable(url, &offset, rest, ConnectorState::Recovering, actions);
     }
 

@@ -3,6 +3,7 @@
 use super::world::{INTERVAL, World, cursor, settings};
 use crate::config::OnQueryChange;
 use crate::source::action::{ConnectorState, RecoveryReason};
+use crate::source::input::{LostPosition, Refusal};
 use crate::source::task::FAILED_RETRY;
 
 /// An org whose events are a second apart, and a connector that has read `read` pages of them.
@@ -121,11 +122,8 @@ fn a_new_position_that_is_refused_fails() {
     forget(&mut world);
     world.answer();
     world.commit(1);
-    world.refuse(crate::source::input::Refusal::LostCursor {
-        reason: RecoveryReason::SinceTooOld,
-        message: "no".to_owned(),
-        date: None,
-    });
+    let reason = RecoveryReason::SinceTooOld;
+    world.refuse(Refusal::LostCursor(LostPosition { reason, message: "no".to_owned(), said: None, date: None }));
     assert_eq!((world.state, world.recoveries.len()), (ConnectorState::Failed, 1));
     assert!(world.wake.expect("tries again") >= FAILED_RETRY);
 }

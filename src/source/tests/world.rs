@@ -13,7 +13,7 @@ use crate::okta::page;
 use crate::okta::page_url::PageUrl;
 use crate::okta::query::SystemLogQuery;
 use crate::source::action::{Action, ConnectorState, RecoveryReason};
-use crate::source::input::{Input, LearnId, Now, PageAnswer, Refusal, RequestId, Tail};
+use crate::source::input::{Input, LearnId, LostPosition, Now, PageAnswer, Refusal, RequestId, Tail};
 use crate::source::known::{Identity, KnownBuilder};
 use crate::source::offset::SourceOffset;
 use crate::source::record::{Element, PageRecords, SourceRecord};
@@ -326,11 +326,12 @@ impl World {
         let (position, generation) = cursor(url.as_str());
         self.caught_up = false;
         if generation < self.generation {
-            let refusal = Refusal::LostCursor {
+            let refusal = Refusal::LostCursor(LostPosition {
                 reason: RecoveryReason::CursorRefused,
                 message: "what cursor?".to_owned(),
+                said: None,
                 date: Some(self.wall()),
-            };
+            });
             return self.give(Input::Refused { request, refusal });
         }
         let since = url.since().map_or(i64::MIN, |since| since.duration_since(begin()).as_millis() as i64);
