@@ -106,7 +106,7 @@ fn columns_are_named_where_they_are_meant() {
 fn queries_are_made_for_their_panels() {
     let dashboard = Dashboard::shipped();
     let names = dashboard.variables().iter().map(|variable| text_of(&variable["name"]));
-    let own = ["__rate_interval", "__range"].map(str::to_owned);
+    let own = ["__rate_interval", "__range", "__range_s"].map(str::to_owned);
     let choice = Choice(names.chain(own).map(|name| (name, "x".to_owned())).collect());
     for query in dashboard.queries() {
         let Query { of, ref_id, kind, expr, legend, instant } = query;

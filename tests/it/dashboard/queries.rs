@@ -33,6 +33,7 @@ fn every_query_finds_what_it_asks_for() {
             ("instance", instance),
             ("__rate_interval", "2s".to_owned()),
             ("__range", "60s".to_owned()),
+            ("__range_s", "60".to_owned()),
         ];
         let choice = Choice(chosen.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
         await_none(&connector, || {
