@@ -104,15 +104,15 @@ impl Start<'_> {
         let Self { connector, since, now, ground, .. } = self;
         match resume {
             Resume::Cold { .. } => {
-                let met = ground.met(connector, Some(*since))?;
+                let met = ground.met(connector, Some(*since));
                 Ok(Line::ok(what, format!("none yet: a cold start at {since:.0} (`since`){met}")))
             }
-            Resume::QueryChanged { offset } => self.anew(what, "it is of another `filter` or `q`", &offset),
+            Resume::QueryChanged { offset } => Ok(self.anew(what, "it is of another `filter` or `q`", &offset)),
             Resume::Warm { url, offset } => {
                 if url.since().is_some_and(|since| now.duration_since(since) > ASKED_FOR) {
                     let why = "its link begins more than 180 days ago, which Okta refuses";
                     return match connector.on_lost_cursor {
-                        OnLostCursor::Recover => self.anew(what, why, &offset),
+                        OnLostCursor::Recover => Ok(self.anew(what, why, &offset)),
                         OnLostCursor::Fail => Err(format!(
                             "{why}, and `on_lost_cursor` is `fail`: set it to `recover`, or begin where you choose with `offsets alter --since`"
                         )),
@@ -121,7 +121,7 @@ impl Start<'_> {
                 let met = if offset.allow_duplicates {
                     "; what the topic holds is published again, as `--allow-duplicates` asked".to_owned()
                 } else if resume::is_old_ground(&offset, false) {
-                    ground.met(connector, alteration::position(Some(&url), offset.published.as_deref()))?
+                    ground.met(connector, alteration::position(Some(&url), offset.published.as_deref()))
                 } else {
                     String::new()
                 };
@@ -131,19 +131,19 @@ impl Start<'_> {
     }
 
     /// A new position in the place of one that is of no use.
-    fn anew(&self, what: &str, why: &str, offset: &SourceOffset) -> Result<Line, String> {
+    fn anew(&self, what: &str, why: &str, offset: &SourceOffset) -> Line {
         let Self { connector, query, since, now, ground } = self;
         let Recovery { from, hole, .. } =
             Recovery::of(offset, &connector.org, query, *since, connector.recovery_overlap, *now);
-        let met = ground.met(connector, Some(from))?;
+        let met = ground.met(connector, Some(from));
         let text = format!("{why}: begins again at {from:.0}, the last published event less `recovery_overlap`{met}");
-        Ok(match hole {
+        match hole {
             None => Line::ok(what, text),
             Some((from, until)) => Line::warn(
                 what,
                 format!("{text}; events from {from:.0} to {until:.0} may be missing, as Okta keeps 90 days"),
             ),
-        })
+        }
     }
 }
 

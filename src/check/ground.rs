@@ -1,12 +1,11 @@
-//! What a start over old ground would read before its first page: how much of it there is, and whether it may.
+//! What a start over old ground would read before its first page, and how much of it there is. Whether it may, the topic's own
+//! line says.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::permission::{Missing, Resource};
 use crate::config::{Config, ConnectorConfig};
-use crate::kafka::authorized_operations::{Allowed, Operation};
 use crate::kafka::topic_clients::TopicClients;
 use crate::kafka::topic_reading::TopicReading;
 
@@ -16,31 +15,20 @@ pub struct Ground<'a> {
     pub config: &'a Config,
     /// Partitions of each topic that may be seen.
     pub there: &'a BTreeMap<String, usize>,
-    /// What may be done with them, as far as the broker says.
-    pub allowed: &'a Allowed,
 }
 
 impl Ground<'_> {
     /// What a start of this connector from that time on meets in its topic, as the end of a sentence; empty where it meets nothing.
-    /// Without a time it is not known where it starts. An error is what keeps it from starting. Blocks for some seconds at most.
-    pub fn met(&self, connector: &ConnectorConfig, from: Option<Timestamp>) -> Result<String, String> {
+    /// Without a time it is not known where it starts. Blocks for some seconds at most.
+    pub fn met(&self, connector: &ConnectorConfig, from: Option<Timestamp>) -> String {
         let topic = connector.topic.name.as_str();
-        let Some(held) = self.held(topic, from) else { return Ok(String::new()) };
-        if self.allowed.get(topic).is_some_and(|allowed| !allowed.contains(&Operation::Read)) {
-            let missing = Missing {
-                bootstrap: self.config.kafka.bootstrap_servers(),
-                operations: &[Operation::Read],
-                resource: Resource::Topic(topic),
-            };
-            return Err(format!("what `{topic}` holds of this org is to be left out, and {missing}"));
-        }
-        Ok(match held {
-            Some(0) => String::new(),
-            Some(held) => format!(
+        match self.held(topic, from) {
+            None | Some(Some(0)) => String::new(),
+            Some(Some(held)) => format!(
                 "; over old ground: `{topic}` has up to {held} records from then on, and those of this org are left out"
             ),
-            None => format!("; over old ground: what `{topic}` has of this org is left out"),
-        })
+            Some(None) => format!("; over old ground: what `{topic}` has of this org is left out"),
+        }
     }
 
     /// At most so many records from that time on; none where the topic holds nothing at all. The inner one is none where that is

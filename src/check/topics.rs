@@ -50,7 +50,7 @@ pub fn check(config: &Config, topics: &Topics, say: &mut dyn FnMut(Line)) {
     let offsets = look.offsets();
     let is_readable = look.there.contains_key(&config.offsets.topic) && !offsets.iter().any(Line::is_failure);
     offsets.into_iter().for_each(&mut *say);
-    let ground = Ground { config, there: &look.there, allowed: &look.allowed };
+    let ground = Ground { config, there: &look.there };
     let starts = if is_readable { checkpoints::check(&ground, say) } else { Starts::default() };
     let format_look = FormatLook::of(config);
     let mut sizes = BTreeMap::new();

@@ -123,8 +123,14 @@ fn what_the_topic_holds_is_not_there_twice_beside_a_running_worker() {
 
     // Back by a day, with no word of consent.
     let asked = ground.org.request_count();
-    let says =
-        ["goes back by", "asked for again", "are suppressed", "keeps 90.0 days", "has deleted is published again"];
+    let says = [
+        "goes back by",
+        "asked for again",
+        "are suppressed",
+        "keeps 90.0 days",
+        "has deleted is published again",
+        "it goes on from there, over old ground",
+    ];
     let after = ground.changed(&["alter", "--since", "1d"], &says);
     assert!(after["suppressUntil"].is_string() && after["uuid"].is_null(), "{after}");
     worker.await_caught_up(&ground.org, "acme", WAIT);
@@ -136,7 +142,13 @@ fn what_the_topic_holds_is_not_there_twice_beside_a_running_worker() {
     ground.go_on(&worker);
 
     // All of it: what was a question, and what scripts say yes to, is none.
-    let says = ["a cold start begins at `since`", "goes back by 30.0 days", "are suppressed", "`--yes` was not needed"];
+    let says = [
+        "a cold start begins at `since`",
+        "goes back by 30.0 days",
+        "are suppressed",
+        "`--yes` was not needed",
+        "it starts cold, at `since`, over old ground",
+    ];
     let after = ground.changed(&["reset", "--yes"], &says);
     assert!(after.is_null(), "{after}");
     let all = (of_a_day + ground.org.event_count()) as f64;
@@ -221,7 +233,13 @@ fn duplicates_are_there_where_they_are_asked_for() {
     let worker = Connector::spawn(&ground.config, &[]);
     worker.await_caught_up(&ground.org, "acme", WAIT);
     let asked = ground.org.request_count();
-    let says = ["goes back by", "published again", "there twice", "as `--allow-duplicates` asks"];
+    let says = [
+        "goes back by",
+        "published again",
+        "there twice",
+        "as `--allow-duplicates` asks",
+        "is published again, this once",
+    ];
     let after = ground.changed(&["alter", "--since", "1d", "--allow-duplicates"], &says);
     assert_eq!((&after["allowDuplicates"], after.get("suppressUntil")), (&json!(true), None), "{after}");
     worker.await_caught_up(&ground.org, "acme", WAIT);

@@ -106,7 +106,8 @@ fn alter(
         change::confirm(&args.change, &Told { effect: effect.told(&ground), may_lose: effect.may_lose() })?;
     }
     change.after = Some(codec::encode_value(&offset));
-    change::carry_out(config, vec![change])
+    let then = change::next_start(Some(&offset), &connector.topic.name);
+    change::carry_out(config, vec![change], &connector.name, &then)
 }
 
 /// What a topic would delete as soon as it is there need not be asked for. A topic that is not there yet, or not shown, is

@@ -15,7 +15,8 @@ use crate::config::Config;
 use crate::kafka::offset_log;
 use crate::kafka::offset_writer::{self, OffsetRecord};
 use crate::kafka::topics::Topics;
-use crate::source::offset::SourcePartition;
+use crate::source::offset::{SourceOffset, SourcePartition};
+use crate::source::resume;
 use crate::worker::offsets_topic;
 
 /// Longest time for one record, tries that were fenced included.
@@ -101,8 +102,25 @@ pub(super) fn confirm(args: &ChangeArgs, Told { effect, may_lose }: &Told) -> an
     Ok(())
 }
 
-/// Writes the changes one by one, each under its shard's transactional id, and prints the record before and after.
-pub(super) fn carry_out(config: &Config, mut changes: Vec<Change<'_>>) -> anyhow::Result<()> {
+/// What the next start does with what is stored now, as a sentence without a full stop: whoever changed it need not look for it.
+pub(super) fn next_start(after: Option<&SourceOffset>, topic: &str) -> String {
+    let when = "a worker that runs it does so within 10 s or so, else the next `run`";
+    let ground = |offset: Option<&SourceOffset>| match offset {
+        Some(offset) if offset.allow_duplicates => {
+            format!("what topic `{topic}` holds already is published again, this once")
+        }
+        Some(offset) if !resume::is_old_ground(offset, false) => "as before".to_owned(),
+        _ => format!("over old ground: what topic `{topic}` holds already is suppressed"),
+    };
+    match after {
+        Some(_) => format!("written: it goes on from there, {}; {when}", ground(after)),
+        None => format!("deleted: it starts cold, at `since`, {}; {when}", ground(None)),
+    }
+}
+
+/// Writes the changes one by one, each under its shard's transactional id, says what comes of it, and prints the record before
+/// and after.
+pub(super) fn carry_out(config: &Config, mut changes: Vec<Change<'_>>, name: &str, then: &str) -> anyhow::Result<()> {
     let topic = &config.offsets.topic;
     for done in 0..changes.len() {
         let change = &mut changes[done];
@@ -128,6 +146,7 @@ pub(super) fn carry_out(config: &Config, mut changes: Vec<Change<'_>>) -> anyhow
             Err(problem) => tracing::warn!("`before` is as it was just before the change: {problem}"),
         }
     }
+    tracing::info!(connector = name, "{then}");
     print(&changes)
 }
 
@@ -156,4 +175,30 @@ fn offsets<'a>(
         }
     }
     Ok(Some(ConnectorOffsets { offsets }).filter(|shown| !shown.offsets.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_said_what_the_next_start_does() {
+        let cold = SourceOffset::cold("https://acme.okta.com/api/v1/logs".to_owned(), "q".to_owned());
+        let own = SourceOffset { uuid: Some("u".to_owned()), ..cold.clone() };
+        let marked = SourceOffset { suppress_until: Some("2026-11-22T00:00:00.000Z".to_owned()), ..own.clone() };
+        let twice = SourceOffset { allow_duplicates: true, ..own.clone() };
+        for (after, says) in [
+            (
+                None,
+                "deleted: it starts cold, at `since`, over old ground: what topic `t` holds already is suppressed; ",
+            ),
+            (Some(cold), "from there, over old ground: what topic `t` holds already is suppressed; "),
+            (Some(marked), "from there, over old ground: what topic `t` holds already is suppressed; "),
+            (Some(own), "written: it goes on from there, as before; "),
+            (Some(twice), "from there, what topic `t` holds already is published again, this once; "),
+        ] {
+            let found = next_start(after.as_ref(), "t");
+            assert!(found.contains(says) && found.ends_with("else the next `run`"), "{found}");
+        }
+    }
 }

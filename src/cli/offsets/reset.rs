@@ -65,7 +65,8 @@ pub(super) fn run(args: &ResetArgs) -> anyhow::Result<()> {
             )));
         }
         change::confirm(&args.change, &told(None, &found))?;
-        return change::carry_out(&config, found.iter().map(tombstone).collect());
+        let then = "deleted: no connector of this file has the name, so none starts by it";
+        return change::carry_out(&config, found.iter().map(tombstone).collect(), name, then);
     };
     if found.is_empty() && !allow_duplicates {
         tracing::info!(connector = name, "no checkpoint is stored: nothing was written");
@@ -106,7 +107,10 @@ pub(super) fn run(args: &ResetArgs) -> anyhow::Result<()> {
             }),
         }
     }
-    change::carry_out(&config, changes)
+    let own = changes.iter().find(|change| change.key == own_key).and_then(|change| change.after.as_deref());
+    let own = own.and_then(|after| codec::decode_value(after).ok());
+    let then = change::next_start(own.as_ref(), &connector.topic.name);
+    change::carry_out(&config, changes, name, &then)
 }
 
 fn tombstone<'a>((key, partition, value, shard): &'a Found<'a>) -> Change<'a> {
