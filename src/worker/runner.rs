@@ -367,6 +367,9 @@ impl Runner {
             Action::ResumedFrom { offset, cold, complete_until } => {
                 let how = if cold { "starts cold at" } else { "resumed from" };
                 info!(connector = connector.name, org = %connector.org, cold, checkpoint = offset.checkpoint_url, "{how}");
+                if offset.allow_duplicates {
+                    info!(connector = connector.name, org = %connector.org, "what the topic holds already is published again, as `--allow-duplicates` asked");
+                }
                 let hole = |text: &Option<String>| {
                     text.as_deref()?.parse::<Timestamp>().ok().map(|time| time.as_duration().as_secs_f64())
                 };

@@ -251,6 +251,8 @@ fn duplicates_are_there_where_they_are_asked_for() {
     ground.must_be_as_expected("altered back by a day, duplicates allowed");
     assert_eq!(suppressed(&worker), 0.0);
     says_nothing_of_old_ground(&worker);
+    let twice = |line: &&str| line.contains("published again, as `--allow-duplicates` asked");
+    assert_eq!(worker.log().lines().filter(twice).count(), 1, "{}", worker.process().tail(40));
     let stored = ground.stored();
     assert_eq!(stored.as_object().unwrap().len(), 5, "the mark is for one start: {stored}");
     worker.stop();

@@ -12,7 +12,7 @@ use super::change::{self, Change, ChangeArgs, Told};
 use crate::clock;
 use crate::config::{Config, ConnectorConfig, Since};
 use crate::kafka::topics::Topics;
-use crate::offsets::codec;
+use crate::offsets::{codec, other_org};
 use crate::okta::page_url::PageUrl;
 use crate::okta::query::SystemLogQuery;
 use crate::source::alteration::{self, Effect, Ground};
@@ -90,6 +90,10 @@ fn alter(
     let key = codec::encode_key(&connector.name, &partition);
     let shard = worker::shard_of(connector, config.offsets.partitions);
     let before = super::read(config, Some(shard))?.fold.get(&key).map(<[u8]>::to_vec);
+    if before.is_none() {
+        // As `run` before a cold start: a name is not of two orgs, by a slip in `org` or otherwise.
+        other_org::judge(&super::read(config, None)?.fold, &connector.name, &partition)?;
+    }
     let stored = before.as_deref().and_then(|before| codec::decode_value(before).ok());
     let allow_duplicates = args.change.allow_duplicates;
     let mut change = Change { shard, key: &key, partition: &partition, before, after: None };
