@@ -111,6 +111,9 @@ pub async fn all<E>(
 
 /// Everything but a mail. `run` sends none: what is wrong here does not hold it up.
 async fn email(config: &EmailConfig) -> Line {
+    if !config.unready.is_empty() {
+        return Line::warn(EMAIL, format!("the mail server was not asked: {}", config.unready.join("; ")));
+    }
     match crate::email::probe(config).await {
         Ok(()) => {
             let security = match config.security {

@@ -4,9 +4,12 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::interpolation::Template;
 use super::okta_http::read_ca;
+use super::problem::Problem;
 use super::secret::{self, Secret};
 use super::section::{Context, Field, Section};
+use super::yaml::Value;
 use super::{keys, time};
 use crate::okta::proxy::CaFile;
 
@@ -44,6 +47,8 @@ pub struct EmailConfig {
     pub max_attachment_size: u64,
     /// How long the server may take for each answer; default 30 s.
     pub timeout: Duration,
+    /// Secrets and files that are not there, by key: no mail can be sent without them, and everything else can be done.
+    pub unready: Vec<String>,
 }
 
 /// How the connection to a mail server is encrypted.
@@ -222,12 +227,16 @@ pub(super) fn read(context: &mut Context<'_>, file: &Section<'_>) -> Option<Opti
         let port = context.integer(field, 1..=65_535, "a port: write `587`, or another one of 1 to 65535")?;
         Some(u16::try_from(port).ok())
     });
-    let login = section.get("login").map_or(Some(None), |field| read_login(context, field).map(Some));
+    let mut unready = Vec::new();
+    let login = section.get("login").map_or(Some(None), |field| read_login(context, field, &mut unready));
     let subject = match section.get("subject") {
         Some(field) => read_by(context, field, Subject::parse),
         None => Some(Subject(DEFAULT_SUBJECT.to_owned())),
     };
-    let ca = section.get("ca_file").map_or(Some(None), |field| read_ca(context, field));
+    let ca = section.get("ca_file").map_or(Some(None), |field| {
+        let read = for_a_mail(context, field, &mut unready, read_ca);
+        read.map(Option::flatten)
+    });
     let size =
         section.get("max_attachment_size").map_or(Some(DEFAULT_ATTACHMENT), |field| read_by(context, field, size));
     let timeout = section.get("timeout").map_or(Some(DEFAULT_TIMEOUT), |field| read_by(context, field, timeout));
@@ -259,6 +268,7 @@ pub(super) fn read(context: &mut Context<'_>, file: &Section<'_>) -> Option<Opti
         ca: ca?,
         max_attachment_size: size?,
         timeout: timeout?,
+        unready,
     }))
 }
 
@@ -339,15 +349,44 @@ fn timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn read_login(context: &mut Context<'_>, field: &Field<'_>) -> Option<EmailLogin> {
+/// Reads what only a mail needs. Where it is written as it should be, and is not there, that stops no other command: `Some(None)`, and a
+/// warning.
+fn for_a_mail<T>(
+    context: &mut Context<'_>,
+    field: &Field<'_>,
+    unready: &mut Vec<String>,
+    read: impl Fn(&mut Context<'_>, &Field<'_>) -> Option<T>,
+) -> Option<Option<T>> {
+    let is_placed = match &field.node.value {
+        Value::Scalar(written) => Template::is_well_formed(written),
+        _ => false,
+    };
+    if !is_placed {
+        return read(context, field).map(Some);
+    }
+    let mut trial = context.rehearsal();
+    let read = read(&mut trial, field);
+    let (problems, warnings) = trial.findings();
+    for Problem { path, line, message } in warnings {
+        context.warning(&path, line, message);
+    }
+    for Problem { path, line, message } in problems {
+        context.warning(&path, line, format!("{message}; until then no e-mail can be sent"));
+        unready.push(format!("`{path}`: {message}"));
+    }
+    Some(read)
+}
+
+/// `Some(None)` where it is not there, and noted.
+fn read_login(context: &mut Context<'_>, field: &Field<'_>, unready: &mut Vec<String>) -> Option<Option<EmailLogin>> {
     let mut section = context.section(field)?;
     section.check_keys(context, keys::EMAIL_LOGIN);
     let mut part = |key, is_secret| match section.get(key) {
-        Some(field) => read_secret(context, field, is_secret),
+        Some(field) => for_a_mail(context, field, unready, |context, field| read_secret(context, field, is_secret)),
         None => missing(context, &section, key, "write `login: {username: …, password: \"${env:SMTP_PASSWORD}\"}`"),
     };
     let (username, password) = (part("username", false), part("password", true));
-    Some(EmailLogin { username: username?, password: password? })
+    Some(username?.zip(password?).map(|(username, password)| EmailLogin { username, password }))
 }
 
 fn read_secret(context: &mut Context<'_>, field: &Field<'_>, is_secret: bool) -> Option<Secret> {

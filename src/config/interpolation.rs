@@ -110,6 +110,13 @@ impl Template {
         if errors.is_empty() { Ok(Self { parts }) } else { Err(errors) }
     }
 
+    /// Whether every placeholder is one, whatever it is to have as its value.
+    pub fn is_well_formed(text: &str) -> bool {
+        let is_syntax =
+            |error: &InterpolationError| matches!(error, InterpolationError::Unclosed | InterpolationError::Unknown);
+        Self::parse(text, &|_| None).err().is_none_or(|errors| !errors.iter().any(is_syntax))
+    }
+
     /// A value that has no placeholders.
     pub fn literal(text: SecretString) -> Self {
         Self { parts: vec![Part::Literal(text)] }

@@ -30,6 +30,12 @@ def silent(connection, _):
     connection.recv(1)
 
 
+def endless(connection, _):
+    """A greeting that never ends."""
+    while True:
+        connection.sendall(b"2" * 65536)
+
+
 def no_data(connection, _):
     connection.sendall(b"220 mail.test\r\n")
     data(connection.makefile("rb"), connection)
@@ -78,7 +84,7 @@ def serve(listener, how, tls):
 
 def main():
     parser = argparse.ArgumentParser()
-    hows = {"silent": silent, "no-data": no_data, "middle": middle, "inject": inject}
+    hows = {"silent": silent, "endless": endless, "no-data": no_data, "middle": middle, "inject": inject}
     parser.add_argument("how", choices=hows)
     parser.add_argument("--certificate")
     parser.add_argument("--key")

@@ -80,11 +80,12 @@ def part(found):
     }
 
 
-def mail(envelope):
+def mail(envelope, hello):
     raw = envelope.content
     message = email.message_from_bytes(raw, policy=email.policy.default)
     date = message["Date"].datetime if message["Date"] else None
     return {
+        "hello": hello,
         "from": envelope.mail_from,
         "to": envelope.rcpt_tos,
         "headers": [[name, str(value)] for name, value in message.items()],
@@ -117,7 +118,7 @@ class Handler:
         if self.args.answer and self.args.answer_times != 0:
             self.args.answer_times -= 1
             return self.args.answer
-        print(json.dumps(mail(envelope)), flush=True)
+        print(json.dumps(mail(envelope, session.host_name)), flush=True)
         return "250 Message accepted"
 
 

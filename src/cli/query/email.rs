@@ -106,6 +106,9 @@ impl EmailArgs {
                 "--email: the file says no mail server: write `email: {example}` at its top level"
             )));
         };
+        if !config.unready.is_empty() {
+            return Err(usage(format!("--email: {}", config.unready.join("\n"))));
+        }
         let (digest, collected) = Digest::new(self.email_attach, &answer.columns, config.max_attachment_size);
         let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(digest)];
         let missing = Mutex::new(self.email.iter().map(|mailbox| mailbox.address.clone()).collect());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Counts, Summary, cut, more};
+use super::{Counts, Summary, cell as shown, more};
 use crate::query::output::row::{ACTOR, EVENT, HEADER, OUTCOME, SEVERITY, TARGET, TIME};
 
 const CELL: &str = "padding:3px 10px 3px 0;text-align:left;vertical-align:top";
@@ -28,7 +28,7 @@ pub(super) fn html(summary: &Summary<'_>) -> String {
         let _ = writeln!(out, "<h3>By {what}</h3>\n<table>");
         for (name, count) in lines {
             let count = crate::demo::style::count(usize::try_from(*count).unwrap_or(usize::MAX));
-            let name = escaped(&cut(name));
+            let name = escaped(&shown(name));
             let _ = writeln!(out, "<tr><td style=\"{NUMBER}\">{count}</td><td style=\"{CELL}\">{name}</td></tr>");
         }
         if *others > 0 {
@@ -54,7 +54,7 @@ pub(super) fn html(summary: &Summary<'_>) -> String {
                     ACTOR | EVENT | TARGET => format!("{CELL};overflow-wrap:anywhere"),
                     _ => CELL.to_owned(),
                 };
-                let _ = write!(out, "<td style=\"{style}\">{}</td>", escaped(&cut(cell)));
+                let _ = write!(out, "<td style=\"{style}\">{}</td>", escaped(&shown(cell)));
             }
             out.push_str("</tr>\n");
         }

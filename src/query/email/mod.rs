@@ -40,11 +40,24 @@ struct Summary<'a> {
     command: Option<&'a str>,
 }
 
-fn cut(text: &str) -> String {
+/// A text of an event as a mail shows it.
+fn cell(text: &str) -> String {
+    let text = unlinked(text);
     if text.chars().count() <= CELL {
-        return text.to_owned();
+        return text;
     }
     text.chars().take(CELL - 1).chain(std::iter::once('…')).collect()
+}
+
+/// The text without what mail programs make links of, in the way in which security people write it: whoever tries to sign in with an address of the web as their name
+/// is not to have it clicked under the name of whom the readers trust.
+fn unlinked(text: &str) -> String {
+    text.split_inclusive(char::is_whitespace).map(unlinked_word).collect()
+}
+
+fn unlinked_word(word: &str) -> String {
+    let is_address = word.contains('/') || word.to_ascii_lowercase().contains("www.");
+    if is_address { word.replace('.', "[.]").replace("://", "[://]") } else { word.to_owned() }
 }
 
 /// `1,234 events`.
@@ -56,4 +69,25 @@ fn counted(number: u64, what: &str) -> String {
 /// `and 1,234 more actors`.
 fn more(number: usize, what: &str) -> String {
     format!("and {} more {what}{}", crate::demo::style::count(number), if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_a_link() {
+        for (text, expected) in [
+            ("https://evil.example/login", "https[://]evil[.]example/login"),
+            ("see WWW.evil.example, www.x", "see WWW[.]evil[.]example, www[.]x"),
+            ("evil.example/login.php now", "evil[.]example/login[.]php now"),
+            ("john.doe@example.com", "john.doe@example.com"),
+            ("user.session.start", "user.session.start"),
+            ("a://b://c", "a[://]b[://]c"),
+            ("10.1.2.3", "10.1.2.3"),
+            ("", ""),
+        ] {
+            assert_eq!(unlinked(text), expected);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Counts, Summary, cut, more};
+use super::{Counts, Summary, cell as shown, more};
 use crate::query::output::row::HEADER;
 
 /// Nothing of it is longer than a line should be but for the rows.
@@ -21,7 +21,7 @@ pub(super) fn text(summary: &Summary<'_>) -> String {
                 out,
                 "{:>9}  {}",
                 crate::demo::style::count(usize::try_from(*count).unwrap_or(usize::MAX)),
-                cut(name)
+                shown(name)
             );
         }
         if *others > 0 {
@@ -31,7 +31,7 @@ pub(super) fn text(summary: &Summary<'_>) -> String {
     if !summary.rows.is_empty() {
         let _ = writeln!(out, "\n{}\n\n{}", summary.rows_heading, HEADER.join(" | "));
         for row in summary.rows {
-            let _ = writeln!(out, "{}", row.iter().map(|cell| cut(cell)).collect::<Vec<_>>().join(" | "));
+            let _ = writeln!(out, "{}", row.iter().map(|cell| shown(cell)).collect::<Vec<_>>().join(" | "));
         }
     }
     for note in &summary.notes {

@@ -118,6 +118,9 @@ const HOSTILE: &[&str] = &[
     ".\r\nQUIT\r\n",
     "\u{202e}gpj.exe",
     "\u{1b}[31mred\u{0}",
+    "https://evil.example/login",
+    "sign in at WWW.evil.example now",
+    "evil.example/login?x=1",
     "Žofie Müller 日本 🦀",
     "{count} {connector}",
 ];
@@ -163,7 +166,7 @@ fn nothing_of_an_event_is_markup_a_header_a_formula_or_a_command() {
     let expected = ["Auto-Submitted", "Content-Type", "Date", "From", "MIME-Version", "Message-ID", "Subject", "To"];
     assert_eq!(headers, BTreeSet::from(expected));
     assert_eq!(mail.headers.len(), expected.len(), "{:?}", mail.headers);
-    assert_eq!(mail.header("Subject"), "Žluť (14 events): acme");
+    assert_eq!(mail.header("Subject"), "Žluť (17 events): acme");
     assert_eq!(mail.header("From"), "\"Okta, \\\\Fragen ä\" <okta@example.com>");
     // A line that is folded inside of quotes gets a second space.
     let to = mail.header("To").split_whitespace().collect::<Vec<_>>().join(" ");
@@ -181,8 +184,16 @@ fn nothing_of_an_event_is_markup_a_header_a_formula_or_a_command() {
     for hostile in HOSTILE {
         let steers = |c: char| c.is_control() || c == '\u{202e}';
         let shown: String = hostile.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect();
+        let shown = shown.replace("://", "[://]").replace("evil.example/", "evil[.]example/");
+        let shown =
+            shown.replace("]evil.example", "]evil[.]example").replace("WWW.evil.example", "WWW[.]evil[.]example");
         assert!(text.contains(&shown), "{shown:?}: {text}");
         assert!(markup.texts.iter().any(|found| found.trim() == shown.trim()), "{shown:?}: {:?}", markup.texts);
+    }
+    // Nor what a mail program makes a link of: the org's own line aside.
+    for line in text.lines().filter(|line| !line.starts_with("Org ")) {
+        let line = line.replace("[://]", "").to_lowercase();
+        assert!(!["://", "www.", "evil.example/"].iter().any(|linked| line.contains(linked)), "{line}");
     }
     for part in &mail.parts[..2] {
         let steers = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');

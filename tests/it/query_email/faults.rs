@@ -60,7 +60,7 @@ fn whatever_the_server_does_the_results_are_kept_and_sent_by_the_printed_command
     let login = format!("{ca}, login: {{username: okta, password: '${{env:SMTP_PASSWORD}}'}}");
     let both_refused = ["--refuse=gone@example.com", "--refuse=soc@example.com"];
     let both = &["gone@example.com", "soc@example.com"][..];
-    let cases: [Case<'_>; 19] = [
+    let cases: [Case<'_>; 20] = [
         (
             "nobody",
             Server::Nobody,
@@ -73,6 +73,13 @@ fn whatever_the_server_does_the_results_are_kept_and_sent_by_the_printed_command
             Server::Misbehaving(&["silent"]),
             format!("{plain}, timeout: 1s"),
             &["no e-mail was sent", "did not answer within 1s", "`email.timeout`"],
+            both,
+        ),
+        (
+            "endless",
+            Server::Misbehaving(&["endless"]),
+            plain.into(),
+            &["no e-mail was sent", "a line of more than 4096 bytes"],
             both,
         ),
         (
@@ -249,7 +256,7 @@ fn whatever_the_server_does_the_results_are_kept_and_sent_by_the_printed_command
         "query-email-faults",
         "A mail that fails, in part or whole, loses no result, and no message has the password",
         &format!(
-            "{count} mail servers: none, silent, without STARTTLS, with answers put in before TLS, expired, foreign or another's certificate, wrong or missing login, refused and greylisted recipients, hanging up"
+            "{count} mail servers: none, silent, talking without end, without STARTTLS, with answers put in before TLS, expired, foreign or another's certificate, wrong or missing login, refused and greylisted recipients, hanging up"
         ),
         "exit code 1, what to do, all results in a file that only its owner reads; the printed command sends them without asking Okta",
     );

@@ -17,6 +17,8 @@ const WAIT: Duration = Duration::from_secs(30);
 /// What Python's e-mail package makes of a mail.
 #[derive(Debug, Deserialize)]
 pub struct Mail {
+    /// What the client called itself.
+    pub hello: String,
     pub from: String,
     pub to: Vec<String>,
     pub headers: Vec<(String, String)>,
