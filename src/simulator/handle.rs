@@ -20,6 +20,7 @@ use super::lost_cursors::event_cursor;
 use super::oauth::{OauthControl, OauthServer};
 use super::org::{Org, new_token};
 use super::poison::Poison;
+use super::query::Range;
 use super::request_log::RequestRecord;
 use super::server::{Shared, handle};
 use super::store::StoredEvent;
@@ -178,6 +179,12 @@ impl Simulator {
     /// From the next request on, every cursor that was given out before is refused, and those given out later are good.
     pub fn lose_cursors(&self) {
         self.shared.org().lost_cursors.lose();
+    }
+
+    /// Whether a cursor (`after`) was given out before the last loss, so that it is refused.
+    pub fn is_lost(&self, after: &str) -> bool {
+        let mut range = Range::Polling { since: 0, after: Cursor::parse(after) };
+        self.shared.org().lost_cursors.read(&mut range).is_err()
     }
 
     /// How many events lie up to the place of a polling cursor (`after`), whether it is lost or not; `None` where there is no

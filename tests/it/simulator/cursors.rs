@@ -35,6 +35,7 @@ async fn cursors_from_before_a_loss_are_refused_and_later_ones_are_not() {
     for link in [first.next(), again.next()] {
         let after = link.split_once("after=").unwrap().1;
         assert_eq!(simulator.events_up_to(after), Some(10), "{after}");
+        assert_eq!(simulator.is_lost(after), link == first.next(), "{after}");
     }
 }
 

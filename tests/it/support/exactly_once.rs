@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use super::avro;
 use super::org::Org;
-use super::topics::{Isolation, OwnedRecord, read_all};
+use super::topics::{Isolation, OwnedRecord, read_all, topic_exists};
 
 /// The difference between the uuids of an org's events and the keys of a topic's records.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -40,6 +41,16 @@ impl Difference {
     pub fn of_topic(bootstrap: &str, topic: &str, org: &Org) -> Self {
         let records = read_all(bootstrap, topic, Isolation::ReadCommitted);
         Self::between(org.uuids().iter().map(String::as_str), &records)
+    }
+
+    /// Compares what `read_committed` readers of `topic` and its dead letter topic see with all of the org's events, by their
+    /// keys: the uuid, or the hash of the bytes of an event that has none.
+    pub fn of_topic_and_letters(bootstrap: &str, topic: &str, org: &Org) -> Self {
+        let dead_letter_topic = format!("{topic}.dlq");
+        let records = read_all(bootstrap, topic, Isolation::ReadCommitted);
+        let has_letters = topic_exists(bootstrap, &dead_letter_topic);
+        let letters = has_letters.then(|| read_all(bootstrap, &dead_letter_topic, Isolation::ReadCommitted));
+        avro::difference(org, &records, &letters.unwrap_or_default())
     }
 
     /// As [`Difference::of_topic`], and panics where there is any; `when` says in what circumstances.
