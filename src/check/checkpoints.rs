@@ -107,16 +107,22 @@ impl Start<'_> {
                 let met = ground.met(connector, Some(*since));
                 Ok(Line::ok(what, format!("none yet: a cold start at {since:.0} (`since`){met}")))
             }
-            Resume::QueryChanged { offset } => Ok(self.anew(what, "it is of another `filter` or `q`", &offset)),
+            Resume::QueryChanged { offset } => {
+                Ok(self.anew(what, "it is of another `filter` or `q`: the connector", &offset))
+            }
             Resume::Warm { url, offset } => {
                 if url.since().is_some_and(|since| now.duration_since(since) > ASKED_FOR) {
-                    let why = "its link begins more than 180 days ago, which Okta refuses";
-                    return match connector.on_lost_cursor {
-                        OnLostCursor::Recover => Ok(self.anew(what, why, &offset)),
-                        OnLostCursor::Fail => Err(format!(
-                            "{why}, and `on_lost_cursor` is `fail`: set it to `recover`, or begin where you choose with `offsets alter --since`"
-                        )),
-                    };
+                    // Of a `since` Okta's documents say so; of one in a link nobody has seen it.
+                    let why = "its link begins more than 180 days ago; where Okta refuses that, the connector";
+                    return Ok(match connector.on_lost_cursor {
+                        OnLostCursor::Recover => self.anew(what, why, &offset),
+                        OnLostCursor::Fail => Line::warn(
+                            what,
+                            format!(
+                                "{why} fails, as `on_lost_cursor` is `fail`: set it to `recover`, or begin where you choose with `offsets alter --since`"
+                            ),
+                        ),
+                    });
                 }
                 let met = if offset.allow_duplicates {
                     "; what the topic holds is published again, as `--allow-duplicates` asked".to_owned()
@@ -130,13 +136,13 @@ impl Start<'_> {
         }
     }
 
-    /// A new position in the place of one that is of no use.
+    /// A new position in the place of one that is of no use, or may be. `why` ends in who begins again.
     fn anew(&self, what: &str, why: &str, offset: &SourceOffset) -> Line {
         let Self { connector, query, since, now, ground } = self;
         let Recovery { from, hole, .. } =
             Recovery::of(offset, &connector.org, query, *since, connector.recovery_overlap, *now);
         let met = ground.met(connector, Some(from));
-        let text = format!("{why}: begins again at {from:.0}, the last published event less `recovery_overlap`{met}");
+        let text = format!("{why} begins again at {from:.0}, the last published event less `recovery_overlap`{met}");
         match hole {
             None => Line::ok(what, text),
             Some((from, until)) => Line::warn(
