@@ -7,5 +7,6 @@ mod pages;
 mod poison;
 mod recoveries;
 mod rules;
+mod start_up;
 mod told;
 mod world;
