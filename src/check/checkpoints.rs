@@ -17,7 +17,7 @@ use crate::okta::excerpt::excerpt;
 use crate::okta::query::SystemLogQuery;
 use crate::source::alteration;
 use crate::source::offset::{SourceOffset, SourcePartition};
-use crate::source::recovery::Recovery;
+use crate::source::recovery::{Recovery, Time};
 use crate::source::resume::{self, Resume};
 use crate::worker::shard;
 
@@ -140,7 +140,7 @@ impl Start<'_> {
     fn anew(&self, what: &str, why: &str, offset: &SourceOffset) -> Line {
         let Self { connector, query, since, now, ground } = self;
         let Recovery { from, hole, .. } =
-            Recovery::of(offset, &connector.org, query, *since, connector.recovery_overlap, *now);
+            Recovery::of(offset, &connector.org, query, *since, connector.recovery_overlap, Time::Told(*now));
         let met = ground.met(connector, Some(from));
         let text = format!("{why} begins again at {from:.0}, the last published event less `recovery_overlap`{met}");
         match hole {

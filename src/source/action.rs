@@ -51,6 +51,13 @@ pub enum Action {
         /// For how long it rests before it asks, since it got no further than the last time.
         rest: Option<Duration>,
     },
+    /// The first page of a recovery shows that Okta no longer has all that was asked for.
+    Missing {
+        /// Events from then on may be missing.
+        from: Timestamp,
+        /// What Okta keeps begins there.
+        until: Timestamp,
+    },
     /// Hand a page to the shard, for the next transaction.
     Publish(PageRecords),
     /// Come back with [`Input::Woken`](crate::source::input::Input::Woken) at this monotonic time; replaces an earlier one.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::action::{Action, PageKind};
+use super::input::PageAnswer;
 use super::known::{Fingerprint, Identity};
 use super::recent::Recent;
 use super::record::Element;
@@ -31,6 +34,12 @@ pub(super) struct Arrival {
     pub kind: PageKind,
     /// Short, and yet Okta has more: asked on at once.
     pub is_in_backlog: bool,
+    /// When it was answered, by the org's clock where that is known: milliseconds since 1970.
+    pub date: i64,
+    /// The `since` of its URL, before which nothing of it was stored.
+    pub begun: i64,
+    /// What it shows to be missing before it.
+    pub hole: Option<(Timestamp, Timestamp)>,
 }
 
 /// A page whose elements are all judged.
@@ -44,23 +53,22 @@ pub(super) struct Judged {
 }
 
 impl Arrival {
-    /// Of a page of which nothing is known.
-    pub fn new(elements: Vec<Element>, next: PageUrl, bytes: usize, kind: PageKind, is_in_backlog: bool) -> Self {
-        let elements = elements.into_iter().map(|element| (element, Verdict::Open)).collect();
-        Self { elements, next, bytes, kind, is_in_backlog }
+    /// Of a page of which nothing is known. `begun` is the `since` of what was asked, `now` our clock.
+    pub fn new(page: PageAnswer, next: PageUrl, kind: PageKind, begun: Option<Timestamp>, now: Timestamp) -> Self {
+        let elements = page.elements.into_iter().map(|element| (element, Verdict::Open)).collect();
+        let date = page.date.unwrap_or(now).as_millisecond();
+        let begun = begun.map_or(0, Timestamp::as_millisecond);
+        Self { elements, next, bytes: page.bytes, kind, is_in_backlog: false, date, begun, hole: None }
     }
 
-    /// The elements.
-    pub fn elements(&self) -> impl Iterator<Item = &Element> {
-        self.elements.iter().map(|(element, _)| element)
+    /// The elements, with what is known of each.
+    pub fn elements(&self) -> impl Iterator<Item = (&Element, Verdict)> {
+        self.elements.iter().map(|(element, verdict)| (element, *verdict))
     }
 
-    /// The elements of which nothing is known yet.
-    pub fn open(&mut self) -> impl Iterator<Item = (&Element, &mut Verdict)> {
-        self.elements
-            .iter_mut()
-            .filter(|(_, verdict)| *verdict == Verdict::Open)
-            .map(|(element, verdict)| (&*element, verdict))
+    /// The same, to be changed.
+    pub fn elements_to_judge(&mut self) -> impl Iterator<Item = (&Element, &mut Verdict)> {
+        self.elements.iter_mut().map(|(element, verdict)| (&*element, verdict))
     }
 
     /// Leaves out what the topic holds, what one of the last pages has, and the `uuid` that comes twice in this one. The

@@ -52,7 +52,7 @@ fn canonical_uuid(key: &[u8]) -> Option<[u8; 16]> {
 
 /// What a value was, to say that another one differs, and for nothing else: the schema's id of a value in Confluent's wire
 /// format, and 32 bits of the value's hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint {
     schema_id: u32,
     hash: u32,
@@ -95,7 +95,7 @@ struct Entry {
 /// What a topic, with its dead letter topic, holds of one org: all that has its `published` in a window, and all that has none.
 #[derive(Debug, Clone)]
 pub struct Known {
-    /// By identity, each once.
+    /// By identity, and each of its values once.
     entries: Vec<Entry>,
     from: i64,
     until: i64,
@@ -113,10 +113,14 @@ impl Known {
         published.is_none_or(|millis| millis >= self.from && (millis < self.until || self.until == i64::MAX))
     }
 
-    /// The element, where the topic holds it. Says nothing of one that [`Known::covers`] does not cover.
-    pub fn find(&self, identity: &Identity) -> Option<Fingerprint> {
-        let found = self.entries.binary_search_by(|entry| entry.identity.cmp(identity)).ok()?;
-        Some(self.entries[found].fingerprint)
+    /// The element, where the topic holds it: the value that it holds, and where it holds several, as of what was wanted
+    /// twice, `value` if that is among them. Says nothing of one that [`Known::covers`] does not cover.
+    pub fn find(&self, identity: &Identity, value: Fingerprint) -> Option<Fingerprint> {
+        let first = self.entries.partition_point(|entry| entry.identity < *identity);
+        let mut held = self.entries[first..].iter().take_while(|entry| entry.identity == *identity);
+        let first = held.next()?.fingerprint;
+        let same = first == value || held.any(|entry| entry.fingerprint == value);
+        Some(if same { value } else { first })
     }
 
     /// The first `published` behind what it covers; none where it covers all from its begin on.
@@ -129,7 +133,7 @@ impl Known {
         self.entries.is_empty()
     }
 
-    /// How many elements.
+    /// How many elements; one counts once for each of its values.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
@@ -141,6 +145,12 @@ impl Known {
 pub struct TooMany {
     /// How many may be held.
     pub capacity: usize,
+}
+
+/// The time of an element that a topic holds, in milliseconds since 1970, as a window counts it. `now` is when the topic is read:
+/// of the future there is none, so that the element is in every window.
+pub fn credible(published: Option<i64>, now: i64) -> Option<i64> {
+    published.filter(|published| *published <= now)
 }
 
 /// Collects what a topic holds, in the order in which it is read, whatever that is.
@@ -194,8 +204,8 @@ impl KnownBuilder {
 
     /// What was collected.
     pub fn finish(mut self) -> Known {
-        self.entries.sort_unstable_by_key(|entry| entry.identity);
-        self.entries.dedup_by_key(|entry| entry.identity);
+        self.entries.sort_unstable_by_key(|entry| (entry.identity, entry.fingerprint));
+        self.entries.dedup_by_key(|entry| (entry.identity, entry.fingerprint));
         Known { entries: self.entries, from: self.from, until: self.until }
     }
 

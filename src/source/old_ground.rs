@@ -13,6 +13,8 @@ use super::known::Known;
 /// How far before the page's first event a window begins, at first; and how far behind the start's time old ground ends. Our
 /// clock, or the org's, may be off by so much.
 const MARGIN: SignedDuration = SignedDuration::from_mins(10);
+/// So many events in a row that are younger than the start end old ground, as an empty page does.
+const YOUNGER: usize = 20;
 /// The most that late events make of it.
 const WIDEST: SignedDuration = SignedDuration::from_hours(24);
 
@@ -27,6 +29,10 @@ pub(super) struct OldGround {
     known: Option<Arc<Known>>,
     /// Where that was asked to begin.
     asked: Option<i64>,
+    /// The `published` of the last element before the page that is judged: later ones were stored later than that.
+    reached: Option<i64>,
+    /// How many elements in a row were younger than the start, and not there.
+    younger: usize,
     margin: i64,
     /// Something is known to be there, or may be: a restart in between has to know of it.
     is_marked: bool,
@@ -49,7 +55,9 @@ impl OldGround {
             heard: false,
             known: None,
             asked: None,
-            margin: MARGIN.as_millis().try_into().unwrap_or(i64::MAX),
+            reached: None,
+            younger: 0,
+            margin: millis(MARGIN),
             is_marked: stored.is_some(),
             is_told: false,
             suppressed: 0,
@@ -64,24 +72,28 @@ impl OldGround {
         }
     }
 
-    /// Judges what can be judged of a page. Gives the first `published` that the window does not cover.
+    /// Judges what can be judged of a page. Gives the first time that the window does not cover and has to.
     pub fn judge(&self, page: &mut Arrival) -> Option<i64> {
         let mut open: Option<i64> = None;
-        let end = self.end();
-        for (element, verdict) in page.open() {
-            let published = element.published_millis();
-            if published.is_some_and(|published| published > end) {
-                *verdict = Verdict::New;
-                continue;
-            }
-            match self.known.as_ref().filter(|known| known.covers(published)) {
-                Some(known) => *verdict = known.find(&element.identity()).map_or(Verdict::New, Verdict::Held),
-                None => {
-                    // What has no time is in every window.
-                    let published = published.unwrap_or(end);
-                    open = Some(open.map_or(published, |open| open.min(published)));
+        let latest = page.date.saturating_add(millis(MARGIN));
+        let mut reached = self.reached.unwrap_or(page.begun);
+        for (element, verdict) in page.elements_to_judge() {
+            // A time of the future says nothing: such an element is held for one without a time.
+            let published = element.published_millis().filter(|published| *published <= latest);
+            if *verdict == Verdict::Open {
+                match self.known.as_ref().filter(|known| known.covers(published)) {
+                    Some(known) => {
+                        let held = known.find(&element.identity(), element.fingerprint());
+                        *verdict = held.map_or(Verdict::New, Verdict::Held);
+                    }
+                    None => {
+                        // One without a time is in every window that begins before it was sent, and so after it was stored.
+                        let from = published.unwrap_or(reached);
+                        open = Some(open.map_or(from, |open| open.min(from)));
+                    }
                 }
             }
+            reached = published.unwrap_or(reached);
         }
         open
     }
@@ -96,8 +108,7 @@ impl OldGround {
         }
         if open < asked {
             // A late event. So that many of them do not cost a look each, it goes further back every time.
-            let widest = WIDEST.as_millis().try_into().unwrap_or(i64::MAX);
-            self.margin = self.margin.saturating_mul(2).min(widest);
+            self.margin = self.margin.saturating_mul(2).min(millis(WIDEST));
         }
         let from = open.saturating_sub(self.margin);
         // The margin alone was more than what fits: then without it.
@@ -131,11 +142,19 @@ impl OldGround {
         self.is_told.then_some(self.suppressed)
     }
 
-    /// Whether this page is the last one that may hold what the topic has: Okta gives events in the order in which it stored
-    /// them, so what comes behind one that is younger than the start was stored after the start.
-    pub fn ends_with(&self, page: &Arrival) -> bool {
-        let end = self.end();
-        page.elements().any(|element| element.published_millis().is_some_and(|published| published > end))
+    /// Goes past a page that is judged. Whether it is the last one that may hold what the topic has: Okta gives events in the
+    /// order in which it stored them, so what comes behind those that are younger than the start was stored after the start.
+    /// An event of the future looks so as well, once its time has come: hence as many in a row, none of which is there already.
+    pub fn ends_with(&mut self, page: &Arrival) -> bool {
+        let end = self.until.as_millisecond().saturating_add(millis(MARGIN));
+        for (element, verdict) in page.elements() {
+            let Some(published) = element.published_millis().filter(|published| *published <= page.date) else {
+                continue;
+            };
+            self.reached = Some(published);
+            self.younger = if published > end && verdict == Verdict::New { self.younger + 1 } else { 0 };
+        }
+        self.younger >= YOUNGER
     }
 
     /// What a checkpoint says of it: nothing, where the topic was found to hold nothing of the org.
@@ -149,10 +168,10 @@ impl OldGround {
         let (is_told, suppressed) = before.map_or((false, 0), |before| (before.is_told, before.suppressed));
         Self { until, is_marked: true, is_told, suppressed, ..self }
     }
+}
 
-    fn end(&self) -> i64 {
-        self.until.as_millisecond().saturating_add(MARGIN.as_millis().try_into().unwrap_or(i64::MAX))
-    }
+fn millis(duration: SignedDuration) -> i64 {
+    duration.as_millis().try_into().unwrap_or(i64::MAX)
 }
 
 /// A time as checkpoints have it: RFC 3339 with milliseconds.

@@ -170,8 +170,6 @@ impl PageRecords {
         }
         // I10: every element of the page goes somewhere, or is there already.
         debug_assert_eq!(events.len() + dead_letters.len() + duplicates, count, "I10");
-        // Asked for with `allow-duplicates`, and done: for this start alone.
-        offset.allow_duplicates &= count == 0;
         Self { sequence, events, dead_letters, duplicates, elements: count, offset, bytes }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::alteration::position;
 use super::offset::SourceOffset;
 use super::old_ground::time_text;
 use crate::okta::origin::Origin;
@@ -12,6 +13,22 @@ use crate::okta::query::SystemLogQuery;
 
 /// For so long Okta keeps events.
 const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// What time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Time {
+    /// By the org's clock and ours; the earlier one counts, since whichever is ahead would leave events out.
+    Told(Timestamp),
+    /// By ours alone: before the org has answered.
+    Ours(Timestamp),
+}
+
+impl Time {
+    /// Of an answer with that `Date`.
+    pub fn of(date: Option<Timestamp>, ours: Timestamp) -> Self {
+        Self::Told(date.map_or(ours, |date| date.min(ours)))
+    }
+}
 
 /// Where a connector goes on, and what that costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,24 +44,27 @@ pub struct Recovery {
 }
 
 impl Recovery {
-    /// From the last published event before the lost position, less the overlap, as far as Okta has events. `now` is the
-    /// org's time; `since` is for a checkpoint that says no time at all.
+    /// From the last published event before the lost position, less the overlap, as far as Okta has events. Where only our clock
+    /// says what that is, Okta gives what it has, and its first answer tells the hole ([`hole_before`]). `since` is for a
+    /// checkpoint that says no time at all.
     pub fn of(
         before: &SourceOffset,
         org: &Origin,
         query: &SystemLogQuery,
         since: Timestamp,
         overlap: Duration,
-        now: Timestamp,
+        now: Time,
     ) -> Self {
+        let (Time::Told(latest) | Time::Ours(latest)) = now;
         let published = before.published.as_deref().and_then(|published| published.parse().ok());
         let begun = PageUrl::checked(&before.checkpoint_url, org).ok().and_then(|url| url.since());
-        let last = published.or(begun).unwrap_or(since);
+        // An event of the future is no reason to begin there.
+        let last = published.or(begun).unwrap_or(since).min(latest);
         let wanted = SignedDuration::try_from(overlap).ok().and_then(|overlap| last.checked_sub(overlap).ok());
         // Not before the lost position's own `since`, which a link keeps: where the overlap is more than a page, a recovery that is
         // lost as well would else begin earlier than the one before, and so on.
         let wanted = wanted.unwrap_or(last).max(begun.unwrap_or(Timestamp::MIN));
-        let oldest = now.checked_sub(RETENTION).unwrap_or(Timestamp::MIN);
+        let oldest = if matches!(now, Time::Told(_)) { oldest(latest) } else { Timestamp::MIN };
         let from = wanted.max(oldest);
         let hole = (wanted < oldest).then_some((wanted, oldest));
         Self { url: query.cold_start_url(org, from), from, last, hole }
@@ -64,12 +84,31 @@ impl Recovery {
             suppress_until,
             ..before.clone()
         };
-        if let Some((from, until)) = self.hole {
-            offset.missing_from = Some(time_text(from));
-            offset.missing_until = Some(time_text(until));
+        if let Some(hole) = self.hole {
+            note(&mut offset, hole);
         }
         offset
     }
+}
+
+/// The hole that the first answer to a recovery shows, by the org's `date`, where the recovery could not know it. `before` is the
+/// offset that was asked from: a cold start, which has no event behind it, begins where it was told to, and has no hole.
+pub(super) fn hole_before(before: &SourceOffset, asked: &PageUrl, date: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    let from = position(Some(asked), None).filter(|_| before.published.is_some())?;
+    let oldest = oldest(date);
+    let noted: Option<Timestamp> = before.missing_until.as_deref().and_then(|until| until.parse().ok());
+    (from < oldest && noted.is_none_or(|noted| noted < from)).then_some((from, oldest))
+}
+
+/// Writes a hole into an offset.
+pub(super) fn note(offset: &mut SourceOffset, (from, until): (Timestamp, Timestamp)) {
+    offset.missing_from = Some(time_text(from));
+    offset.missing_until = Some(time_text(until));
+}
+
+/// What Okta has no longer at a time ends there.
+fn oldest(now: Timestamp) -> Timestamp {
+    now.checked_sub(RETENTION).unwrap_or(Timestamp::MIN)
 }
 
 #[cfg(test)]
@@ -92,7 +131,7 @@ mod tests {
             &query,
             at("2026-01-01T00:00:00Z"),
             Duration::from_secs(600),
-            at("2026-11-22T12:00:00Z"),
+            Time::of(Some(at("2026-11-22T12:00:00Z")), at("2027-11-22T12:00:00Z")),
         )
     }
 
@@ -103,6 +142,9 @@ mod tests {
         let recovery = lost("2026-01-01T00:00:00.000Z", "2026-08-01T00:00:00.000Z");
         let oldest = at("2026-08-24T12:00:00Z");
         assert_eq!((recovery.from, recovery.hole), (oldest, Some((at("2026-07-31T23:50:00Z"), oldest))));
+        // An event of the future, as by a clock that was wrong.
+        let recovery = lost("2026-11-15T00:00:00.000Z", "2027-11-22T11:00:00.000Z");
+        assert_eq!((recovery.from, recovery.hole), (at("2026-11-22T11:50:00Z"), None));
     }
 
     /// A page of the overlap has events of before it, and its link may be lost, too.

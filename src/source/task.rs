@@ -31,6 +31,7 @@ use crate::source::old_ground::OldGround;
 use crate::source::page_size::{Change, PageSize, Smallest};
 use crate::source::recent::Recent;
 use crate::source::record::{PageRecords, Sequence};
+use crate::source::recovery;
 
 mod judging;
 mod positions;
@@ -119,7 +120,7 @@ pub struct Task {
     old_ground: Option<OldGround>,
     /// A page that waits until that is known.
     waiting: Option<Arrival>,
-    /// The least age of a short page's last event, since the last full page.
+    /// The least age of a short page's youngest event, since the last full page, start or recovery.
     lag: Option<Duration>,
     /// The position was lost, and no page came since.
     recovered: bool,
@@ -257,6 +258,7 @@ impl Task {
         actions.push(Action::PageKind(kind));
         let is_in_backlog = self.is_in_backlog(kind, &page);
         let Some(next) = next.filter(|_| kind != PageKind::Empty) else {
+            self.end_repetition(actions);
             // All that Okta had stored when it answered is behind us, and so is all that the topic held before.
             self.end_old_ground(actions);
             return self.pause(now, actions);
@@ -264,8 +266,17 @@ impl Task {
         if let Some(old_ground) = &mut self.old_ground {
             old_ground.hear(page.date);
         }
-        let arrival = Arrival::new(page.elements, next, page.bytes, kind, is_in_backlog);
+        let before = self.before();
+        let hole = page.date.zip(before).and_then(|(date, before)| recovery::hole_before(before, &asked, date));
+        let mut arrival = Arrival::new(page, next, kind, asked.since(), now.wall);
+        arrival.is_in_backlog = is_in_backlog;
+        arrival.hole = hole;
         self.take_in(arrival, now, actions);
+    }
+
+    /// The offset that the next page is asked from.
+    fn before(&self) -> Option<&SourceOffset> {
+        self.collected.back().map(|last| &last.offset).or(self.committed.as_ref())
     }
 
     /// Okta has no more for now.

@@ -34,7 +34,6 @@ impl Runner {
         rest: Option<Duration>,
     ) {
         self.metrics.recovered(reason);
-        let seconds = |time: Timestamp| time.as_duration().as_secs_f64();
         if let Some((missing_from, missing_until)) = hole {
             self.metrics.hole(Some((seconds(missing_from), seconds(missing_until))));
         }
@@ -50,9 +49,7 @@ impl Runner {
         let (connector, okta_request_id) = (&self.connector, self.okta_request_id.as_deref());
         let (missing_from, missing_until) = (hole.map(|hole| hole.0.to_string()), hole.map(|hole| hole.1.to_string()));
         let missing = match (&missing_from, &missing_until) {
-            (Some(from), Some(until)) => format!(
-                "; events from {from} to {until} may be missing, as okta keeps them for 90 days: `offsets get` shows that as `missingFrom` and `missingUntil`"
-            ),
+            (Some(from), Some(until)) => format!("; {}", missing(from, until)),
             _ => String::new(),
         };
         let said = said.map_or_else(String::new, |said| format!(" ({said})"));
@@ -68,4 +65,22 @@ impl Runner {
             "{why}{said}: began again at {from}; what the topic holds already is left out{missing}{rests}"
         );
     }
+
+    /// The same of a hole that the org's first answer showed.
+    pub(super) fn tell_missing(&self, from: Timestamp, until: Timestamp) {
+        self.metrics.hole(Some((seconds(from), seconds(until))));
+        let (missing_from, missing_until) = (from.to_string(), until.to_string());
+        let connector = &self.connector;
+        warn!(connector = connector.name, org = %connector.org, missing_from, missing_until, "{}", missing(&missing_from, &missing_until));
+    }
+}
+
+fn seconds(time: Timestamp) -> f64 {
+    time.as_duration().as_secs_f64()
+}
+
+fn missing(from: &str, until: &str) -> String {
+    format!(
+        "events from {from} to {until} may be missing, as okta keeps them for 90 days: `offsets get` shows that as `missingFrom` and `missingUntil`"
+    )
 }

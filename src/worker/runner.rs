@@ -413,6 +413,7 @@ impl Runner {
             Action::Recovered { reason, from, hole, said, rest } => {
                 self.tell_recovery(reason, from, hole, said.as_deref(), rest);
             }
+            Action::Missing { from, until } => self.tell_missing(from, until),
             Action::LearnAgain { message, delay } => {
                 self.status.set_trouble(&message);
                 let retry_in = telemetry::shown(delay);

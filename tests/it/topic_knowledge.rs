@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use okta_kafka_source::config::{Config, ConnectorConfig, KafkaProperties};
 use okta_kafka_source::kafka::topics::Topics;
-use okta_kafka_source::source::known::{Identity, Known};
+use okta_kafka_source::source::known::{Fingerprint, Identity, Known};
 use okta_kafka_source::worker::topic_knowledge::TopicKnowledge;
 use okta_kafka_source::worker::topic_knowledge::budget::Budget;
 
@@ -80,7 +80,7 @@ impl Scene {
 }
 
 fn holds(known: &Known, key: &str) -> bool {
-    known.find(&Identity::of(key.as_bytes())).is_some()
+    known.find(&Identity::of(key.as_bytes()), Fingerprint::of(b"")).is_some()
 }
 
 fn uuid(number: usize) -> String {

@@ -8,21 +8,23 @@ use crate::source::action::{Action, ConnectorState, PageKind};
 use crate::source::arrival::Arrival;
 use crate::source::input::{LearnId, Now, PageAnswer};
 use crate::source::known::Known;
+use crate::source::offset::SourceOffset;
 use crate::source::old_ground::OldGround;
-use crate::source::record::PageRecords;
+use crate::source::record::{Element, PageRecords};
+use crate::source::recovery;
 
 /// From a short page whose events are old to the next request, where the interval is longer.
 const SHORT_PAGE_REST: Duration = Duration::from_secs(1);
 
 impl Task {
-    /// Whether Okta has more, though the page is short: its last event is older than an interval, and younger than that of
+    /// Whether Okta has more, though the page is short: its youngest event is older than an interval, and younger than that of
     /// any short page before. An org whose log is always late is not asked at once for ever.
     pub(super) fn is_in_backlog(&mut self, kind: PageKind, page: &PageAnswer) -> bool {
         if kind != PageKind::Short {
             self.lag = self.lag.filter(|_| kind == PageKind::Empty);
             return false;
         }
-        let published = page.elements.last().and_then(|last| last.published_millis());
+        let published = page.elements.iter().filter_map(Element::published_millis).max();
         let age = page.date.zip(published).map(|(date, published)| date.as_millisecond().saturating_sub(published));
         let age = age.and_then(|age| u64::try_from(age).ok()).map(Duration::from_millis);
         let Some(age) = age.filter(|age| *age > self.settings.interval) else {
@@ -52,12 +54,17 @@ impl Task {
                 }
             };
         }
-        let ends = self.old_ground.as_ref().is_some_and(|old_ground| old_ground.ends_with(&page));
-        let before = self.collected.back().map(|last| &last.offset).or(self.committed.as_ref());
-        let Some(mut before) = before.cloned() else { return };
+        let ends = self.old_ground.as_mut().is_some_and(|old_ground| old_ground.ends_with(&page));
+        let Some(mut before) = self.before().cloned() else { return };
+        if let Some(hole) = page.hole {
+            recovery::note(&mut before, hole);
+            actions.push(Action::Missing { from: hole.0, until: hole.1 });
+        }
         before.suppress_until = self.old_ground.as_ref().filter(|_| !ends).and_then(OldGround::suppress_until);
         let Arrival { next, bytes, kind, is_in_backlog, .. } = &page;
         let (next, bytes, kind, is_in_backlog) = (next.clone(), *bytes, *kind, *is_in_backlog);
+        // What was wanted twice is done where Okta has no more; until then a restart goes on with it.
+        before.allow_duplicates &= kind == PageKind::Full || is_in_backlog;
         let judged = page.judged(&self.recent);
         actions.extend(judged.differing);
         let sequence = self.next_sequence();
@@ -82,6 +89,15 @@ impl Task {
             }
             _ => self.pause(now, actions),
         }
+    }
+
+    /// What was wanted twice is done: said in the offset, so that the next start is as any other.
+    pub(super) fn end_repetition(&mut self, actions: &mut Vec<Action>) {
+        let Some(before) = self.before().filter(|before| before.allow_duplicates) else { return };
+        let offset = SourceOffset { allow_duplicates: false, ..before.clone() };
+        let checkpoint_url = offset.checkpoint_url.clone();
+        let done = PageRecords::new(self.next_sequence(), Vec::new(), 0, checkpoint_url, &offset);
+        self.collect(done, actions);
     }
 
     /// What the topic held at the start is behind us.

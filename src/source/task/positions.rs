@@ -11,7 +11,7 @@ use crate::source::known::Identity;
 use crate::source::offset::SourceOffset;
 use crate::source::old_ground::OldGround;
 use crate::source::record::PageRecords;
-use crate::source::recovery::Recovery;
+use crate::source::recovery::{Recovery, Time};
 use crate::source::resume::{self, Resume};
 
 impl Task {
@@ -20,6 +20,7 @@ impl Task {
         let TaskSettings { org, query, since, on_query_change, .. } = &self.settings;
         self.page_size.begin();
         self.old_ground = None;
+        self.lag = None;
         let stored = self.committed.clone().map_or_else(|| self.stored.clone(), |committed| Ok(Some(committed)));
         let resume = stored.and_then(|stored| {
             Resume::from_stored(stored, org, query, *since, *on_query_change).map_err(|error| error.to_string())
@@ -41,42 +42,46 @@ impl Task {
                 self.ask(actions);
             }
             Ok(Resume::QueryChanged { offset }) => {
+                // The org was not asked yet: nobody knows its time, and ours, where it is wrong, would leave events out.
                 let reason = RecoveryReason::QueryChanged;
                 let lost = LostPosition { reason, message: String::new(), said: None, date: None };
-                self.recover(lost, &offset, now, actions);
+                self.recover(lost, &offset, Time::Ours(now.wall), now, actions);
             }
         }
     }
 
     /// Okta no longer knows the position that was asked for.
     pub(super) fn on_lost(&mut self, lost: LostPosition, now: &Now, actions: &mut Vec<Action>) {
-        let before = self.collected.back().map(|last| &last.offset).or(self.committed.as_ref()).cloned();
+        let before = self.before().cloned();
         match before {
             // A new position that is refused as well is no lost one: somebody has to look.
             Some(before) if self.settings.on_lost_cursor == OnLostCursor::Recover && !self.recovered => {
-                self.recover(lost, &before, now, actions);
+                let time = Time::of(lost.date, now.wall);
+                self.recover(lost, &before, time, now, actions);
             }
             _ => self.fail(lost.message, now, actions),
         }
     }
 
     /// Goes on at a new position, behind what is collected: durable before it is asked (I7).
-    fn recover(&mut self, lost: LostPosition, before: &SourceOffset, now: &Now, actions: &mut Vec<Action>) {
-        let LostPosition { reason, message, said, date } = lost;
-        let orgs = date.unwrap_or(now.wall);
+    fn recover(&mut self, lost: LostPosition, before: &SourceOffset, time: Time, now: &Now, actions: &mut Vec<Action>) {
+        let LostPosition { reason, message, said, .. } = lost;
         let TaskSettings { org, query, since, recovery_overlap, .. } = &self.settings;
-        let recovery = Recovery::of(before, org, query, *since, *recovery_overlap, orgs);
+        let recovery = Recovery::of(before, org, query, *since, *recovery_overlap, time);
         if reason != RecoveryReason::QueryChanged && before.checkpoint_url == recovery.url.as_str() {
             return self.fail(message, now, actions);
         }
-        let old_ground = OldGround::begin(now.wall.max(orgs), before.suppress_until.as_deref());
+        let old_ground = OldGround::begin(now.wall, before.suppress_until.as_deref());
         let old_ground = (!before.allow_duplicates).then(|| old_ground.marked(self.old_ground.as_ref()));
         let suppress_until = old_ground.as_ref().and_then(OldGround::suppress_until);
         let offset = recovery.offset(before, query, suppress_until);
         self.page_size.begin();
         self.retries = None;
         self.drained = false;
-        self.recovered = true;
+        // It goes back: pages are older than the last one was.
+        self.lag = None;
+        // Where a changed query would begin Okta may refuse, as too long ago.
+        self.recovered = reason != RecoveryReason::QueryChanged;
         self.old_ground = old_ground;
         let Recovery { url, from, last, hole } = recovery;
         // An org that takes its links back again and again is not asked at full speed for the same pages.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::source::known::{ENTRY_BYTES, Fingerprint, Identity, Known, KnownBuilder};
+use crate::source::known::{ENTRY_BYTES, Fingerprint, Identity, Known, KnownBuilder, credible};
 
 fn identity(number: u32) -> Identity {
     Identity::of(format!("u-{number}").as_bytes())
@@ -56,7 +56,9 @@ fn nothing_covers_every_time() {
     for time in [None, Some(i64::MIN), Some(0), Some(i64::MAX)] {
         assert!(nothing.covers(time), "{time:?}");
     }
-    assert!(nothing.is_empty() && nothing.find(&identity(1)).is_none() && nothing.until().is_none());
+    assert!(
+        nothing.is_empty() && nothing.find(&identity(1), Fingerprint::of(b"x")).is_none() && nothing.until().is_none()
+    );
 }
 
 /// More of one second than fits would be a window of no length, asked for again for ever.
@@ -77,6 +79,29 @@ fn what_no_window_can_hold_is_an_error() {
     }
     let known = builder.finish();
     assert_eq!((known.len(), known.until()), (3, Some(6_000)));
+}
+
+/// As of what was wanted twice, with Okta's bytes of another day: a third time it differs from none of them.
+#[test]
+fn one_of_several_values_is_found() {
+    let [a, b, other] = [b"a", b"b", b"c"].map(|value| Fingerprint::of(value));
+    let mut builder = KnownBuilder::new(0, 10);
+    for value in [b, a, b, a] {
+        builder.push(identity(1), value, None).expect("fits");
+        builder.push(identity(2), other, None).expect("fits");
+    }
+    let known = builder.finish();
+    assert_eq!(known.len(), 3);
+    let find = |number, value| known.find(&identity(number), value);
+    assert_eq!((find(1, a), find(1, b), find(2, a), find(3, a)), (Some(a), Some(b), Some(other), None));
+    assert!(find(1, other).expect("is there").differs_from(other));
+}
+
+#[test]
+fn a_time_of_the_future_is_none() {
+    for (published, credible_then) in [(None, None), (Some(6), None), (Some(5), Some(5)), (Some(-1), Some(-1))] {
+        assert_eq!(credible(published, 5), credible_then);
+    }
 }
 
 /// What docs/sizing.md counts with.
@@ -115,7 +140,7 @@ proptest! {
             prop_assert!(until >= from + 1000 && known.covers(Some(until - 1)) && !known.covers(Some(until)));
         }
         for number in 0..200 {
-            let found = known.find(&identity(number));
+            let found = known.find(&identity(number), value(number));
             match times.get(&number) {
                 Some(time) if known.covers(*time) => prop_assert_eq!(found, Some(value(number))),
                 _ => prop_assert_eq!(found, None),

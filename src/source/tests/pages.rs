@@ -62,3 +62,31 @@ fn short_page(interval: Duration, age: Duration, rest: Duration) {
     world.give(Input::Page { request, page: later });
     assert_eq!(world.wake, Some(since + interval), "{interval:?} {age:?}");
 }
+
+/// Neither a late event at a page's end nor the way back of a recovery makes old pages an end.
+#[test]
+fn a_late_event_or_a_recovery_is_no_end_either() {
+    let mut world = World::start(0, None);
+    world.dated = true;
+    world.grow(2_000, &[]);
+    world.published[1] = world.published[0] - 500_000;
+    world.published[3] = world.published[0] - 400_000;
+    world.commit(1);
+    let short_page = |world: &mut World| {
+        let before = world.time;
+        world.answer_with(0, 2);
+        world.commit(1);
+        assert!(!world.caught_up && world.wake == Some(before + Duration::from_secs(1)), "{:?}", world.wake);
+        world.wake();
+    };
+    for _ in 0..10 {
+        short_page(&mut world);
+    }
+    world.generation += 1;
+    world.answer();
+    world.commit(1);
+    assert_eq!(world.recoveries.len(), 1);
+    for _ in 0..5 {
+        short_page(&mut world);
+    }
+}

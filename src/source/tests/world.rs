@@ -14,7 +14,7 @@ use crate::okta::page_url::PageUrl;
 use crate::okta::query::SystemLogQuery;
 use crate::source::action::{Action, ConnectorState, RecoveryReason};
 use crate::source::input::{Input, LearnId, LostPosition, Now, PageAnswer, Refusal, RequestId, Tail};
-use crate::source::known::{Identity, KnownBuilder};
+use crate::source::known::{Identity, KnownBuilder, credible};
 use crate::source::offset::SourceOffset;
 use crate::source::record::{Element, PageRecords, SourceRecord};
 use crate::source::task::{Task, TaskSettings};
@@ -104,6 +104,8 @@ pub fn answer(position: usize, count: usize) -> PageAnswer {
 pub struct World {
     pub task: Task,
     pub time: Duration,
+    /// How far the connector's wall clock is ahead of the org's.
+    pub clock_ahead: SignedDuration,
     /// Events that the org has: numbers from 0.
     pub org_has: usize,
     /// Numbers of the events in the topic and the dead letter topic, page by page.
@@ -129,6 +131,8 @@ pub struct World {
     pub settings: TaskSettings,
     /// Why it recovered, and what may be missing.
     pub recoveries: Vec<(RecoveryReason, bool)>,
+    /// What was said to be missing once the org had answered.
+    pub missing: Vec<(Timestamp, Timestamp)>,
     /// The `from` of each window that was asked for.
     pub windows: Vec<i64>,
     /// Elements that were left out and not committed yet, or committed.
@@ -174,6 +178,7 @@ impl World {
         let mut world = Self {
             task: Task::new(settings.clone()),
             time: Duration::ZERO,
+            clock_ahead: SignedDuration::ZERO,
             org_has,
             topic: Vec::new(),
             published: Vec::new(),
@@ -186,6 +191,7 @@ impl World {
             tail_begins: 0,
             settings,
             recoveries: Vec::new(),
+            missing: Vec::new(),
             windows: Vec::new(),
             suppressed: 0,
             told: Vec::new(),
@@ -221,7 +227,7 @@ impl World {
     }
 
     pub fn give(&mut self, input: Input) {
-        let now = Now { monotonic: self.time, wall: self.wall(), jitter: 0.5 };
+        let now = Now { monotonic: self.time, wall: self.wall() + self.clock_ahead, jitter: 0.5 };
         for action in self.task.on(input, &now) {
             match action {
                 Action::Request { request, url } => {
@@ -245,6 +251,7 @@ impl World {
                 }
                 Action::Differs { uuid } => self.differing.push(uuid),
                 Action::Recovered { reason, hole, .. } => self.recoveries.push((reason, hole.is_some())),
+                Action::Missing { from, until } => self.missing.push((from, until)),
                 Action::LearnAgain { .. } => {}
                 Action::ResumedFrom { .. } | Action::PageKind(_) | Action::PageSize { .. } | Action::Retry { .. } => {}
             }
@@ -269,8 +276,9 @@ impl World {
         elements(&body(std::iter::once((number, self.published(number))))).remove(0)
     }
 
-    /// The org gets new events: the last one now, each `late` less than it took to be stored.
-    pub fn grow(&mut self, events: usize, late: &[u32]) {
+    /// The org gets new events: the last one now, each published `late` milliseconds before it was stored; behind it where that
+    /// is negative, as by a clock that is ahead.
+    pub fn grow(&mut self, events: usize, late: &[i32]) {
         let now = i64::try_from(self.time.as_millis()).expect("not that long");
         self.time += Duration::from_secs(events as u64);
         for number in 0..events {
@@ -293,7 +301,8 @@ impl World {
                         Element::Record(_) => element.published_millis(),
                         Element::DeadLetter { .. } => None,
                     };
-                    builder.push(element.identity(), element.fingerprint(), time)
+                    let now = (self.wall() + self.clock_ahead).as_millisecond();
+                    builder.push(element.identity(), element.fingerprint(), credible(time, now))
                 })
                 .collect();
             match pushed {

@@ -10,13 +10,13 @@ use tokio::sync::oneshot;
 use tracing::{debug, info};
 
 use super::{LearnError, Shared, Subject};
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::dead_letter::{header, receipt};
 use crate::kafka::client_config::TRANSACTION_TIMEOUT_MS;
 use crate::kafka::record_reader::RecordReaderError;
 use crate::kafka::topic_clients::TopicClients;
 use crate::kafka::topic_reading::{Begin, BorrowedRecord, TopicReading};
-use crate::source::known::{Fingerprint, Identity, Known, KnownBuilder, TooMany};
+use crate::source::known::{Fingerprint, Identity, Known, KnownBuilder, TooMany, credible};
 
 /// How long open transactions are waited for: the time of ours, after which a broker ends them, and what it takes to do so.
 const TRANSACTIONS_END: Duration = Duration::from_millis(TRANSACTION_TIMEOUT_MS as u64 + 10_000);
@@ -56,6 +56,8 @@ struct Learning<'a> {
     /// One for each org, by `ce_source`.
     orgs: BTreeMap<&'a str, Org<'a>>,
     clock: Clock,
+    /// Wall clock of its begin, in milliseconds since 1970.
+    now: i64,
     said: Cell<Duration>,
     records: u64,
     /// When the last record came.
@@ -83,6 +85,7 @@ impl<'a> Learning<'a> {
             asks,
             orgs,
             clock: Clock::new(),
+            now: clock::wall().as_millisecond(),
             said: Cell::new(Duration::ZERO),
             records: 0,
             heard: Duration::ZERO,
@@ -137,7 +140,7 @@ impl<'a> Learning<'a> {
         let [source, time] = record.headers(["ce_source", "ce_time"]);
         let source = source.and_then(|source| str::from_utf8(source).ok());
         let Some(org) = source.and_then(|source| self.orgs.get_mut(source)) else { return Ok(()) };
-        let published = time.and_then(millis);
+        let published = credible(time.and_then(millis), self.now);
         if !org.builder.wants(published) {
             return Ok(());
         }
