@@ -51,7 +51,7 @@ and --filter by `and`.
 
 Exit codes: 0 done, also without results, and when whoever reads the output closes it; 1 Okta refused the query or did not answer,
 or a topic, a file or a mail server did not take the results; 2 bad command line or configuration; 130 interrupted: what was written until then is whole lines, and the command to go on with is
-printed.";
+printed; with --email it is the command for all of it, as a mail is about all results.";
 
 /// Arguments of `query`.
 #[derive(Args)]

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
+use okta_kafka_source::simulator::FaultKind;
+
 use crate::support::avro;
 use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::{self, ConfigFile, Output, utf8};
+use crate::support::mail_server::MailServer;
 use crate::support::org::Org;
 use crate::support::process::Stream;
-use crate::support::prove;
 use crate::support::registry::shared_registry;
 use crate::support::shared_broker::shared_broker;
 use crate::support::topics::{Isolation, OwnedRecord, create_topic, random_name, read_all};
+use crate::support::{prove, python};
 
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -78,6 +81,24 @@ fn results_are_the_records_that_run_would_write() {
     let output = Command::new("bash").args(["-c", &command]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(read_all(bootstrap, &read_along, Isolation::ReadCommitted).len(), 120);
+
+    // Who gets a mail about it is told of the dead letters; a query that ends early sends none, and says what comes again.
+    if let Some(python) = python::there() {
+        let server = MailServer::start(python, &[]);
+        let email =
+            format!("email: {{host: 127.0.0.1, security: none, port: {}, from: okta@example.com}}", server.port);
+        let mut config = config.clone();
+        config.extra.push(email);
+        let mailed = random_name("query-mailed");
+        let of_mail = ["--to-topic", mailed.as_str(), "--email", "soc@example.com", "--limit", "50"];
+        assert_eq!(query(&config, &of_mail).code(), 0);
+        let text = server.mail().parts[0].text();
+        let note = format!("120 of 122 were also published to `{mailed}`; 2 are dead letters, which are not in it.");
+        assert!(text.contains(&note), "{text}");
+        org.inject(FaultKind::WrongOrigin);
+        let failed = query(&config, &of_mail);
+        assert!(failed.code() == 1 && failed.stderr.contains("comes into the topic again"), "{failed:?}");
+    }
 
     // Topics that others have: dead letters' are refused, whosever; into a connector's own goes what is asked, with a word.
     let before = read_all(bootstrap, &dead_letters, Isolation::ReadCommitted).len();

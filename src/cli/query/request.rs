@@ -81,7 +81,7 @@ pub struct RequestArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_events: Option<u64>,
     /// How long to try again where Okta does not answer, or with errors of its own; three times as long where its rate limit
-    /// refuses
+    /// refuses; and after that as long where a mail server does not answer, or wants to be asked later
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration, action = ArgAction::Set)]
     pub retry_for: Duration,
 }
