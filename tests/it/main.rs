@@ -81,6 +81,7 @@ mod oauth;
 mod odd_pages;
 mod offsets_alter;
 mod offsets_back;
+mod offsets_back_and_forth;
 mod offsets_topic;
 mod okta_setup;
 mod old_ground;
