@@ -75,7 +75,7 @@ impl OldGround {
     /// Judges what can be judged of a page. Gives the first time that the window does not cover and has to.
     pub fn judge(&self, page: &mut Arrival) -> Option<i64> {
         let mut open: Option<i64> = None;
-        let latest = page.date.saturating_add(millis(MARGIN));
+        let latest = latest(page.date);
         let mut reached = self.reached.unwrap_or(page.begun);
         for (element, verdict) in page.elements_to_judge() {
             // A time of the future says nothing: such an element is held for one without a time.
@@ -168,6 +168,12 @@ impl OldGround {
         let (is_told, suppressed) = before.map_or((false, 0), |before| (before.is_told, before.suppressed));
         Self { until, is_marked: true, is_told, suppressed, ..self }
     }
+}
+
+/// The latest `published` that says something of when an event was stored: clocks are off by so much. `date` is the answer's, in
+/// milliseconds since 1970, as the result is.
+pub(super) fn latest(date: i64) -> i64 {
+    date.saturating_add(millis(MARGIN))
 }
 
 fn millis(duration: SignedDuration) -> i64 {

@@ -139,24 +139,28 @@ impl PageRecords {
         before: &SourceOffset,
     ) -> Self {
         let elements = elements.into_iter().map(|element| (element, false)).collect();
-        Self::judged(sequence, elements, bytes, checkpoint_url, before)
+        Self::judged(sequence, elements, bytes, checkpoint_url, before, i64::MAX)
     }
 
     /// Sorts a page's elements into events, dead letters and what is left out: with each element stands whether the topics
-    /// hold it already. `before` is the offset that this page was asked from.
+    /// hold it already. `before` is the offset that this page was asked from. The last event that counts for the offset has its
+    /// `published` at `latest` (milliseconds since 1970) or before: one of the future says nothing of where a recovery should begin.
     pub fn judged(
         sequence: Sequence,
         elements: Vec<(Element, bool)>,
         bytes: usize,
         checkpoint_url: String,
         before: &SourceOffset,
+        latest: i64,
     ) -> Self {
         let count = elements.len();
         let mut offset = SourceOffset { checkpoint_url, ..before.clone() };
         let mut events = Vec::with_capacity(count);
         let mut dead_letters = Vec::new();
         let mut duplicates = 0;
-        let last = elements.iter().rev().find_map(|(element, _)| Some((element.published()?, element.uuid()?)));
+        let told =
+            elements.iter().rev().filter(|(element, _)| element.published_millis().is_some_and(|at| at <= latest));
+        let last = told.map(|(element, _)| element).find_map(|element| Some((element.published()?, element.uuid()?)));
         if let Some((published, uuid)) = last {
             offset.published = Some(published.to_owned());
             offset.uuid = Some(uuid.to_owned());

@@ -8,7 +8,6 @@ use crate::support::broker::{Broker, BrokerOptions};
 use crate::support::config_yaml::ConfigYaml;
 use crate::support::connector::Connector;
 use crate::support::exactly_once::Difference;
-use crate::support::java_partitioner;
 use crate::support::org::Org;
 use crate::support::producers::Open;
 use crate::support::topic_records::{OpenTransaction, event};
@@ -39,12 +38,6 @@ struct Scene {
 impl Scene {
     fn key(&self) -> String {
         checkpoint::key(&self.name, &self.org.authority())
-    }
-
-    /// Of its shard.
-    fn transactional_id(&self) -> String {
-        let shards = i32::try_from(self.config.offsets_partitions).unwrap();
-        format!("{}-{}", self.config.offsets_topic, java_partitioner::partition(self.key().as_bytes(), shards))
     }
 
     fn worker(&self) -> Connector {
@@ -105,7 +98,7 @@ fn learning_that_is_cut_short_loses_and_doubles_nothing() {
         scene.broker.kill9();
         scene.broker.restart();
         // Seen by its commit, behind what was learnt.
-        Open::fence(&bootstrap, &scene.transactional_id());
+        Open::fence(&bootstrap, &checkpoint::transactional_id(&scene.config, &scene.name, &scene.org));
         open.end(false);
         worker.await_caught_up(&scene.org, &scene.name, WAIT);
         let fenced = |line: &str| line.contains("the shard's producer is fenced");

@@ -9,7 +9,7 @@ use crate::source::arrival::Arrival;
 use crate::source::input::{LearnId, Now, PageAnswer};
 use crate::source::known::Known;
 use crate::source::offset::SourceOffset;
-use crate::source::old_ground::OldGround;
+use crate::source::old_ground::{self, OldGround};
 use crate::source::record::{Element, PageRecords};
 use crate::source::recovery;
 
@@ -61,6 +61,7 @@ impl Task {
             actions.push(Action::Missing { from: hole.0, until: hole.1 });
         }
         before.suppress_until = self.old_ground.as_ref().filter(|_| !ends).and_then(OldGround::suppress_until);
+        let latest = old_ground::latest(page.date);
         let Arrival { next, bytes, kind, is_in_backlog, .. } = &page;
         let (next, bytes, kind, is_in_backlog) = (next.clone(), *bytes, *kind, *is_in_backlog);
         // What was wanted twice is done where Okta has no more; until then a restart goes on with it.
@@ -69,7 +70,7 @@ impl Task {
         actions.extend(judged.differing);
         let sequence = self.next_sequence();
         self.recent.push(sequence, judged.identities);
-        let records = PageRecords::judged(sequence, judged.elements, bytes, next.as_str().to_owned(), &before);
+        let records = PageRecords::judged(sequence, judged.elements, bytes, next.as_str().to_owned(), &before, latest);
         self.head = Some(next);
         if let Some(old_ground) = &mut self.old_ground {
             old_ground.suppress(records.duplicates);

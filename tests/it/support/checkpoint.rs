@@ -42,10 +42,20 @@ pub fn last_url(bootstrap: &str, topic: &str, key: &str) -> Option<String> {
 /// Writes a connector's checkpoint as a tool should: under the transactional id of its shard. `bootstrap` is where the tool
 /// comes in, which may be another address than the worker's.
 pub fn alter(bootstrap: &str, config: &ConfigYaml, connector: &str, org: &Org, url: &str) {
-    let key = key(connector, &org.authority());
-    let shard = java_partitioner::partition(key.as_bytes(), i32::try_from(config.offsets_partitions).unwrap());
-    let id = format!("{}-{shard}", config.offsets_topic);
+    let (key, shard) = (key(connector, &org.authority()), shard(config, connector, org));
+    let id = transactional_id(config, connector, org);
     write_fencing(bootstrap, &id, &config.offsets_topic, shard, &key, &value(url, None));
+}
+
+/// The shard of a connector.
+fn shard(config: &ConfigYaml, connector: &str, org: &Org) -> i32 {
+    let key = key(connector, &org.authority());
+    java_partitioner::partition(key.as_bytes(), i32::try_from(config.offsets_partitions).unwrap())
+}
+
+/// The transactional id of a connector's shard.
+pub fn transactional_id(config: &ConfigYaml, connector: &str, org: &Org) -> String {
+    format!("{}-{}", config.offsets_topic, shard(config, connector, org))
 }
 
 /// A name for a connector of `org` that lives in this shard of four.
