@@ -200,12 +200,38 @@ impl TopicReading {
                 Ok((offset < end).then(|| take(&BorrowedRecord(&message))))
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => {
-                let _ = self.unread.remove(&partition);
+                self.see_end(partition)?;
                 Ok(None)
             }
             Some(Err(error)) if !is_passing(&error) => Err(refused(&self.topic, &error)),
             Some(Err(_)) | None => Ok(None),
         }
+    }
+
+    /// A broker said that this partition has nothing more. A new leader says so, and a follower that is read from, where it is
+    /// behind the end that was told before: then the reading goes on, and the end is said again where it is reached.
+    ///
+    /// The position counts what was given and the markers of transactions. It falls short of the end only where something was
+    /// deleted meanwhile, up to the end or beyond.
+    fn see_end(&mut self, partition: i32) -> Result<(), RecordReaderError> {
+        let Some(&end) = self.unread.get(&partition) else { return Ok(()) };
+        let client = self.clients.client(self.isolation)?;
+        let positions = client.position().map_err(|error| refused(&self.topic, &error))?;
+        let position = positions.find_partition(&self.topic, partition).and_then(|found| match found.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        });
+        let is_at_end = match position {
+            Some(position) if position >= end => true,
+            _ => {
+                let begins = offsets(client, &self.topic, &[partition], Offset::Beginning)?;
+                begins.get(&partition).is_some_and(|begin| *begin >= end)
+            }
+        };
+        if is_at_end {
+            let _ = self.unread.remove(&partition);
+        }
+        Ok(())
     }
 
     /// Where each partition ended.

@@ -118,6 +118,7 @@ mod token_nowhere;
 mod topic_format;
 mod topic_knowledge;
 mod topic_limits;
+mod topic_reading;
 mod upgrade;
 mod warm_start;
 mod zombies;

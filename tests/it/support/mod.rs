@@ -29,6 +29,7 @@ pub mod identity_provider;
 pub mod java_partitioner;
 pub mod kafka_script;
 pub mod kafka_wire;
+pub mod lagging_leader;
 pub mod law;
 pub mod leak;
 pub mod log_fields;
