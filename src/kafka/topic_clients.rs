@@ -52,6 +52,10 @@ fn consumer(
         ("fetch.wait.max.ms", "10"),
         // What waits in memory to be looked at; 64 MiB by default.
         ("queued.max.messages.kbytes", "16384"),
+        // What one answer of a broker holds, whatever the number of partitions; 50 MiB by default.
+        ("fetch.max.bytes", "4194304"),
+        // How long a partition rests when so many wait: a second by default, in which all of them are looked at.
+        ("fetch.queue.backoff.ms", "10"),
     ] {
         if kafka.get_consumer(name).is_none() {
             let _ = config.set(name, value);

@@ -46,6 +46,13 @@ impl LearnError {
         Self { message, retriable: true }
     }
 
+    /// A topic that is needed was there at the connector's start, and is not shown.
+    fn not_shown(topic: &str) -> Self {
+        Self::passing(format!(
+            "the broker does not show topic `{topic}`, so that what it holds is not known: make it again, or restart this worker, if it was deleted"
+        ))
+    }
+
     /// The process is about to end.
     fn stopped() -> Self {
         Self::passing(RecordReaderError::Stopped.to_string())

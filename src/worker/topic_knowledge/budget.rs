@@ -14,38 +14,69 @@ const LEAST: usize = 100_000;
 pub struct Budget {
     entries: usize,
     connectors: usize,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
     /// By connector; gone with the task that held it.
-    held: Mutex<BTreeMap<String, Weak<Known>>>,
+    held: BTreeMap<String, Weak<Known>>,
+    /// Of readings that are under way: their connectors, and how many elements these may get in all.
+    granted: BTreeMap<u64, (Vec<String>, usize)>,
+    next: u64,
+}
+
+/// What a reading may collect, taken from the others while it lives.
+pub struct Grant<'a> {
+    budget: &'a Budget,
+    id: u64,
+    /// How many elements each of those that asked may get.
+    pub each: usize,
+}
+
+impl Drop for Grant<'_> {
+    fn drop(&mut self) {
+        let _ = self.budget.lock().granted.remove(&self.id);
+    }
 }
 
 impl Budget {
     /// Of a worker with so many connectors.
     pub fn new(entries: usize, connectors: usize) -> Self {
-        Self { entries, connectors, held: Mutex::default() }
+        Self { entries, connectors, taken: Mutex::default() }
     }
 
     /// How many elements each of these connectors may get. What they hold already is not counted: it makes room for what they ask.
     ///
     /// Equal parts of what is free, and one part more for those that may come while it is held, where there are any.
-    pub fn share<'a>(&self, asking: impl Iterator<Item = &'a str> + Clone) -> usize {
-        let mut held = self.lock();
-        held.retain(|_, known| known.strong_count() > 0);
-        let others = held.iter().filter(|(name, _)| asking.clone().all(|asks| asks != *name));
-        let (count, taken) = others.fold((0, 0), |(count, taken), (_, known)| {
-            (count + 1, taken + known.upgrade().map_or(0, |known| known.len()))
+    pub fn share<'a>(&self, asking: impl Iterator<Item = &'a str> + Clone) -> Grant<'_> {
+        let mut taken = self.lock();
+        taken.held.retain(|_, known| known.strong_count() > 0);
+        let others = taken.held.iter().filter(|(name, _)| asking.clone().all(|asks| asks != *name));
+        let (mut count, mut used) = others.fold((0, 0), |(count, used), (_, known)| {
+            (count + 1, used + known.upgrade().map_or(0, |known| known.len()))
         });
-        let asks = asking.count();
+        for (names, elements) in taken.granted.values() {
+            // One that asks again while it holds something is counted once.
+            count += names.iter().filter(|name| !taken.held.contains_key(*name)).count();
+            used += elements;
+        }
+        let asks = asking.clone().count();
         let may_come = usize::from(asks + count < self.connectors);
-        (self.entries.saturating_sub(taken) / (asks + may_come).max(1)).max(LEAST.min(self.entries))
+        let each = (self.entries.saturating_sub(used) / (asks + may_come).max(1)).max(LEAST.min(self.entries));
+        let id = taken.next;
+        taken.next += 1;
+        let _ = taken.granted.insert(id, (asking.map(str::to_owned).collect(), each * asks));
+        Grant { budget: self, id, each }
     }
 
     /// Remembers what a connector got.
     pub fn hold(&self, connector: &str, known: &Arc<Known>) {
-        let _ = self.lock().insert(connector.to_owned(), Arc::downgrade(known));
+        let _ = self.lock().held.insert(connector.to_owned(), Arc::downgrade(known));
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Weak<Known>>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_is_free_is_shared_and_what_is_held_is_not() {
-        let share = |budget: &Budget, names: &[&str]| budget.share(names.iter().copied());
+        let share = |budget: &Budget, names: &[&str]| budget.share(names.iter().copied()).each;
         let alone = Budget::new(1_000_000, 1);
         assert_eq!(share(&alone, &["a"]), 1_000_000);
         let budget = Budget::new(1_000_000, 4);
@@ -80,11 +111,20 @@ mod tests {
     }
 
     #[test]
+    fn topics_that_are_read_at_the_same_moment_take_from_each_other() {
+        let budget = Budget::new(8_000_000, 50);
+        let grants = ["a", "b", "c", "d"].map(|name| budget.share([name].into_iter()));
+        assert_eq!(grants.each_ref().map(|grant| grant.each), [4_000_000, 2_000_000, 1_000_000, 500_000]);
+        drop(grants);
+        assert_eq!(budget.share(["e"].into_iter()).each, 4_000_000, "nothing is under way any more");
+    }
+
+    #[test]
     fn everybody_gets_something() {
         let budget = Budget::new(1_000_000, 50);
         let held = known(950_000);
         budget.hold("a", &held);
-        assert_eq!(budget.share(["b", "c"].into_iter()), LEAST);
-        assert_eq!(Budget::new(10, 2).share(["a"].into_iter()), 10, "a test's");
+        assert_eq!(budget.share(["b", "c"].into_iter()).each, LEAST);
+        assert_eq!(Budget::new(10, 2).share(["a"].into_iter()).each, 10, "a test's");
     }
 }

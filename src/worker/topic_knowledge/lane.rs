@@ -25,12 +25,14 @@ impl<A> Lane<A> {
         begins
     }
 
-    /// What a thread reads next, which has `done` a topic; none where it is to end.
+    /// What a thread reads next, which has `done` a topic; none where it is to end. Topics take turns.
     pub fn next(&mut self, done: Option<&str>) -> Option<(String, Vec<A>)> {
         if let Some(done) = done {
             let _ = self.busy.remove(done);
         }
-        let Some(topic) = self.waiting.keys().find(|topic| !self.busy.contains(*topic)).cloned() else {
+        let is_behind = |topic: &&String| done.is_some_and(|done| topic.as_str() > done);
+        let free = || self.waiting.keys().filter(|topic| !self.busy.contains(*topic));
+        let Some(topic) = free().find(is_behind).or_else(|| free().next()).cloned() else {
             self.threads -= 1;
             return None;
         };
@@ -57,10 +59,10 @@ mod tests {
         assert!(lane.push("b".to_owned(), 50));
         assert!(!lane.push("c".to_owned(), 51), "no more threads than that");
         assert_eq!(lane.next(None), Some(("b".to_owned(), vec![50])));
-        assert_eq!(lane.next(Some("a")), Some(("a".to_owned(), (3..50).collect())));
-        assert_eq!(lane.next(Some("a")), Some(("c".to_owned(), vec![51])));
+        assert_eq!(lane.next(Some("a")), Some(("c".to_owned(), vec![51])), "who waits for another topic comes first");
+        assert_eq!(lane.next(Some("c")), Some(("a".to_owned(), (3..50).collect())));
         assert_eq!(lane.next(Some("b")), None);
-        assert_eq!(lane.next(Some("c")), None);
+        assert_eq!(lane.next(Some("a")), None);
         assert!(lane.push("a".to_owned(), 52), "and again from the beginning");
     }
 

@@ -36,7 +36,9 @@ pub struct LearnAsk {
 
 /// Reads `topic` and gives everybody the answer. Blocks.
 pub fn answer(shared: &Shared, clients: &mut Option<TopicClients>, topic: &str, asks: Vec<LearnAsk>) {
-    let learnt = Learning::of(shared, topic, &asks).read(shared, clients);
+    // Until what was learnt is held.
+    let grant = shared.budget.share(asks.iter().map(|ask| ask.subject.connector.as_str()));
+    let learnt = Learning::of(topic, &asks, grant.each).read(shared, clients);
     for ask in asks {
         let answer = match &learnt {
             Ok(known) => Ok(known.get(&ask.subject.source).cloned().unwrap_or_else(|| Arc::new(Known::nothing()))),
@@ -58,6 +60,8 @@ struct Learning<'a> {
     clock: Clock,
     /// Wall clock of its begin, in milliseconds since 1970.
     now: i64,
+    /// When the wait for transactions on the topic began that is being read.
+    waits: Duration,
     said: Cell<Duration>,
     records: u64,
     /// When the last record came.
@@ -70,14 +74,14 @@ struct Org<'a> {
 }
 
 impl<'a> Learning<'a> {
-    fn of(shared: &Shared, topic: &'a str, asks: &'a [LearnAsk]) -> Self {
+    /// `capacity` is how many elements each org may have.
+    fn of(topic: &'a str, asks: &'a [LearnAsk], capacity: usize) -> Self {
         // Two connectors of one org and topic learn the same.
         let mut begins: BTreeMap<&str, (&str, i64)> = BTreeMap::new();
         for LearnAsk { subject, from, .. } in asks {
             let begin = begins.entry(&subject.source).or_insert((&subject.partition, *from));
             begin.1 = begin.1.min(*from);
         }
-        let capacity = shared.budget.share(asks.iter().map(|ask| ask.subject.connector.as_str()));
         let org = |(source, (partition, from))| (source, Org { partition, builder: KnownBuilder::new(from, capacity) });
         let orgs = begins.into_iter().map(org).collect();
         Self {
@@ -86,6 +90,7 @@ impl<'a> Learning<'a> {
             orgs,
             clock: Clock::new(),
             now: clock::wall().as_millisecond(),
+            waits: Duration::ZERO,
             said: Cell::new(Duration::ZERO),
             records: 0,
             heard: Duration::ZERO,
@@ -105,8 +110,10 @@ impl<'a> Learning<'a> {
         let topics: Vec<&str> = [self.topic].into_iter().chain(letters).collect();
         for (place, partitions) in shared.partitions(&topics)?.into_iter().enumerate() {
             let (topic, is_data) = (topics[place], place == 0);
-            // What is not there holds nothing.
-            let Some(partitions) = partitions else { continue };
+            // It was there before this was asked: a broker that does not know it says nothing of what it holds.
+            let Some(partitions) = partitions else { return Err(LearnError::not_shown(topic)) };
+            // Each topic has its own: the one before may have taken minutes.
+            self.waits = self.clock.elapsed();
             let mut reading = TopicReading::with(shared.clients(clients), topic, &partitions, &|| self.wait(topic))?;
             reading.begin(Begin::Since(from))?;
             self.heard = self.clock.elapsed();
@@ -183,7 +190,7 @@ impl<'a> Learning<'a> {
         if !self.is_wanted() {
             return Err(RecordReaderError::Stopped);
         }
-        if self.clock.elapsed() >= TRANSACTIONS_END {
+        if self.clock.elapsed() >= self.waits + TRANSACTIONS_END {
             return Err(RecordReaderError::TimedOut { topic: topic.to_owned(), seconds: TRANSACTIONS_END.as_secs() });
         }
         Ok(())

@@ -134,8 +134,9 @@ pub fn write(bootstrap: &str, records: impl IntoIterator<Item = TopicRecord>) {
 pub const BATCH: usize = 5_000;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// So many records of an org into a topic, of some 1.5 KB each, with `published` spread over the last three weeks but one day.
-pub fn fill(bootstrap: &str, topic: &str, source: &str, count: usize, properties: &[(&str, &str)]) {
+/// So many records of these orgs, in turns, into a topic, of some 1.5 KB each, with `published` spread over the last three weeks
+/// but one day.
+pub fn fill(bootstrap: &str, topic: &str, sources: &[&str], count: usize, properties: &[(&str, &str)]) {
     let now = jiff::Timestamp::now().as_millisecond();
     let producer = OpenTransaction::new(bootstrap, properties);
     let filler = "f".repeat(1400);
@@ -145,6 +146,7 @@ pub fn fill(bootstrap: &str, topic: &str, source: &str, count: usize, properties
             let uuid = format!("{number:08x}-f11e-11f0-8de9-0242ac120002");
             let published = now - 21 * DAY + (number as f64 * (20 * DAY) as f64 / count as f64) as i64;
             let value = format!(r#"{{"uuid":"{uuid}","filler":"{filler}{number}"}}"#).into_bytes();
+            let source = sources[number % sources.len()];
             producer.send(&TopicRecord { value, ..event(topic, source, "before", &uuid, published) });
         }
         producer.end(true);
