@@ -126,6 +126,7 @@ class NoGoodBye(SMTP):
     """It has the mail, and does not answer to QUIT."""
 
     async def smtp_QUIT(self, arg):
+        print("QUIT", flush=True)
         await asyncio.sleep(3600)
 
 

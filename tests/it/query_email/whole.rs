@@ -130,11 +130,13 @@ fn a_server_that_never_says_good_bye_has_the_mail() {
     assert!(output.code() == 0 && output.stderr.contains("sent to"), "{output:?}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     let _ = server.mail();
+    server.await_good_bye();
     // Interrupted while it waits for that: it was sent, and says so.
     let path = file.path();
     let arguments = ["query", "acme", "-c", utf8(&path), "--since=90d", "--email=soc@example.com"];
     let process = connector::spawn(&arguments, &[("TMPDIR", utf8(spool.path()))]);
     let _ = server.mail();
+    server.await_good_bye();
     process.signal(Signal::SIGINT);
     let status = process.wait(WAIT);
     let said = process.text(Stream::Stderr);

@@ -111,6 +111,11 @@ impl MailServer {
 }
 
 impl MailServer {
+    /// Waits for the QUIT of a client that one with `--silent-quit` does not answer.
+    pub fn await_good_bye(&self) {
+        assert_eq!(self.lines.recv_timeout(WAIT).expect("a QUIT"), "QUIT");
+    }
+
     /// Whether there is another mail by now.
     pub fn has_more(&self) -> bool {
         self.lines.try_recv().is_ok()
