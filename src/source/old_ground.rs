@@ -42,7 +42,8 @@ pub(super) struct OldGround {
     suppressed: usize,
 }
 
-/// The window that was learnt does not begin where it was asked to.
+/// The window that was learnt does not hold where it was asked to begin: somebody else asked for an earlier one at the same
+/// moment, and what both asked for did not fit.
 #[derive(Debug)]
 pub(super) struct NotCovered;
 
@@ -103,11 +104,16 @@ impl OldGround {
         let Some(asked) = self.asked else {
             return Ok(*self.asked.insert(open.saturating_sub(self.margin)));
         };
-        if asked == open && self.known.is_some() {
+        // The page keeps what it was told, and two windows at once would be twice the memory.
+        let was_cut = self.known.take().is_some_and(|known| known.until().is_some());
+        if asked == open {
             return Err(NotCovered);
         }
-        if open < asked {
-            // A late event. So that many of them do not cost a look each, it goes further back every time.
+        if open >= asked {
+            self.margin = millis(MARGIN);
+        } else if !was_cut {
+            // A late event. So that many of them do not cost a look each, it goes further back every time; not where what is
+            // there does not fit, since a window that begins earlier ends earlier then.
             self.margin = self.margin.saturating_mul(2).min(millis(WIDEST));
         }
         let from = open.saturating_sub(self.margin);

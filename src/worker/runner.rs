@@ -244,6 +244,7 @@ impl Runner {
     /// Never 0, which would read as 1970, and never now: what is known before the task has begun.
     fn show_lower_bound(&self, stored: &Result<Option<SourceOffset>, String>) {
         let stored = stored.as_ref().ok().and_then(Option::as_ref);
+        self.metrics.hole(stored.and_then(hole));
         let published = stored.and_then(|stored| stored.published.as_deref()?.parse().ok());
         let begun = || PageUrl::checked(&stored?.checkpoint_url, &self.connector.org).ok()?.since();
         let since = || self.connector.since.resolve(clock::wall());
@@ -370,10 +371,7 @@ impl Runner {
                 if offset.allow_duplicates {
                     info!(connector = connector.name, org = %connector.org, "what the topic holds already is published again, as `--allow-duplicates` asked");
                 }
-                let hole = |text: &Option<String>| {
-                    text.as_deref()?.parse::<Timestamp>().ok().map(|time| time.as_duration().as_secs_f64())
-                };
-                self.metrics.hole(hole(&offset.missing_from).zip(hole(&offset.missing_until)));
+                self.metrics.hole(hole(&offset));
                 if let Some(time) = complete_until {
                     let seconds = time.as_duration().as_secs_f64();
                     if offset.published.is_some() {
@@ -447,6 +445,13 @@ impl Runner {
         self.metrics.caught_up.set(seconds);
         self.status.set_caught_up(seconds);
     }
+}
+
+/// The hole that a checkpoint notes, in Unix seconds.
+fn hole(offset: &SourceOffset) -> Option<(f64, f64)> {
+    let seconds =
+        |text: &Option<String>| text.as_deref()?.parse::<Timestamp>().ok().map(|time| time.as_duration().as_secs_f64());
+    seconds(&offset.missing_from).zip(seconds(&offset.missing_until))
 }
 
 /// The answer to the open request; never, where there is none.

@@ -49,8 +49,8 @@ impl Task {
             return match window {
                 Ok(_) => self.learn(actions),
                 Err(_) => {
-                    let message = "what was learnt of the topic does not hold the time that was asked for; this is a bug: please report it";
-                    self.fail(message.to_owned(), now, actions);
+                    let message = "another connector of this org and topic asked for an earlier time at the same moment, and what both need does not fit into memory: it is read again";
+                    self.on_not_learned(message.to_owned(), true, now, actions);
                 }
             };
         }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::world::{World, answer, elements, link, settings};
 use crate::source::action::ConnectorState;
 use crate::source::input::{Input, PageAnswer};
+use crate::source::known::{Fingerprint, Identity, KnownBuilder};
 use crate::source::record::PageRecords;
 use crate::source::task::TaskSettings;
 
@@ -89,4 +90,29 @@ fn a_late_event_or_a_recovery_is_no_end_either() {
     for _ in 0..5 {
         short_page(&mut world);
     }
+}
+
+/// Connectors of one org and topic that ask at once share a window, from the earliest time on: over the capacity it may end before
+/// another one's page.
+#[test]
+fn a_window_that_ends_too_early_is_asked_for_again_and_fails_nobody() {
+    let mut world = World::start(0, None);
+    world.grow(45, &[]);
+    world.learns_late = true;
+    world.commit(1);
+    world.answer();
+    for _ in 0..4 {
+        let Some((id, from)) = world.question.take() else { break };
+        let mut builder = KnownBuilder::new(from - 1_000_000, 4);
+        for number in 0..9 {
+            let key = Identity::of(format!("other {number}").as_bytes());
+            builder.push(key, Fingerprint::of(b"x"), Some(from - 1_000_000 + number * 1_000)).expect("fits");
+        }
+        world.give(Input::Learned { id, known: builder.finish().into() });
+    }
+    assert_eq!((world.state, world.collected.len()), (ConnectorState::Recovering, 0));
+    world.wake();
+    world.learn();
+    assert!(world.failures.is_empty(), "{:?}", world.failures);
+    assert_eq!(world.collected.len(), 1);
 }
