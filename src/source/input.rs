@@ -33,11 +33,21 @@ pub struct LearnId(pub(super) u64);
 /// What stands at the end of the topic and of the dead letter topic when a task begins.
 #[derive(Debug, Clone, Default)]
 pub struct Tail {
-    /// The newest elements of this org, oldest first; more of them are of no use than
+    /// The newest elements of this connector, oldest first; more of them are of no use than
     /// [`RECENT_EVENTS`](crate::source::recent::RECENT_EVENTS).
-    pub recent: Vec<Identity>,
-    /// Whether some of them are this connector's own.
-    pub holds_own: bool,
+    pub own: Vec<Identity>,
+    /// Those of the same org that other connectors wrote: under an earlier name, or beside it (`allow_overlap`).
+    pub others: Vec<Identity>,
+}
+
+impl Tail {
+    /// Whether somebody put the offset there: this connector's own elements stand here, and the offset's last one is not among what
+    /// the org has here.
+    pub fn contradicts(&self, offset: &SourceOffset) -> bool {
+        let Some(uuid) = offset.uuid.as_deref() else { return false };
+        let last = Identity::of(uuid.as_bytes());
+        !self.own.is_empty() && !self.own.contains(&last) && !self.others.contains(&last)
+    }
 }
 
 /// The page that Okta gave.

@@ -114,8 +114,8 @@ pub struct Task {
     drained: bool,
     /// The elements of the last pages.
     recent: Recent,
-    /// The end of the topic has events of this connector.
-    holds_own: bool,
+    /// Somebody put the stored offset there, as the end of the topic shows.
+    is_foreign: bool,
     /// As long as pages may have what the topic holds.
     old_ground: Option<OldGround>,
     /// A page that waits until that is known.
@@ -149,7 +149,7 @@ impl Task {
             reloaded: false,
             drained: false,
             recent: Recent::default(),
-            holds_own: false,
+            is_foreign: false,
             old_ground: None,
             waiting: None,
             lag: None,
@@ -181,8 +181,8 @@ impl Task {
             Input::Started { stored, tail } => {
                 // Asked for with `--allow-duplicates`: what stands at the end of the topic may come again.
                 if !matches!(&stored, Ok(Some(stored)) if stored.allow_duplicates) {
-                    self.recent = Recent::seeded(&tail.recent);
-                    self.holds_own = tail.holds_own;
+                    self.recent = Recent::seeded(&tail.own);
+                    self.is_foreign = matches!(&stored, Ok(Some(stored)) if tail.contradicts(stored));
                 }
                 self.stored = stored;
                 self.start(now, &mut actions);

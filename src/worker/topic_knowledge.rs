@@ -221,6 +221,10 @@ fn lock<A>(lane: &Mutex<Lane<A>>) -> MutexGuard<'_, Lane<A>> {
 
 impl From<TooMany> for LearnError {
     fn from(error: TooMany) -> Self {
-        Self { message: error.to_string(), retriable: false }
+        let message = format!(
+            "{error}: where they are dead letters, set another `dead_letter_topic`, which has them once more; else go on with \
+             `offsets alter NAME --since TIME --allow-duplicates`"
+        );
+        Self { message, retriable: false }
     }
 }

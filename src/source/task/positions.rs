@@ -7,7 +7,6 @@ use crate::config::OnLostCursor;
 use crate::okta::page_url::PageUrl;
 use crate::source::action::{Action, ConnectorState, RecoveryReason};
 use crate::source::input::{LostPosition, Now};
-use crate::source::known::Identity;
 use crate::source::offset::SourceOffset;
 use crate::source::old_ground::OldGround;
 use crate::source::record::PageRecords;
@@ -34,7 +33,7 @@ impl Task {
             }
             Ok(Resume::Warm { url, offset }) => {
                 actions.push(resumed_from(&offset, &url, false));
-                if resume::is_old_ground(&offset, self.is_foreign(&offset)) {
+                if resume::is_old_ground(&offset, self.is_foreign) {
                     self.old_ground = Some(OldGround::begin(now.wall, offset.suppress_until.as_deref()));
                 }
                 self.head = Some(url);
@@ -106,12 +105,6 @@ impl Task {
         let checkpoint_url = offset.checkpoint_url.clone();
         let empty = PageRecords::new(self.next_sequence(), Vec::new(), 0, checkpoint_url, offset);
         self.collect(empty, actions);
-    }
-
-    /// Whether somebody put this offset there: the end of the topic has events of this connector, and not its last one.
-    fn is_foreign(&self, offset: &SourceOffset) -> bool {
-        let last = offset.uuid.as_deref().map(|uuid| Identity::of(uuid.as_bytes()));
-        self.holds_own && last.is_some_and(|last| self.recent.find(&last).is_none())
     }
 }
 

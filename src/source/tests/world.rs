@@ -221,8 +221,8 @@ impl World {
         self.state = ConnectorState::Starting;
         let newest = &self.topic[self.topic.len().saturating_sub(self.tail)..];
         self.tail_begins = newest.iter().min().copied().unwrap_or_default();
-        let recent: Vec<Identity> = newest.iter().map(|number| self.element(*number).identity()).collect();
-        let tail = Tail { holds_own: !recent.is_empty(), recent };
+        let own: Vec<Identity> = newest.iter().map(|number| self.element(*number).identity()).collect();
+        let tail = Tail { own, others: Vec::new() };
         self.give(Input::Started { stored: Ok(self.stored.clone()), tail });
     }
 

@@ -32,13 +32,13 @@ pub struct EndAsk {
 struct Found {
     timestamp: i64,
     identity: Identity,
+    is_own: bool,
 }
 
 /// What was found for one question.
 #[derive(Default)]
 struct End {
     found: Vec<Found>,
-    holds_own: bool,
 }
 
 /// Reads the end of `topic` and gives everybody the answer. Blocks.
@@ -109,13 +109,16 @@ impl End {
             (is_letter && partition == Some(subject.partition.as_bytes()), connector)
         };
         if let Some(key) = record.key().filter(|_| is_the_orgs) {
-            self.holds_own |= connector == Some(subject.connector.as_bytes());
-            self.found.push(Found { timestamp: record.timestamp().unwrap_or_default(), identity: Identity::of(key) });
+            let is_own = connector == Some(subject.connector.as_bytes());
+            let timestamp = record.timestamp().unwrap_or_default();
+            self.found.push(Found { timestamp, identity: Identity::of(key), is_own });
         }
     }
 
     fn into_tail(mut self) -> Tail {
         self.found.sort_by_key(|found| found.timestamp);
-        Tail { recent: self.found.into_iter().map(|found| found.identity).collect(), holds_own: self.holds_own }
+        let (own, others): (Vec<Found>, Vec<Found>) = self.found.into_iter().partition(|found| found.is_own);
+        let identities = |found: Vec<Found>| found.into_iter().map(|found| found.identity).collect();
+        Tail { own: identities(own), others: identities(others) }
     }
 }
