@@ -66,27 +66,50 @@ pub fn check(ground: &Ground<'_>, say: &mut dyn FnMut(Line)) -> Starts {
         }
     };
     for connector in &config.connectors {
-        let what = format!("checkpoint of `{}`", connector.name);
         let partition = SourcePartition::of(&connector.org);
         let key = codec::encode_key(&connector.name, &partition);
-        let query = SystemLogQuery { filter: connector.filter.clone(), q: connector.q.clone(), limit: connector.limit };
-        let since = connector.since.resolve(clock::wall());
-        let resume = shard::stored(&log, &key).and_then(|stored| {
-            Resume::from_stored(stored, &connector.org, &query, since, connector.on_query_change)
-                .map_err(|error| error.to_string())
+        say_start(ground, connector, shard::stored(&log, &key), &mut starts, say, || {
+            other_org::judge(&log.fold, &connector.name, &partition).map_err(|changed| changed.to_string())
         });
-        let start = Start { connector, query: &query, since, now: clock::wall(), ground };
-        let said = resume.and_then(|resume| {
-            let is_cold = matches!(resume, Resume::Cold { .. });
-            let _ = starts.0.insert(connector.name.clone(), is_cold);
-            if is_cold {
-                other_org::judge(&log.fold, &connector.name, &partition).map_err(|changed| changed.to_string())?;
-            }
-            start.line(&what, resume)
-        });
-        say(said.unwrap_or_else(|problem| Line::fail(what, problem)));
     }
     starts
+}
+
+/// The same where the offsets topic is not there, and so no checkpoint.
+pub fn check_without(ground: &Ground<'_>, say: &mut dyn FnMut(Line)) -> Starts {
+    let mut starts = Starts::default();
+    for connector in &ground.config.connectors {
+        say_start(ground, connector, Ok(None), &mut starts, say, || Ok(()));
+    }
+    starts
+}
+
+/// `may_start_cold` refuses a connector whose org was changed.
+fn say_start(
+    ground: &Ground<'_>,
+    connector: &ConnectorConfig,
+    stored: Result<Option<SourceOffset>, String>,
+    starts: &mut Starts,
+    say: &mut dyn FnMut(Line),
+    may_start_cold: impl FnOnce() -> Result<(), String>,
+) {
+    let what = format!("checkpoint of `{}`", connector.name);
+    let query = SystemLogQuery { filter: connector.filter.clone(), q: connector.q.clone(), limit: connector.limit };
+    let since = connector.since.resolve(clock::wall());
+    let resume = stored.and_then(|stored| {
+        Resume::from_stored(stored, &connector.org, &query, since, connector.on_query_change)
+            .map_err(|error| error.to_string())
+    });
+    let start = Start { connector, query: &query, since, now: clock::wall(), ground };
+    let said = resume.and_then(|resume| {
+        let is_cold = matches!(resume, Resume::Cold { .. });
+        let _ = starts.0.insert(connector.name.clone(), is_cold);
+        if is_cold {
+            may_start_cold()?;
+        }
+        start.line(&what, resume)
+    });
+    say(said.unwrap_or_else(|problem| Line::fail(what, problem)));
 }
 
 /// One connector's next start.

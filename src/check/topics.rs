@@ -48,10 +48,14 @@ pub fn check(config: &Config, topics: &Topics, say: &mut dyn FnMut(Line)) {
     let look = Look { config, topics, there, allowed: topics.all_allowed(&names) };
     look.cluster(&used).into_iter().for_each(&mut *say);
     let offsets = look.offsets();
-    let is_readable = look.there.contains_key(&config.offsets.topic) && !offsets.iter().any(Line::is_failure);
+    let is_fine = !offsets.iter().any(Line::is_failure);
     offsets.into_iter().for_each(&mut *say);
     let ground = Ground { config, there: &look.there };
-    let starts = if is_readable { checkpoints::check(&ground, say) } else { Starts::default() };
+    let starts = match look.there.contains_key(&config.offsets.topic) {
+        true if is_fine => checkpoints::check(&ground, say),
+        false if is_fine => checkpoints::check_without(&ground, say),
+        _ => Starts::default(),
+    };
     let format_look = FormatLook::of(config);
     let mut sizes = BTreeMap::new();
     for name in &used.order {

@@ -93,8 +93,8 @@ pub struct SimulateArgs {
     /// By how much a late event is late at most, as in 1h.
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration, conflicts_with = "events_file")]
     pub late_by: Duration,
-    /// After how many requests every cursor that was given out before is refused, and later ones are not; several with
-    /// commas. The fault cursors_lost does so at random.
+    /// After how many requests, whoever's they are, every cursor that was given out before is refused, and later ones are
+    /// not; several with commas. The fault cursors_lost does so at random.
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub lose_cursors_after: Vec<usize>,
     /// How long every answer takes, as in 200ms.

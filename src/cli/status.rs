@@ -159,7 +159,8 @@ fn line<'a>(
         trouble: current.and_then(|told| told.trouble),
         caught_up: caught_up.map(|time| time.to_string()),
         freshness_seconds: caught_up.map(|time| (now.as_second() - time.as_second()).max(0)),
-        old_ground: offset.as_ref().is_some_and(|offset| offset.suppress_until.is_some()),
+        // Nobody is over it where no worker runs the connector.
+        old_ground: shard.is_some() && offset.as_ref().is_some_and(|offset| offset.suppress_until.is_some()),
         missing_from,
         missing_until,
         checkpoint: stored.and_then(|(value, _)| serde_json::from_slice(value).ok()),

@@ -258,9 +258,7 @@ impl Task {
         actions.push(Action::PageKind(kind));
         let is_in_backlog = self.is_in_backlog(kind, &page);
         let Some(next) = next.filter(|_| kind != PageKind::Empty) else {
-            self.end_repetition(actions);
-            // All that Okta had stored when it answered is behind us, and so is all that the topic held before.
-            self.end_old_ground(actions);
+            self.settle(actions);
             return self.pause(now, actions);
         };
         if let Some(old_ground) = &mut self.old_ground {

@@ -21,11 +21,22 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
 /// First and longest rest between two tries, and how often they are made: what is left open then ends by its time-out.
 const REST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 const TRIES: u32 = 6;
+/// How often the offsets topic is looked at before somebody is told that it can't be.
+const LOOKS: u32 = 5;
 
 /// Those of `shards` whose partition of the offsets topic holds anything, tombstones and open transactions included, with the
-/// partition's end. Blocks.
-pub fn with_records(context: &WorkerContext, shards: &[i32]) -> Result<BTreeMap<i32, i64>, RecordReaderError> {
-    topic_reading::filled(&mut TopicClients::new(&context.kafka, &context.group_id), &context.offsets.topic, shards)
+/// partition's end. Blocks, for a few seconds where brokers do not know yet who leads a topic that was only just made.
+pub fn look(context: &WorkerContext, shards: &[i32]) -> Result<BTreeMap<i32, i64>, RecordReaderError> {
+    let mut clients = TopicClients::new(&context.kafka, &context.group_id);
+    let mut look = || topic_reading::filled(&mut clients, &context.offsets.topic, shards);
+    for _ in 1..LOOKS {
+        match look() {
+            Ok(found) => return Ok(found),
+            Err(problem) => debug!("looks again for what the offsets topic has of other connectors: {problem}"),
+        }
+        context.runtime.block_on(tokio::time::sleep(REST.0));
+    }
+    look()
 }
 
 /// Takes the shard's transactional id and lets it go, which ends a transaction that is open. Blocks until it is done, or

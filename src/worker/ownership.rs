@@ -113,7 +113,7 @@ impl Ownership {
     fn look_for_orphans(&self, numbers: Vec<i32>) {
         let (context, shards) = (Arc::clone(&self.context), Arc::clone(&self.shards));
         let look = move || {
-            let found = match orphans::with_records(&context, &numbers) {
+            let found = match orphans::look(&context, &numbers) {
                 Ok(found) if found.is_empty() => return,
                 Ok(found) => found,
                 Err(problem) => {

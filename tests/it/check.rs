@@ -52,7 +52,7 @@ fn all_is_well_and_nothing_is_changed() {
     report.assert("ok", &format!("transactional id `{}-check`", config.offsets_topic), &["aborted"]);
     report.assert("ok", &format!("group `{}`", config.group_id), &[]);
     report.assert("ok", &format!("offsets topic `{}`", all[0]), &["not there yet, and may be created with 4 part"]);
-    assert!(report.find("ok", "checkpoint of `acme`").next().is_none(), "{report}");
+    report.assert("ok", "checkpoint of `acme`", &["none yet: a cold start at 20"]);
     report.assert("ok", &format!("topic `{}`", all[1]), &["not there yet, and may be created with 3 part"]);
     report.assert("ok", &format!("dead letter topic `{}`", all[2]), &["not there yet", "takes 8388608 B"]);
     for topic in all {

@@ -97,7 +97,7 @@ impl RequestArgs {
         // As they are sent.
         if until.as_millisecond() <= since.as_millisecond() {
             return Err(usage(format!(
-                "--until ({until:.0}) is not after --since ({since:.0}), which is 7d where it is not given: write an earlier --since"
+                "--until ({until:.0}) is not after --since ({since:.0}): write an earlier --since, which is 7d where none is given"
             )));
         }
         let q = self.q.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");

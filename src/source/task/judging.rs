@@ -92,10 +92,13 @@ impl Task {
         }
     }
 
-    /// What was wanted twice is done: said in the offset, so that the next start is as any other.
-    pub(super) fn end_repetition(&mut self, actions: &mut Vec<Action>) {
-        let Some(before) = self.before().filter(|before| before.allow_duplicates) else { return };
-        let offset = SourceOffset { allow_duplicates: false, ..before.clone() };
+    /// All that Okta has stored is behind us, and with it what was wanted twice and what the topic held. Said in the offset at once,
+    /// though no event may come for days: so that the next start is as any other, and `status` tells what is so.
+    pub(super) fn settle(&mut self, actions: &mut Vec<Action>) {
+        self.end_old_ground(actions);
+        let is_settled = |before: &&SourceOffset| !before.allow_duplicates && before.suppress_until.is_none();
+        let Some(before) = self.before().filter(|before| !is_settled(before)) else { return };
+        let offset = SourceOffset { allow_duplicates: false, suppress_until: None, ..before.clone() };
         let checkpoint_url = offset.checkpoint_url.clone();
         let done = PageRecords::new(self.next_sequence(), Vec::new(), 0, checkpoint_url, &offset);
         self.collect(done, actions);

@@ -44,6 +44,8 @@ fn old_ground_is_told_where_it_holds_something_and_its_end_says_how_much_was_lef
         world.restart();
         go_on(&mut world);
         assert_eq!(world.told, expected, "{what}");
+        let stored = world.stored.as_ref().expect("all of it is committed");
+        assert!(stored.suppress_until.is_none() && !stored.allow_duplicates, "{what}: {stored:?}");
         // Another round has nothing to tell.
         world.org_has += 25;
         world.wake();
