@@ -50,6 +50,8 @@ pub enum Action {
         said: Option<String>,
         /// For how long it rests before it asks, since it got no further than the last time.
         rest: Option<Duration>,
+        /// Whether what the topic holds is left out: not where it is asked for with `--allow-duplicates`.
+        suppresses: bool,
     },
     /// The first page of a recovery shows that Okta no longer has all that was asked for.
     Missing {

@@ -206,8 +206,9 @@ pub fn altered(
 ) -> Option<SourceOffset> {
     let is_there = |stored: &&SourceOffset| stored.checkpoint_url == url.as_str() && stored.query == query_hash;
     if let Some(stored) = stored.filter(is_there) {
-        // The last event before it is the same.
-        let suppress_until = stored.suppress_until.clone().filter(|_| !allow_duplicates);
+        // The last event before it is the same. Where it was published again and should be no longer, the rest is there already.
+        let withdrawn = stored.allow_duplicates.then(|| format!("{now:.3}"));
+        let suppress_until = stored.suppress_until.clone().or(withdrawn).filter(|_| !allow_duplicates);
         let (missing_from, missing_until) = (None, None);
         let altered = SourceOffset { suppress_until, missing_from, missing_until, allow_duplicates, ..stored.clone() };
         return (altered != *stored).then_some(altered);
@@ -363,6 +364,12 @@ mod tests {
             (Some(&there), true, Some(&SourceOffset { allow_duplicates: true, ..there.clone() })),
             (Some(&with_hole), false, Some(&there)),
             (Some(&twice), true, None),
+            // In the middle of a repetition, which is no longer wanted.
+            (
+                Some(&SourceOffset { allow_duplicates: true, ..there.clone() }),
+                false,
+                Some(&SourceOffset { suppress_until: marked.suppress_until.clone(), ..there.clone() }),
+            ),
         ] {
             let found = altered(stored, &url, "hash", now, allow_duplicates);
             assert_eq!(found.as_ref(), expected, "{stored:?} {allow_duplicates}");

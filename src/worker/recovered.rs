@@ -32,6 +32,7 @@ impl Runner {
         hole: Option<(Timestamp, Timestamp)>,
         said: Option<&str>,
         rest: Option<Duration>,
+        suppresses: bool,
     ) {
         self.metrics.recovered(reason);
         if let Some((missing_from, missing_until)) = hole {
@@ -58,11 +59,12 @@ impl Runner {
             Some(_) => "; it got no further than the last time, so it rests before it asks",
             None => "",
         };
+        let held = if suppresses { "is left out" } else { "is published again, as `--allow-duplicates` asked" };
         // Shown as long as it rests.
         self.status.set_trouble(&format!("{why}{said}{rests}{}", told_request_id(okta_request_id)));
         warn!(
             connector = connector.name, org = %connector.org, recovery = reason.as_str(), since = %from, missing_from, missing_until, retry_in, okta_request_id,
-            "{why}{said}: began again at {from}; what the topic holds already is left out{missing}{rests}"
+            "{why}{said}: began again at {from}; what the topic holds already {held}{missing}{rests}"
         );
     }
 

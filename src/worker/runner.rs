@@ -408,8 +408,8 @@ impl Runner {
             }
             Action::OverOldGround => self.tell_old_ground(None),
             Action::OldGroundEnds { suppressed } => self.tell_old_ground(Some(suppressed)),
-            Action::Recovered { reason, from, hole, said, rest } => {
-                self.tell_recovery(reason, from, hole, said.as_deref(), rest);
+            Action::Recovered { reason, from, hole, said, rest, suppresses } => {
+                self.tell_recovery(reason, from, hole, said.as_deref(), rest, suppresses);
             }
             Action::Missing { from, until } => self.tell_missing(from, until),
             Action::LearnAgain { message, delay } => {

@@ -82,11 +82,12 @@ impl Task {
         // Where a changed query would begin Okta may refuse, as too long ago.
         self.recovered = reason != RecoveryReason::QueryChanged;
         self.old_ground = old_ground;
+        let suppresses = self.old_ground.is_some();
         let Recovery { url, from, last, hole } = recovery;
         // An org that takes its links back again and again is not asked at full speed for the same pages.
         let rest = self.recovered_from.is_some_and(|before| last <= before).then_some(self.settings.interval);
         self.recovered_from = self.recovered_from.max(Some(last));
-        actions.push(Action::Recovered { reason, from, hole, said, rest });
+        actions.push(Action::Recovered { reason, from, hole, said, rest, suppresses });
         self.make_durable(url, &offset, rest, ConnectorState::Recovering, actions);
     }
 

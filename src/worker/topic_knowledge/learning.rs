@@ -22,6 +22,8 @@ use crate::source::known::{Fingerprint, Identity, Known, KnownBuilder, TooMany, 
 const TRANSACTIONS_END: Duration = Duration::from_millis(TRANSACTION_TIMEOUT_MS as u64 + 10_000);
 /// A broker that gives no record for so long gives none for now.
 const STALLED: Duration = Duration::from_secs(30);
+/// A clock that is further behind than this counts for none (`sending_time`).
+const BEHIND_MS: i64 = 86_400_000;
 /// Before the first word about a wait or a long reading, and between two words.
 const SILENCE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
 
@@ -115,7 +117,9 @@ impl<'a> Learning<'a> {
             // Each topic has its own: the one before may have taken minutes.
             self.waits = self.clock.elapsed();
             let mut reading = TopicReading::with(shared.clients(clients), topic, &partitions, &|| self.wait(topic))?;
-            reading.begin(Begin::Since(from))?;
+            // A letter has the time of its sending, which a clock that is behind makes earlier than its element's.
+            let begin = if is_data { from } else { from.saturating_sub(BEHIND_MS) };
+            reading.begin(Begin::Since(begin))?;
             self.heard = self.clock.elapsed();
             while !reading.is_at_end() {
                 let took =
