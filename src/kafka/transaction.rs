@@ -151,7 +151,9 @@ impl TransactionalProducer {
             if clock.elapsed() >= said + SILENCE {
                 said = clock.elapsed();
                 let code = code_of(&error);
-                let advice = producer.context().connection().trouble();
+                // The coordinator answered: another broker that is away is not why.
+                let is_answer = code == RDKafkaErrorCode::ConcurrentTransactions;
+                let advice = producer.context().connection().trouble().filter(|_| !is_answer);
                 let advice = advice.as_deref().unwrap_or(init_advice(code));
                 warn!(transactional_id = id, "the transactional id can't be had yet ({code}): {advice}; trying on");
             }
